@@ -1,0 +1,236 @@
+"""The kinds of row. A row takes one sample of one server; rounds, order and medians are the runner's."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from benchmarks.bench import Bench, Running, Sample
+from benchmarks.bodies import RESPONSES, SMALL, Ask
+from benchmarks.load import Load
+from benchmarks.script import name_model
+from benchmarks.servers import DIRECT, Server
+from benchmarks.targets import Target
+
+CORES = os.cpu_count() or 1
+UNLIMITED = 1_000_000
+DEADLINE = 60.0
+WARM_UP = 0.2
+SETTLE = 0.5
+CODEC_RUNS = 20
+PLAIN = name_model("text", 1)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How long a run is: rounds a row, seconds a closed loop, and whether rows for the long form are in it."""
+
+    rounds: int
+    seconds: float
+    long: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed line of a row. `scale` turns seconds or bytes into the label's unit; `added` is over going direct."""
+
+    label: str
+    figure: str
+    scale: float = 1.0
+    digits: int = 2
+    added: bool = False
+    target: Target | None = None
+
+
+class Row(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def lines(self) -> tuple[Line, ...]: ...
+
+    def rounds(self, form: Form) -> int:
+        """How many times each server is measured; 0 leaves the row out of this form."""
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        """One measurement, or None where the row says nothing about that server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopRow:
+    """Connections that send again as soon as they are answered; streams where `chunks` is given."""
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+    connections: int
+    kind: str = "text"
+    chunks: int = 0
+    burst: int = 1
+    ask: Ask = SMALL
+    workers: int = 1
+
+    def rounds(self, form: Form) -> int:
+        return form.rounds
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        running = bench.running(server, self.workers)
+        if turn == 0:
+            self._send(bench, running, WARM_UP)
+        return self._send(bench, running, form.seconds)
+
+    def _send(self, bench: Bench, running: Running, seconds: float) -> Sample:
+        model = name_model(self.kind, self.chunks, burst=self.burst) if self.chunks else PLAIN
+        load = make_load(running, self.ask, model, self.connections, seconds=seconds, stream=self.chunks > 0)
+        return bench.send(running, load, chunks=self.chunks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PacedRow:
+    """Streams that come at an engine's pace, one a connection, started one after the other over `ramp` seconds."""
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+    streams: int
+    rate: int
+    chunks: int
+    short_chunks: int
+    ramp: float
+    rounds_at_most: int = 3
+    long_only: bool = False
+
+    def rounds(self, form: Form) -> int:
+        return 0 if self.long_only and not form.long else min(form.rounds, self.rounds_at_most)
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        running = bench.running(server)
+        chunks = self.chunks if form.long else self.short_chunks
+        load = make_load(
+            running, SMALL, name_model("paced", chunks, self.rate), self.streams, once=True, ramp=self.ramp
+        )
+        return bench.send(running, load, chunks=chunks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceRow:
+    """What a request costs more than the small one: plain answers, one at a time, the two in turn in each round.
+
+    The column of the upstream holds one orjson decode and encode of the body where `against_codec` asks for it.
+    """
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+    ask: Callable[[], Ask]
+    against_codec: bool = False
+    for_server: Callable[[Server], bool] = lambda server: True
+
+    def rounds(self, form: Form) -> int:
+        return form.rounds
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        if server is DIRECT:
+            return {"added_cpu": _codec_cpu(self.ask())} if self.against_codec else None
+        if not self.for_server(server):
+            return None
+        running = bench.running(server)
+        if turn == 0:
+            self._send(bench, running, self.ask(), WARM_UP)
+        base = self._send(bench, running, SMALL, form.seconds)
+        sample = self._send(bench, running, self.ask(), form.seconds)
+        if "request_cpu" in base and "request_cpu" in sample:
+            sample["added_cpu"] = sample["request_cpu"] - base["request_cpu"]
+        return sample
+
+    def _send(self, bench: Bench, running: Running, ask: Ask, seconds: float) -> Sample:
+        return bench.send(running, make_load(running, ask, PLAIN, 1, seconds=seconds, stream=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryRow:
+    """The resident memory of a server just started, and its peak while streams are open."""
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+    streams: int
+    rate: int
+    chunks: int
+    ramp: float
+
+    def rounds(self, form: Form) -> int:
+        return 1
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        if server is DIRECT:
+            return None
+        with bench.fresh(server) as running:
+            time.sleep(SETTLE)
+            idle = running.child.resident_bytes()
+            seen = [idle]
+            load = make_load(
+                running, SMALL, name_model("paced", self.chunks, self.rate), self.streams, once=True, ramp=self.ramp
+            )
+            sample = bench.send(
+                running, load, chunks=self.chunks, on_tick=lambda: seen.append(running.child.resident_bytes())
+            )
+            return sample | {"idle": idle, "peak": max(seen)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartRow:
+    """From starting the process to its first good answer."""
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+
+    def rounds(self, form: Form) -> int:
+        return form.rounds
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        if server is DIRECT:
+            return None
+        with bench.fresh(server) as running:
+            return {"ready_after": running.ready_after}
+
+
+def make_load(
+    running: Running,
+    ask: Ask,
+    model: str,
+    connections: int,
+    *,
+    seconds: float = DEADLINE,
+    stream: bool = True,
+    once: bool = False,
+    ramp: float = 0.0,
+) -> Load:
+    api = running.server.api
+    return Load(
+        port=running.port,
+        path=api.path,
+        body=api.encode(ask, model, stream=stream),
+        connections=connections,
+        requests=connections if once else UNLIMITED,
+        seconds=seconds,
+        deadline=DEADLINE,
+        ramp=ramp,
+        delta=api.delta if stream else None,
+        done=api.done if stream else None,
+    )
+
+
+def _codec_cpu(ask: Ask) -> float:
+    body = RESPONSES.encode(ask, PLAIN, stream=False).encode()
+    began = time.process_time()
+    for _ in range(CODEC_RUNS):
+        orjson.dumps(orjson.loads(body))
+    return (time.process_time() - began) / CODEC_RUNS

@@ -1,0 +1,126 @@
+"""Samples to a Markdown table: medians over rounds, the ratio to the passthrough, and whether each target is met."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.bench import Sample
+from benchmarks.kinds import Line, Row
+from benchmarks.servers import DIRECT, DRAGOMAN, PASSTHROUGH
+from benchmarks.targets import Figures
+
+NOTHING = "-"
+LABEL_WIDTH = 66
+# A rate above this share of the direct one is the upstream's or the load generator's as much as the server's.
+CEILING_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row's samples: for each server one a round, None where there was nothing to measure."""
+
+    row: Row
+    samples: Mapping[str, Sequence[Sample | None]]
+
+    def values(self, line: Line, server: str) -> list[float | None]:
+        """The line's figure in each round."""
+        direct = self.samples.get(DIRECT.name, [])
+        values: list[float | None] = []
+        for turn, sample in enumerate(self.samples.get(server, [])):
+            value = None if sample is None else sample.get(line.figure)
+            base = direct[turn] if line.added and turn < len(direct) else {}
+            less = base.get(line.figure, 0.0) if base else 0.0
+            values.append(None if value is None else (value - less) * line.scale)
+        return values
+
+    def figures(self, line: Line) -> Figures:
+        """The median over rounds, for each server that has one."""
+        known = {name: [v for v in self.values(line, name) if v is not None] for name in self.samples}
+        return {name: median(values) for name, values in known.items() if values}
+
+    def ratio(self, line: Line) -> float | None:
+        """Dragoman's figure over the passthrough's: the median of each round's own ratio, so that drift cancels."""
+        pairs = zip(self.values(line, DRAGOMAN.name), self.values(line, PASSTHROUGH.name), strict=False)
+        ratios = [ours / theirs for ours, theirs in pairs if ours is not None and theirs and theirs > 0]
+        return median(ratios) if ratios else None
+
+
+class Table:
+    """The table's lines, for a set of servers."""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self._servers = servers
+        self._widths = [LABEL_WIDTH, *(max(len(name), 9) for name in servers), 6, 36, 3]
+
+    def head(self) -> list[str]:
+        titles = ["row", *self._servers, "ratio", "target", "met"]
+        rule = ["-" * self._widths[0], *("-" * (width - 1) + ":" for width in self._widths[1:-2])]
+        return [self._join(titles), self._join([*rule, *("-" * width for width in self._widths[-2:])])]
+
+    def lines(self, result: Result) -> list[str]:
+        return [self._line(result, line) for line in result.row.lines]
+
+    def _line(self, result: Result, line: Line) -> str:
+        figures = result.figures(line)
+        shown = [_number(figures.get(name) if _is_shown(line, name) else None, line.digits) for name in self._servers]
+        target, met = _compare(line, figures)
+        return self._join(
+            [f"{result.row.title}: {line.label}", *shown, _number(result.ratio(line), 2), target, met],
+        )
+
+    def _join(self, cells: Sequence[str]) -> str:
+        aligned = [cells[0].ljust(self._widths[0])]
+        aligned += [cell.rjust(width) for cell, width in zip(cells[1:-2], self._widths[1:-2], strict=True)]
+        aligned += [cell.ljust(width) for cell, width in zip(cells[-2:], self._widths[-2:], strict=True)]
+        return f"| {' | '.join(aligned)} |"
+
+
+def notes(result: Result) -> list[str]:
+    """What a reader must know of a row: requests that failed, frames that went missing, and a ceiling that was near."""
+    return [*_failures(result), *_ceilings(result)]
+
+
+def summary(results: Sequence[Result]) -> str:
+    verdicts = [
+        line.target.is_met(result.figures(line)) for result in results for line in result.row.lines if line.target
+    ]
+    return f"targets: {verdicts.count(True)} met, {verdicts.count(False)} missed, {verdicts.count(None)} not measured"
+
+
+def _failures(result: Result) -> list[str]:
+    told = []
+    for name, samples in result.samples.items():
+        failed = sum(sample.get("failed", 0) for sample in samples if sample)
+        finished = sum(sample.get("finished", 0) for sample in samples if sample)
+        if failed:
+            told.append(f"{result.row.name}: {name}: {failed:.0f} of {failed + finished:.0f} requests failed")
+    return told
+
+
+def _ceilings(result: Result) -> list[str]:
+    told = []
+    for line in (line for line in result.row.lines if line.figure.endswith("_rate")):
+        figures = dict(result.figures(line))
+        ceiling = figures.pop(DIRECT.name, None)
+        near = [name for name, rate in figures.items() if ceiling and rate > CEILING_SHARE * ceiling]
+        if near:
+            told.append(f"{result.row.name}: {line.label} of {', '.join(near)} is above half of the direct ceiling")
+    return told
+
+
+def _compare(line: Line, figures: Figures) -> tuple[str, str]:
+    if line.target is None:
+        return NOTHING, NOTHING
+    limit, met = line.target.limit(figures), line.target.is_met(figures)
+    sign = "≥" if line.target.at_least else "≤"
+    shown = NOTHING if limit is None else f"{sign} {_number(limit, line.digits)}"
+    return f"{shown} ({line.target.text})", {None: NOTHING, True: "yes", False: "NO"}[met]
+
+
+def _is_shown(line: Line, server: str) -> bool:
+    # What going direct adds to itself is nothing.
+    return not (line.added and server == DIRECT.name)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:,.{digits}f}"

@@ -1,0 +1,95 @@
+"""The servers to compare, each one entry: how it is started, which API it speaks, when it is ready.
+
+A further server is a further entry here, or in `peers.py` if it is another project's.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.bodies import CHAT, RESPONSES, Api
+from benchmarks.processes import ROOT
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a server is told: the port to serve, the upstream's, a folder of its own, and how many workers."""
+
+    port: int
+    upstream_port: int
+    folder: Path
+    workers: int = 1
+
+    @property
+    def upstream(self) -> str:
+        return f"http://127.0.0.1:{self.upstream_port}/v1"
+
+    def write_config(self, config: Mapping[str, object]) -> str:
+        # JSON is YAML.
+        path = self.folder / "config.yaml"
+        path.write_text(json.dumps(config))
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Server:
+    """`ready` is a path that answers 200 when the server can work, or None where any answer says so."""
+
+    name: str
+    command: Callable[[Launch], list[str]]
+    version: Callable[[], str]
+    api: Api = RESPONSES
+    ready: str | None = "/readyz"
+    ready_limit: float = 30.0
+    takes_workers: bool = False
+    stores: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def _upstream(launch: Launch) -> list[str]:
+    serve = [sys.executable, "-m", "benchmarks.upstream", "--port", str(launch.port)]
+    return [*serve, "--processes", str(launch.workers)]
+
+
+def _passthrough(transport: str) -> Callable[[Launch], list[str]]:
+    def command(launch: Launch) -> list[str]:
+        serve = [sys.executable, "-m", "benchmarks.passthrough", "--port", str(launch.port)]
+        return [*serve, "--upstream", launch.upstream, "--transport", transport]
+
+    return command
+
+
+def _dragoman(launch: Launch) -> list[str]:
+    config = {
+        "server": {"host": "127.0.0.1", "port": launch.port, "workers": launch.workers},
+        "upstreams": {"bench": {"base_url": launch.upstream, "dialect": "openai"}},
+        "models": {"*": {"upstream": "bench"}},
+        "store": {"kind": "memory"},
+    }
+    return [sys.executable, "-m", "proxy", "serve", "--config", launch.write_config(config)]
+
+
+def _packages(*names: str) -> Callable[[], str]:
+    return lambda: ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def _revision() -> str:
+    """The checkout's commit, marked where files differ from it."""
+    describe = ["git", "describe", "--always", "--dirty", "--tags"]
+    told = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown revision"
+
+
+DIRECT = Server("direct", _upstream, _packages("uvloop"), api=CHAT, ready="/v1/models", takes_workers=True)
+PASSTHROUGH = Server(
+    "passthrough", _passthrough("aiohttp"), _packages("starlette", "uvicorn", "aiohttp", "uvloop"), api=CHAT
+)
+PASSTHROUGH_HTTPX2 = Server("passthrough-httpx2", _passthrough("httpx2"), _packages("httpx2"), api=CHAT)
+DRAGOMAN = Server("dragoman", _dragoman, _revision, takes_workers=True, stores=True)
+
+SERVERS = (DIRECT, PASSTHROUGH, PASSTHROUGH_HTTPX2, DRAGOMAN)
+USUAL = (DIRECT, PASSTHROUGH, DRAGOMAN)

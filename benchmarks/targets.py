@@ -1,0 +1,60 @@
+"""What a row's figures are held against: bounds on other servers' figures in the same run, or on a constant.
+
+Where codex-relay is not in the run, its figure is taken from the passthrough's by their published ratio.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+# Server name → its figure on one line of the table.
+Figures = Mapping[str, float]
+Bound = Callable[[Figures], float | None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Met when Dragoman's figure is within every bound that is known in this run."""
+
+    text: str
+    bounds: tuple[Bound, ...]
+    at_least: bool = False
+
+    def limit(self, figures: Figures) -> float | None:
+        known = [limit for bound in self.bounds if (limit := bound(figures)) is not None]
+        if not known:
+            return None
+        return max(known) if self.at_least else min(known)
+
+    def is_met(self, figures: Figures) -> bool | None:
+        """None where there is nothing to compare."""
+        limit, figure = self.limit(figures), figures.get("dragoman")
+        if limit is None or figure is None:
+            return None
+        return figure >= limit if self.at_least else figure <= limit
+
+
+def passthrough(factor: float = 1.0, *, plus: float = 0.0) -> Bound:
+    return _scaled("passthrough", factor, plus)
+
+
+def direct(factor: float = 1.0) -> Bound:
+    return _scaled("direct", factor, 0.0)
+
+
+def constant(value: float) -> Bound:
+    return lambda figures: value
+
+
+def relay(factor: float, *, published: float) -> Bound:
+    """codex-relay's figure; `published` is that figure over the passthrough's, as measured with codex-relay 0.5.8."""
+
+    def bound(figures: Figures) -> float | None:
+        if "codex-relay" in figures:
+            return factor * figures["codex-relay"]
+        return factor * published * figures["passthrough"] if "passthrough" in figures else None
+
+    return bound
+
+
+def _scaled(name: str, factor: float, plus: float) -> Bound:
+    return lambda figures: factor * figures[name] + plus if name in figures else None

@@ -1,0 +1,100 @@
+"""`ChatAnswer`: the body of an upstream's answer as batches of chunks, whatever form it came in.
+
+An upstream that was asked for a stream may answer with JSON and the reverse; the body's own form counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from proxy.transports import Answer, TransportError
+from translators.chunks import body_form, parse_chunk
+from translators.errors import UpstreamProtocolError
+from translators.schema.chat import ChatChunk
+from translators.sse import DONE, SSEDecoder
+from translators.upstream_errors import error_in_chunk
+
+MAX_ANSWER_BYTES = 256 << 20
+_DRAIN_BYTES = 1 << 16
+_DRAIN_SECONDS = 0.25
+
+
+class ChatAnswer:
+    """`said_done` once the upstream said that its answer is complete."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.said_done = False
+        self._answer = answer
+        self._pieces = answer.chunks()
+        self._first = b""
+        self._whole: ChatChunk | None = None
+
+    async def open(self) -> None:
+        """Waits for the first bytes; a whole answer is read here, so that its error can still be a status.
+
+        Raises UpstreamError and TransportError.
+        """
+        content_type = self._answer.headers.get("content-type", "")
+        if content_type.startswith("text/event-stream"):
+            return  # the first event may be minutes away
+        self._first = await anext(self._pieces, b"")
+        form = body_form(content_type, self._first)
+        if form == "unknown":
+            said = content_type.split(";")[0] or "something without a type"
+            raise UpstreamProtocolError(f"The upstream answered with {said} instead of JSON or events.")
+        if form == "json":
+            self._whole = self._read_whole(await self._rest())
+
+    async def batches(self) -> AsyncIterator[list[ChatChunk]]:
+        """The chunks that arrived together, time after time. Raises UpstreamError and TransportError."""
+        if self._whole is not None:
+            yield [self._whole]
+            return
+        decoder = SSEDecoder()
+        data = self._first or await anext(self._pieces, b"")
+        while data and not self.said_done:
+            if chunks := self._parse(decoder.feed(data)):
+                yield chunks
+            if not self.said_done:
+                data = await anext(self._pieces, b"")
+        if not self.said_done and (chunks := self._parse(decoder.close())):
+            yield chunks
+
+    async def close(self) -> None:
+        """Lets a finished stream end, so that its connection can serve again; drops any other."""
+        if self.said_done and self._whole is None:
+            with contextlib.suppress(TimeoutError, TransportError):
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await self._answer.read(_DRAIN_BYTES)
+        await self._answer.aclose()
+
+    async def _rest(self) -> bytes:
+        pieces = [self._first]
+        size = 0
+        async for piece in self._pieces:
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_ANSWER_BYTES:
+                raise UpstreamProtocolError("The upstream's answer is too long.")
+        return b"".join(pieces)
+
+    def _read_whole(self, body: bytes) -> ChatChunk:
+        chunk = parse_chunk(body)
+        error = error_in_chunk(chunk)
+        if error is not None:
+            raise error
+        if not chunk.choices:
+            raise UpstreamProtocolError("The upstream's answer holds no choices.")
+        self.said_done = True
+        return chunk
+
+    def _parse(self, payloads: list[bytes]) -> list[ChatChunk]:
+        chunks = []
+        for payload in payloads:
+            if payload == DONE:
+                self.said_done = True
+                break
+            chunks.append(parse_chunk(payload))
+        return chunks

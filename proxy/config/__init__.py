@@ -1,0 +1,52 @@
+"""The configuration: frozen settings, read from one YAML file and the environment and nowhere else."""
+
+from __future__ import annotations
+
+from proxy.config.environment import (
+    CONFIG_VARIABLE,
+    HOST_VARIABLE,
+    LOCAL_BASE_URLS_VARIABLE,
+    LOG_LEVEL_VARIABLE,
+    PORT_VARIABLE,
+    WORKERS_VARIABLE,
+    local_base_urls_value,
+)
+from proxy.config.load import DEFAULT_FILE, builtin_config, load_config, with_base_urls
+from proxy.config.problems import ConfigError, Problem
+from proxy.config.secret import Secret, hide_secrets
+from proxy.config.settings import (
+    LOCAL_MODEL,
+    Config,
+    LogLevel,
+    ModelSettings,
+    OnUnsupported,
+    ServerSettings,
+    StoreSettings,
+    UpstreamSettings,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "DEFAULT_FILE",
+    "HOST_VARIABLE",
+    "LOCAL_BASE_URLS_VARIABLE",
+    "LOCAL_MODEL",
+    "LOG_LEVEL_VARIABLE",
+    "PORT_VARIABLE",
+    "WORKERS_VARIABLE",
+    "Config",
+    "ConfigError",
+    "LogLevel",
+    "ModelSettings",
+    "OnUnsupported",
+    "Problem",
+    "Secret",
+    "ServerSettings",
+    "StoreSettings",
+    "UpstreamSettings",
+    "builtin_config",
+    "hide_secrets",
+    "load_config",
+    "local_base_urls_value",
+    "with_base_urls",
+]

@@ -1,0 +1,65 @@
+"""What the settings must agree on with one another; single values are checked where they are decoded."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from proxy.config.problems import Report
+from proxy.config.settings import Config, ModelSettings, UpstreamSettings
+from translators.dialects import PRESETS
+
+# Settings that mean nothing for the other kind; one set there is a mistake worth telling.
+_ONLY_FOR = {
+    "base_url": "chat",
+    "api_key": "chat",
+    "pass_client_key": "chat",
+    "headers": "chat",
+    "forward_headers": "chat",
+    "verify_tls": "chat",
+    "ca_file": "chat",
+    "model_path": "local",
+    "context_size": "local",
+    "threads": "local",
+}
+_DEFAULTS = UpstreamSettings()
+
+
+def check_config(config: Config, report: Report) -> None:
+    """Report every disagreement in the configuration."""
+    for name, upstream in config.upstreams.items():
+        _check_upstream(name, upstream, report)
+    for name, model in config.models.items():
+        _check_model(name, model, config, report)
+    if not config.models and not report.has_spoilt_below(("models",)):
+        report.add(("models",), "names no model: at least one is needed")
+
+
+def _check_upstream(name: str, upstream: UpstreamSettings, report: Report) -> None:
+    at = ("upstreams", name)
+    if upstream.kind == "chat" and upstream.base_url is None:
+        report.add((*at, "base_url"), "is required (or `kind: local` for the embedded server)")
+    if not report.is_spoilt((*at, "kind")):
+        for setting, kind in _ONLY_FOR.items():
+            if kind != upstream.kind and getattr(upstream, setting) != getattr(_DEFAULTS, setting):
+                report.add((*at, setting), f"has a meaning for `kind: {kind}` only")
+    if upstream.api_key is not None and upstream.pass_client_key:
+        report.add((*at, "pass_client_key"), "excludes api_key: only one key can be sent")
+    if "authorization" in upstream.headers and (upstream.api_key is not None or upstream.pass_client_key):
+        report.add((*at, "headers", "authorization"), "excludes api_key and pass_client_key")
+    if upstream.ca_file is not None and not upstream.verify_tls:
+        report.add((*at, "ca_file"), "is never read where verify_tls is false")
+    if upstream.dialect not in ("auto", *PRESETS):
+        report.add((*at, "dialect"), _unknown("dialect", upstream.dialect, ("auto", *PRESETS)))
+
+
+def _check_model(name: str, model: ModelSettings, config: Config, report: Report) -> None:
+    if model.upstream not in config.upstreams and not report.is_spoilt(("upstreams", model.upstream)):
+        report.add(("models", name, "upstream"), _unknown("upstream", model.upstream, config.upstreams))
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(names) or 'none'}"
+    return f"unknown {what} {name} ({hint})"

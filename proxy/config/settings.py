@@ -1,0 +1,104 @@
+"""The settings as frozen structs; every default of the product stands here, and `config.yaml` documents each.
+
+The checks that an annotation carries run when a file is read; what several settings must agree on is in `rules`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from proxy.config.fields import ApiKey, BaseUrl, ExistingFile, FixedHeader, HeaderValue, TravellingHeader
+from translators.report import OnUnsupported
+
+__all__ = [
+    "LOCAL_MODEL",
+    "Config",
+    "LogLevel",
+    "ModelSettings",
+    "OnUnsupported",
+    "ServerSettings",
+    "StoreSettings",
+    "UpstreamSettings",
+]
+
+LOCAL_MODEL = "smollm2"
+"""The model of the embedded server; its name in the absence of another."""
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+Name = Annotated[str, Meta(min_length=1)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+RETURN_HEADERS = (
+    "x-request-id",
+    "retry-after",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+)
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The proxy's own side."""
+
+    host: Name = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    api_keys: tuple[ApiKey, ...] = ()
+    log_level: LogLevel = "info"
+    max_body_bytes: Annotated[int, Meta(ge=1)] = 64 * 1024 * 1024
+    max_depth: Annotated[int, Meta(ge=1, le=900)] = 256  # CPython recurses about a thousand calls deep
+    keep_alive_seconds: Annotated[float, Meta(ge=0, le=3600)] = 15.0
+
+
+class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One Chat Completions server. Header names are in lower case, `base_url` ends without a slash."""
+
+    kind: Literal["chat", "local"] = "chat"
+    base_url: BaseUrl | None = None
+    api_key: ApiKey | None = None
+    pass_client_key: bool = False
+    dialect: str = "auto"
+    headers: dict[FixedHeader, HeaderValue] = {}
+    forward_headers: tuple[TravellingHeader, ...] = ()
+    return_headers: tuple[TravellingHeader, ...] = RETURN_HEADERS
+    transport: Literal["native", "httpx"] = "native"
+    verify_tls: bool = True
+    ca_file: ExistingFile | None = None
+    connect_timeout: Seconds = 10.0
+    first_byte_timeout: Seconds = 600.0
+    read_timeout: Seconds = 300.0
+    model_path: ExistingFile | None = None
+    context_size: Annotated[int, Meta(ge=256)] = 8192
+    threads: Annotated[int, Meta(ge=1, le=1024)] = 1
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one model name, or one pattern of names, stands for."""
+
+    upstream: Name
+    model: Name | None = None
+    defaults: dict[str, Any] = {}
+    extra_body: dict[str, Any] = {}
+    drop_params: tuple[str, ...] = ()
+    on_unsupported: OnUnsupported | None = None
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where responses are kept."""
+
+    kind: Literal["memory"] = "memory"
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything the proxy is told."""
+
+    server: ServerSettings = ServerSettings()
+    upstreams: dict[Name, UpstreamSettings] = {}
+    models: dict[Name, ModelSettings] = {}
+    store: StoreSettings = StoreSettings()
+    on_unsupported: OnUnsupported = "report"

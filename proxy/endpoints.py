@@ -1,0 +1,142 @@
+"""The routes, one short class or function each. Errors leave as OpenAI's envelope, through `errors`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import msgspec
+from msgspec import Struct
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from proxy.access import Access
+from proxy.errors import error_response
+from proxy.exchange import Exchange, Services
+from proxy.headers import RawHeaders, answer_headers
+from proxy.request_body import ClientGone, cancelled_on_disconnect, read_body
+from proxy.sse_response import EventStream
+from translators.errors import BridgeError
+
+_log = logging.getLogger(__name__)
+
+
+class CreateResponse:
+    """`POST /v1/responses`, as an ASGI application: a wrapper would hide the client's departure."""
+
+    def __init__(self, services: Services, *, access: Access, max_body_bytes: int, keep_alive_seconds: float) -> None:
+        self._services = services
+        self._access = access
+        self._max_body_bytes = max_body_bytes
+        self._keep_alive_seconds = keep_alive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        try:
+            self._access.check(headers)
+            body = await read_body(receive, self._max_body_bytes, headers.get("content-length"))
+            exchange = Exchange(self._services, body, headers)
+        except ClientGone:
+            return
+        except BridgeError as error:
+            await error_response(error)(scope, receive, send)
+            return
+        started = time.perf_counter()
+        try:
+            async with cancelled_on_disconnect(receive):
+                await self._answer(exchange, scope, receive, send)
+        except ClientGone:
+            _log.info("client gone", extra=_facts(exchange, started))
+        except BridgeError as error:
+            await error_response(error, exchange.adaptations)(scope, receive, send)
+            _log.info("refused", extra=_facts(exchange, started) | {"code": error.code, "http": error.status})
+        else:
+            _log.info("answered", extra=_facts(exchange, started))
+        finally:
+            await asyncio.shield(exchange.close())
+
+    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises BridgeError as long as nothing has been sent."""
+        if exchange.streamed:
+            await EventStream(exchange, send, self._keep_alive_seconds).run()
+            return
+        await exchange.open()
+        async for _ in exchange.events():
+            pass
+        if exchange.error is not None:
+            raise exchange.error
+        answer = msgspec.json.encode(exchange.response)
+        await _send_json(send, answer, answer_headers(exchange.headers, exchange.adaptations))
+
+
+async def _send_json(send: Send, body: bytes, headers: RawHeaders) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _facts(exchange: Exchange, started: float) -> dict[str, object]:
+    """What the log says of an exchange: names, counts and durations, nothing that anybody wrote."""
+    response = exchange.response
+    facts: dict[str, object] = {
+        "response": response.id,
+        "model": exchange.route.name,
+        "upstream": exchange.route.upstream_name,
+        "status": response.status,
+        "stream": exchange.streamed,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    if response.usage is not None:
+        facts |= {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
+    if exchange.adaptations:
+        facts["adapted"] = "; ".join(map(str, exchange.adaptations))
+    return facts
+
+
+class Model(Struct, tag_field="object", tag="model"):
+    """An entry of OpenAI's model list."""
+
+    id: str
+    created: int
+    owned_by: str
+
+
+class ModelList(Struct, tag_field="object", tag="list"):
+    data: list[Model]
+
+
+class Models:
+    """`GET /v1/models` and `GET /v1/models/{name}`: the names that the configuration knows exactly."""
+
+    def __init__(self, services: Services, *, access: Access) -> None:
+        self._router = services.router
+        self._access = access
+        self._created = int(services.clock())
+
+    async def list(self, request: Request) -> Response:
+        self._access.check(request.headers)
+        return _json(ModelList([self._model(name) for name in self._router.names()]))
+
+    async def retrieve(self, request: Request) -> Response:
+        self._access.check(request.headers)
+        return _json(self._model(request.path_params["name"]))
+
+    def _model(self, name: str) -> Model:
+        """Raises InvalidRequest (404) for a name that no route takes."""
+        return Model(name, self._created, self._router.route(name).upstream_name)
+
+
+async def health(request: Request) -> Response:
+    """The process answers."""
+    return _json({"status": "ok"})
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

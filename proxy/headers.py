@@ -1,0 +1,32 @@
+"""The headers of an answer: what of the upstream's travels back, and what was adapted on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from translators.report import Adaptation
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+ADAPTED = b"x-dragoman-adapted"
+_MAX_ADAPTED = 2000  # servers and clients commonly allow 8 KiB for all headers together
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
+
+
+def answer_headers(upstream: Mapping[str, str], adaptations: Sequence[Adaptation]) -> RawHeaders:
+    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in upstream.items()]
+    if adaptations:
+        headers.append((ADAPTED, _adapted(adaptations)))
+    return headers
+
+
+def _adapted(adaptations: Sequence[Adaptation]) -> bytes:
+    """`dropped tools[2], ignored user`, as much as fits; the log has the reasons."""
+    text = ""
+    for index, adaptation in enumerate(adaptations):
+        entry = f"{adaptation.action} {_UNSAFE.sub('?', adaptation.param)}"
+        if len(text) + len(entry) > _MAX_ADAPTED:
+            return f"{text}, and {len(adaptations) - index} more".encode()
+        text = f"{text}, {entry}" if text else entry
+    return text.encode()

@@ -1,0 +1,64 @@
+"""One log for the whole process: a line a record on stderr, UTC, extra fields as `key=value`.
+
+What a record holds is written as it is, but for line breaks and other control characters: callers log names,
+counts and durations, never a body or a key. Foreign libraries are heard from WARNING up, since some of them
+write headers at DEBUG.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from proxy.config import LogLevel
+
+# What every record has of its own; `color_message` is uvicorn's second spelling of its message.
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+_BARE = re.compile(r'[^\s"=\\\x00-\x1f\x7f-\x9f]+')
+
+
+class LineFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        message = _one_line(record.getMessage())
+        shown = [f"{key}={_value(value)}" for key, value in fields.items()]
+        return " ".join([moment.removesuffix("+00:00") + "Z", record.levelname, record.name, message, *shown])
+
+
+def logging_settings(level: LogLevel) -> dict[str, Any]:
+    """The settings in the form `logging.config.dictConfig` and uvicorn's workers take."""
+    own = {"level": level.upper()}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": "proxy.log.LineFormatter"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"level": "ERROR" if level == "error" else "WARNING", "handlers": ["stderr"]},
+        "loggers": {
+            "proxy": own,
+            "uvicorn": own,
+            "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+        },
+    }
+
+
+def configure_logging(level: LogLevel) -> None:
+    """Send every logger of the process through `LineFormatter`."""
+    logging.config.dictConfig(logging_settings(level))
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    """Printable on one line: a client may have chosen part of the text."""
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,0 +1,106 @@
+"""`EventStream`: a response as server-sent events over ASGI, with keep-alive.
+
+The head goes out when the upstream has answered, so that its refusal keeps its status; an upstream that
+takes longer than the keep-alive interval gets no such chance, since clients would give up first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from starlette.types import Send
+
+from proxy.exchange import Exchange
+from proxy.headers import RawHeaders, answer_headers
+from translators.errors import BridgeError
+from translators.schema.events import Event
+from translators.sse import DONE_FRAME, encode
+
+# The last two keep proxies such as nginx from buffering or compressing the stream.
+_HEAD: RawHeaders = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class EventStream:
+    """Sends one exchange. `interval` is the longest silence in seconds; 0 means no keep-alive."""
+
+    def __init__(self, exchange: Exchange, send: Send, interval: float) -> None:
+        self._exchange = exchange
+        self._send = send
+        self._interval = interval
+        self._started = False
+        self._silent_since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._beat: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Raises BridgeError while nothing has been sent yet."""
+        exchange = self._exchange
+        self._listen_for_silence()
+        try:
+            if await self._open():
+                if not self._started:
+                    await self._start()
+                async for events in exchange.events():
+                    if self._beat is not None:
+                        await self._beat  # it has numbered its event already
+                    await self._emit(events)
+        finally:
+            self._stop_beating()
+        await self._send({"type": "http.response.body", "body": DONE_FRAME, "more_body": False})
+
+    async def _open(self) -> bool:
+        try:
+            await self._exchange.open()
+        except BridgeError as error:
+            if not self._started:
+                raise
+            await self._emit(self._exchange.fail(error))
+            return False
+        return True
+
+    async def _start(self) -> None:
+        self._started = True
+        headers = _HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._emit(self._exchange.start())
+
+    async def _emit(self, events: Sequence[Event]) -> None:
+        frames = b"".join([encode(event) for event in events])
+        await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+        self._silent_since = asyncio.get_running_loop().time()
+
+    # --- keep-alive ------------------------------------------------------------------------------
+
+    def _listen_for_silence(self) -> None:
+        if self._interval:
+            loop = asyncio.get_running_loop()
+            self._silent_since = loop.time()
+            self._timer = loop.call_later(self._interval, self._on_timer)
+
+    def _on_timer(self) -> None:
+        """Fires once an interval at most: events that went out meanwhile only move the next one."""
+        loop = asyncio.get_running_loop()
+        silent = loop.time() - self._silent_since
+        if silent < self._interval:
+            self._timer = loop.call_later(self._interval - silent, self._on_timer)
+        else:
+            self._beat = loop.create_task(self._break_silence())
+
+    async def _break_silence(self) -> None:
+        if self._started:
+            await self._emit(self._exchange.keep_alive())
+        else:
+            await self._start()
+        self._beat = None
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._on_timer)
+
+    def _stop_beating(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._beat is not None:
+            self._beat.cancel()

@@ -1,0 +1,128 @@
+"""The HTTP client side of the proxy: one small protocol, two implementations.
+
+`send()` resolves when the head of the answer is in; the body is read once, by `read()` or through `chunks()`. Leaving
+an answer's `async with` before the body's end closes the connection; after its end the connection is back in the pool.
+Cancelling closes it too. What goes wrong on the wire is a `TransportError`; a mistake of the caller, an unsafe header or
+a bad URL, is a `ValueError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import msgspec
+
+from proxy.transports.endpoint import Endpoint
+
+__all__ = [
+    "Answer",
+    "AnswerTooLarge",
+    "ConnectFailed",
+    "ConnectionCut",
+    "Endpoint",
+    "MalformedAnswer",
+    "Phase",
+    "TimedOut",
+    "Timeouts",
+    "Transport",
+    "TransportError",
+    "create_transport",
+]
+
+Phase = Literal["connect", "first_byte", "between"]
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds. `connect` includes TLS and the wait for a free connection; `first_byte` runs from the request being
+    written to the answer's headers; `between` is the longest silence while a body read waits."""
+
+    connect: float
+    first_byte: float
+    between: float
+
+
+class TransportError(Exception):
+    """The exchange failed on the wire."""
+
+
+class ConnectFailed(TransportError):
+    """No connection: the name did not resolve, it was refused, or TLS failed. Nothing of the request was sent."""
+
+
+class TimedOut(TransportError):
+    def __init__(self, message: str, phase: Phase) -> None:
+        super().__init__(message)
+        self.phase: Phase = phase
+
+
+class ConnectionCut(TransportError):
+    """The connection ended inside the head or the body of the answer."""
+
+
+class MalformedAnswer(TransportError):
+    """The bytes that came are not an HTTP answer, or are in an encoding that was not asked for."""
+
+
+class AnswerTooLarge(TransportError):
+    """The body is longer than the limit given to `read()`."""
+
+
+class Answer(Protocol):
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names; the values of a repeated name joined with a comma."""
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, or `AnswerTooLarge` once it is longer than `limit` bytes."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes: each piece is what had arrived by then, without waiting for more."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Transport(Protocol):
+    async def send(
+        self,
+        endpoint: Endpoint,
+        headers: Sequence[tuple[str, str]],
+        body: bytes | None,
+        timeouts: Timeouts,
+        method: str = "POST",
+    ) -> Answer: ...
+
+    async def aclose(self) -> None: ...
+
+
+def create_transport(
+    kind: str,
+    *,
+    verify: bool = True,
+    ca_file: str | None = None,
+    max_connections: int = 1000,
+    idle_limit: float = 15.0,
+) -> Transport:
+    """`native` for speed, `httpx` for what it does not serve: environment proxies, SOCKS, HTTP/2.
+
+    `ca_file` replaces the system's certificate authorities; an unused connection is kept for `idle_limit` seconds.
+    """
+    # Imported here: each module imports this one, and a setup loads only the client that it uses.
+    if kind == "native":
+        from proxy.transports.native import NativeTransport
+
+        return NativeTransport(verify=verify, ca_file=ca_file, max_connections=max_connections, idle_limit=idle_limit)
+    if kind == "httpx":
+        from proxy.transports.httpx import HttpxTransport
+
+        return HttpxTransport(verify=verify, ca_file=ca_file, max_connections=max_connections, idle_limit=idle_limit)
+    raise ValueError(f"there is no transport {kind!r}: choose native or httpx")

@@ -1,0 +1,130 @@
+"""The reading half of an answer, shared by the transports.
+
+A transport's answer supplies `arrived()` (what came off the wire, b"" at the body's end) and `aclose()`; from these
+come `read()`, `chunks()` and `async with`. A body that was compressed unasked is inflated in pieces of bounded size.
+"""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from proxy.transports import AnswerTooLarge, MalformedAnswer
+
+Receive = Callable[[], Awaitable[bytes]]
+
+# The most that one step of inflating produces, however small its input.
+_PIECE = 1 << 18
+
+
+class Inflater:
+    """One compressed body: `feed()` it, then `take()` until that gives nothing; `end()` when the wire ended."""
+
+    def __init__(self, encoding: str) -> None:
+        if encoding not in ("gzip", "x-gzip", "deflate"):
+            raise MalformedAnswer(f"the answer is in a content-encoding that was not asked for: {encoding!r}")
+        self._encoding = encoding
+        self._input = b""
+        self._stream: zlib._Decompress | None = None
+
+    def feed(self, data: bytes) -> None:
+        self._input += data
+
+    def take(self) -> bytes:
+        if self._stream is None:
+            if len(self._input) < 2:
+                return b""
+            self._stream = zlib.decompressobj(self._window_bits())
+        try:
+            piece = self._stream.decompress(self._input, _PIECE)
+        except zlib.error as error:
+            raise MalformedAnswer("the compressed body of the answer is corrupt") from error
+        self._input = self._stream.unconsumed_tail
+        return piece
+
+    def end(self) -> None:
+        if self._stream is None and not self._input:
+            return
+        if self._stream is None or not self._stream.eof or self._stream.unused_data:
+            raise MalformedAnswer("the compressed body of the answer does not end where the answer ends")
+
+    def _window_bits(self) -> int:
+        if self._encoding != "deflate":
+            return zlib.MAX_WBITS | 16
+        # The name means a zlib stream, yet some servers send a bare one (RFC 9110 8.4.1.2).
+        has_zlib_header = self._input[0] & 0x0F == zlib.DEFLATED and int.from_bytes(self._input[:2]) % 31 == 0
+        return zlib.MAX_WBITS if has_zlib_header else -zlib.MAX_WBITS
+
+
+class _Inflated:
+    def __init__(self, encoding: str, arrived: Receive) -> None:
+        self._inflater = Inflater(encoding)
+        self._arrived = arrived
+
+    async def receive(self) -> bytes:
+        while not (piece := self._inflater.take()):
+            data = await self._arrived()
+            if not data:
+                self._inflater.end()
+                return b""
+            self._inflater.feed(data)
+        return piece
+
+
+class _Chunks:
+    """Not an async generator: a loop that is left early would leave one behind for the garbage collector to close."""
+
+    __slots__ = ("_receive",)
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await self._receive()
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+
+class BodyReader(ABC):
+    status: int
+    headers: Mapping[str, str]
+
+    @abstractmethod
+    async def arrived(self) -> bytes: ...
+
+    @abstractmethod
+    async def aclose(self) -> None: ...
+
+    async def read(self, limit: int) -> bytes:
+        receive = self._receive()
+        parts: list[bytes] = []
+        size = 0
+        while data := await receive():
+            parts.append(data)
+            size += len(data)
+            if size > limit:
+                await self.aclose()
+                raise AnswerTooLarge(f"the answer's body is longer than {limit} bytes")
+        return b"".join(parts)
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return _Chunks(self._receive())
+
+    def _receive(self) -> Receive:
+        encoding = self.headers.get("content-encoding", "identity").strip().lower()
+        return self.arrived if encoding in ("", "identity") else _Inflated(encoding, self.arrived).receive
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

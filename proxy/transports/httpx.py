@@ -1,0 +1,159 @@
+"""The transport for what the native one does not serve: environment proxies, SOCKS, HTTP/2 (where `h2` is installed).
+
+It stands on `httpx2` and keeps the same contract with two limits: a piece of the body is what httpx2 hands over, one
+chunk of a chunked answer; and an answer that is left unread closes its connection, even one that had arrived whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import AsyncGeneratorType
+from typing import cast
+
+import httpx2
+
+from proxy.transports import (
+    ConnectFailed,
+    ConnectionCut,
+    MalformedAnswer,
+    TimedOut,
+    Timeouts,
+    TransportError,
+)
+from proxy.transports.body import BodyReader
+from proxy.transports.endpoint import Endpoint
+from proxy.transports.fields import Headers, check_fields, check_method, join_fields
+from proxy.transports.tls import client_context
+
+# httpx2 tells an ended connection from a malformed answer by its message alone: the first two are h11's and httpcore2's
+# own words, the others how h2's events begin.
+_CUT = ("peer closed connection", "Server disconnected", "<StreamReset", "<ConnectionTerminated")
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    """httpx2's errors as the errors of this package."""
+    try:
+        yield
+    except (httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        raise TimedOut("no connection in time", "connect") from error
+    except (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol) as error:
+        raise ConnectFailed(f"no connection: {error}") from error
+    except httpx2.NetworkError as error:
+        raise ConnectionCut(f"the connection ended inside the answer: {error}") from error
+    except httpx2.RemoteProtocolError as error:
+        if str(error).startswith(_CUT):
+            raise ConnectionCut(f"the connection ended inside the answer: {error}") from error
+        raise MalformedAnswer(f"the answer is not acceptable HTTP: {error}") from error
+    except httpx2.TransportError as error:
+        raise TransportError(str(error)) from error
+
+
+class _StaleConnection(ConnectionCut):
+    """A connection from the pool ended before the head of an answer: worth one more attempt."""
+
+
+class _Progress:
+    """Follows one request through httpx2's trace events: starts the clock when the request is sent."""
+
+    def __init__(self, clock: asyncio.Timeout, first_byte: float) -> None:
+        self.fresh = False
+        self._clock = clock
+        self._first_byte = first_byte
+
+    async def __call__(self, event: str, info: dict[str, object]) -> None:
+        if event.endswith("connect_tcp.started"):
+            self.fresh = True
+        elif event.endswith("send_request_headers.started"):
+            self._clock.reschedule(asyncio.get_running_loop().time() + self._first_byte)
+
+
+class HttpxAnswer(BodyReader):
+    def __init__(self, response: httpx2.Response, between: float) -> None:
+        self.status = response.status_code
+        self.headers = join_fields(response.headers.raw)
+        self._response = response
+        self._raw: AsyncGeneratorType[bytes, None] | None = cast(
+            "AsyncGeneratorType[bytes, None]", response.aiter_raw()
+        )
+        self._between = between
+
+    async def arrived(self) -> bytes:
+        if self._raw is None:
+            raise ConnectionCut("the answer was closed before its end")
+        try:
+            with _translated():
+                async with asyncio.timeout(self._between):
+                    return await anext(self._raw, b"")
+        except TimeoutError:
+            await self.aclose()
+            raise TimedOut("the answer fell silent", "between") from None
+        except TransportError:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            await self._response.aclose()
+            # Running: another task is reading, and the closed connection is what ends its wait.
+            if not raw.ag_running:
+                await raw.aclose()
+
+
+class HttpxTransport:
+    def __init__(self, *, verify: bool, ca_file: str | None, max_connections: int, idle_limit: float) -> None:
+        self._client = httpx2.AsyncClient(
+            verify=client_context(verify=verify, ca_file=ca_file),
+            http2=importlib.util.find_spec("h2") is not None,
+            limits=httpx2.Limits(
+                max_connections=max_connections,
+                max_keepalive_connections=max_connections,
+                keepalive_expiry=idle_limit,
+            ),
+            trust_env=True,
+        )
+
+    async def send(
+        self,
+        endpoint: Endpoint,
+        headers: Headers,
+        body: bytes | None,
+        timeouts: Timeouts,
+        method: str = "POST",
+    ) -> HttpxAnswer:
+        check_method(method)
+        check_fields(headers)
+        if self._client.is_closed:
+            raise ConnectFailed("the transport is closed")
+        # A Request built here carries these headers alone; the client would add its own.
+        fields = [(b"accept-encoding", b"identity")]
+        fields += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        request = httpx2.Request(method, endpoint.url, headers=fields, content=body)
+        try:
+            response = await self._attempt(request, timeouts)
+        except _StaleConnection:
+            response = await self._attempt(request, timeouts)
+        return HttpxAnswer(response, timeouts.between)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _attempt(self, request: httpx2.Request, timeouts: Timeouts) -> httpx2.Response:
+        limits = {"connect": timeouts.connect, "pool": timeouts.connect, "read": None, "write": None}
+        clock = asyncio.timeout(None)
+        progress = _Progress(clock, timeouts.first_byte)
+        request.extensions = {"timeout": limits, "trace": progress}
+        try:
+            with _translated():
+                async with clock:
+                    return await self._client.send(request, stream=True)
+        except TimeoutError:
+            raise TimedOut("no answer came in time", "first_byte") from None
+        except ConnectionCut as error:
+            if progress.fresh:
+                raise
+            raise _StaleConnection(str(error)) from error

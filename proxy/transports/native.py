@@ -1,0 +1,174 @@
+"""The fast transport: HTTP/1.1 straight on the event loop, with a pool of kept-alive connections.
+
+If a reused connection dies before a byte of the answer came, the request is sent once more, on a fresh connection.
+Each request holds one of `max_connections` slots until its answer ends; one that finds none waits its turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+
+from proxy.transports import ConnectFailed, ConnectionCut, TimedOut, Timeouts
+from proxy.transports.body import BodyReader
+from proxy.transports.endpoint import Endpoint
+from proxy.transports.fields import Headers, check_fields, check_method
+from proxy.transports.native_connection import Connection
+from proxy.transports.pool import IdlePool
+from proxy.transports.tls import client_context
+
+# Methods whose requests say so when they have no body (RFC 9110 8.6).
+_SAY_EMPTY = frozenset({"POST", "PUT", "PATCH"})
+
+
+@lru_cache(maxsize=256)
+def _request_prefix(method: str, endpoint: Endpoint) -> str:
+    check_method(method)
+    return f"{method} {endpoint.path} HTTP/1.1\r\nhost: {endpoint.authority}\r\naccept-encoding: identity\r\n"
+
+
+def encode_head(method: str, endpoint: Endpoint, headers: Headers, body: bytes | None) -> bytes:
+    check_fields(headers)
+    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    if body is not None:
+        lines.append(f"content-length: {len(body)}\r\n")
+    elif method in _SAY_EMPTY:
+        lines.append("content-length: 0\r\n")
+    return f"{_request_prefix(method, endpoint)}{''.join(lines)}\r\n".encode("latin-1")
+
+
+class NativeAnswer(BodyReader):
+    def __init__(self, connection: Connection, between: float, finished: Callable[[Connection], None]) -> None:
+        self.status = connection.status
+        self.headers = connection.headers
+        self._connection: Connection | None = connection
+        self._between = between
+        self._finished = finished
+        self._ended = False
+
+    async def arrived(self) -> bytes:
+        connection = self._connection
+        if connection is None:
+            if self._ended:
+                return b""
+            raise ConnectionCut("the answer was closed before its end")
+        if not connection.parts and not connection.complete and connection.failure is None:
+            try:
+                await connection.wait(self._between)
+            except BaseException:
+                await self.aclose()
+                raise
+        data = connection.take()
+        if connection.complete:
+            self._ended = True
+            await self.aclose()
+        elif not data:
+            await self.aclose()
+            raise connection.failure or ConnectionCut("the answer was closed before its end")
+        return data
+
+    async def aclose(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._finished(connection)
+
+
+class NativeTransport:
+    def __init__(self, *, verify: bool, ca_file: str | None, max_connections: int, idle_limit: float) -> None:
+        self._tls = client_context(verify=verify, ca_file=ca_file)
+        self._tls.set_alpn_protocols(["http/1.1"])
+        self._max_connections = max_connections
+        self._slots = asyncio.Semaphore(max_connections)
+        self._idle = IdlePool(idle_limit)
+        self._open: set[Connection] = set()
+        self._closed = False
+
+    async def send(
+        self,
+        endpoint: Endpoint,
+        headers: Headers,
+        body: bytes | None,
+        timeouts: Timeouts,
+        method: str = "POST",
+    ) -> NativeAnswer:
+        head = encode_head(method, endpoint, headers, body)
+        await self._take_slot(timeouts.connect)
+        try:
+            connection = await self._exchange(endpoint, head, body, timeouts, head_only=method == "HEAD")
+        except BaseException:
+            self._slots.release()
+            raise
+        return NativeAnswer(connection, timeouts.between, self._finish)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        self._idle.close()
+        for connection in tuple(self._open):
+            connection.abort()
+
+    async def _exchange(
+        self, endpoint: Endpoint, head: bytes, body: bytes | None, timeouts: Timeouts, *, head_only: bool
+    ) -> Connection:
+        idle = self._idle.pop(endpoint.origin)
+        if idle is not None:
+            try:
+                await idle.request(head, body, head_only=head_only, seconds=timeouts.first_byte)
+                return idle
+            except ConnectionCut:
+                if idle.answered:
+                    raise
+        fresh = await self._connect(endpoint, timeouts.connect)
+        await fresh.request(head, body, head_only=head_only, seconds=timeouts.first_byte)
+        return fresh
+
+    async def _take_slot(self, seconds: float) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            message = f"all {self._max_connections} connections were busy for {seconds:g} s"
+            raise TimedOut(message, "connect") from None
+
+    async def _connect(self, endpoint: Endpoint, seconds: float) -> Connection:
+        if self._closed:
+            raise ConnectFailed("the transport is closed")
+        if len(self._open) >= self._max_connections:
+            self._idle.close_oldest()
+        connection = Connection(endpoint.origin, asyncio.get_running_loop(), self._forget)
+        self._open.add(connection)
+        try:
+            await self._dial(connection, endpoint, seconds)
+        except BaseException:
+            self._forget(connection)
+            connection.abort()
+            raise
+        return connection
+
+    async def _dial(self, connection: Connection, endpoint: Endpoint, seconds: float) -> None:
+        tls = self._tls if endpoint.scheme == "https" else None
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, endpoint.host, endpoint.port, ssl=tls
+                )
+        except TimeoutError:
+            raise TimedOut(f"no connection to {endpoint.authority} within {seconds:g} s", "connect") from None
+        except OSError as error:
+            raise ConnectFailed(f"no connection to {endpoint.authority}: {error}") from error
+
+    def _finish(self, connection: Connection) -> None:
+        self._slots.release()
+        if connection.complete:
+            connection.take()
+        if connection.reusable:
+            self._idle.put(connection)
+        else:
+            connection.abort()
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self._idle.discard(connection)

@@ -1,0 +1,238 @@
+"""One HTTP/1.1 connection of the native transport: one request at a time, its answer parsed as it arrives.
+
+`request()` returns when the head of the answer is in; the body gathers in `parts`, for `wait()` and `take()`.
+`complete` means that no answer is outstanding, `failure` that the connection is dead; of both, `complete` counts first.
+A wait only moves a deadline: the one timer of the connection looks at it when it fires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from proxy.transports import ConnectionCut, MalformedAnswer, TimedOut, TransportError
+from proxy.transports.endpoint import Origin
+from proxy.transports.fields import join_fields
+
+# Unread bytes off the wire after which the socket is no longer read.
+_HIGH_WATER = 1 << 18
+# Bytes that may come without one byte of body among them: a head, trailers, chunk extensions.
+_OVERHEAD_LIMIT = 1 << 17
+# Up to here a copy is cheaper than a second write.
+_JOINED_BODY = 1 << 16
+# A loop's timers may fire this much early.
+_CLOCK_STEP = 0.002
+
+
+class _Refused(Exception):
+    """Stops the parser from inside one of its callbacks, and says why."""
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, origin: Origin, loop: asyncio.AbstractEventLoop, lost: Callable[[Connection], None]) -> None:
+        self.origin = origin
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.parts: list[bytes] = []
+        self.complete = True
+        self.failure: TransportError | None = None
+        # The parser calls straight into the list: per chunk, no Python code runs.
+        self.on_body = self.parts.append
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed = self._parser.feed_data
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_only = False
+        self._until_eof = False
+        self._keep_alive = False
+        self._overhead = 0
+        self._unread = 0
+        self._paused = False
+        self._loop = loop
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._deadline = 0.0
+
+    @property
+    def answered(self) -> bool:
+        """Has a byte of the current answer come?"""
+        return self.status != 0 or self._overhead != 0
+
+    @property
+    def reusable(self) -> bool:
+        return (
+            self.complete
+            and self._keep_alive
+            and self.failure is None
+            and self._transport is not None
+            # An answer that overtook its request: the server may not read the rest of it.
+            and self._transport.get_write_buffer_size() == 0
+        )
+
+    async def request(self, head: bytes, body: bytes | None, *, head_only: bool, seconds: float) -> None:
+        """Write a request and wait for the head of its answer."""
+        transport = self._transport
+        if transport is None or self.failure is not None:
+            raise self.failure or ConnectionCut("the connection is not open")
+        self.status = 0
+        self.complete = self._until_eof = self._keep_alive = False
+        self._head_only = head_only
+        self._overhead = 0
+        if body is None:
+            transport.write(head)
+        elif len(body) <= _JOINED_BODY:
+            transport.write(head + body)
+        else:
+            transport.write(head)
+            transport.write(body)
+        try:
+            await self.wait(seconds)
+        except BaseException:
+            self.abort()
+            raise
+        if not self.status:
+            raise self.failure or ConnectionCut("the connection was closed")
+
+    async def wait(self, seconds: float) -> None:
+        """Until there is more than there was: the head, bytes of the body, the end, or a failure."""
+        self._waiter = waiter = self._loop.create_future()
+        self._deadline = deadline = self._loop.time() + seconds
+        if self._timer is None or deadline < self._timer_at:
+            self._set_timer(deadline)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def take(self) -> bytes:
+        """The bytes of the body that have arrived."""
+        data = b"".join(self.parts)
+        self.parts.clear()
+        self._unread = 0
+        if self._paused and self._transport is not None and self.failure is None:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def abort(self) -> None:
+        self._fail(ConnectionCut("the connection was closed by this side"))
+
+    # The event loop's callbacks.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # A cast, since uvloop's transports are none of asyncio's classes.
+        self._transport = cast("asyncio.Transport", transport)
+        if self.failure is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            # httptools keeps what a callback raised as the context of its own error.
+            reason = error.__context__ if isinstance(error.__context__, _Refused) else error
+            self._fail(MalformedAnswer(f"the answer is not acceptable HTTP: {reason}"))
+        if self.parts:
+            self._overhead = 0
+            self._unread += len(data)
+            if self._unread > _HIGH_WATER and not self._paused and self.failure is None:
+                self._pause()
+        else:
+            self._overhead += len(data)
+            if self._overhead > _OVERHEAD_LIMIT:
+                self._fail(MalformedAnswer(f"more than {_OVERHEAD_LIMIT} bytes came without a byte of the body"))
+        if self._waiter is not None and (self.parts or self.complete):
+            self._wake()
+
+    def eof_received(self) -> None:
+        self._end(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(error)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._lost(self)
+
+    # The parser's callbacks.
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise _Refused("bytes came that answer no request")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Trailers come here too, and are dropped: nothing in them could still be acted on.
+        if not self.status:
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        fields, self._fields = self._fields, []
+        if status == 101:
+            raise _Refused("the server switched protocols")
+        if status < 200:
+            return
+        headers = self.headers = join_fields(fields)
+        coding = headers.get("transfer-encoding")
+        if coding is not None and coding.lower() != "chunked":
+            raise _Refused("its transfer-encoding was not asked for")
+        self.status = status
+        self._keep_alive = self._parser.should_keep_alive()
+        self._until_eof = coding is None and "content-length" not in headers and status not in (204, 304)
+        self._wake()
+        if self._head_only:
+            # The parser cannot be told that no body follows, so it is of no use for a second answer.
+            self._keep_alive = False
+            self.complete = True
+            raise _Refused("nothing may follow the head")
+
+    def on_message_complete(self) -> None:
+        if self.status:
+            self.complete = True
+
+    def _pause(self) -> None:
+        if self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _set_timer(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._check_deadline)
+
+    def _check_deadline(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._deadline - self._loop.time() > _CLOCK_STEP:
+            self._set_timer(self._deadline)
+        elif self.status:
+            self._fail(TimedOut("the answer fell silent", "between"))
+        else:
+            self._fail(TimedOut("no answer came in time", "first_byte"))
+
+    def _end(self, error: Exception | None) -> None:
+        """The peer ended the connection, or the network did."""
+        if self._until_eof and error is None and self.failure is None:
+            self.complete = True
+        place = "body" if self.status else "head"
+        cause = f": {error}" if error else ""
+        self._fail(ConnectionCut(f"the connection ended inside the {place} of the answer{cause}"))
+
+    def _fail(self, failure: TransportError) -> None:
+        if self.failure is not None:
+            return
+        self.failure = failure
+        self._wake()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,13 @@
+"""TLS of outgoing connections: the peer is verified, against the system's authorities or those of one file."""
+
+from __future__ import annotations
+
+import ssl
+
+
+def client_context(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,186 @@
+"""One upstream call as an `async with` that gives chunks; leaving it closes the connection.
+
+Entering it waits for the head of the answer: a refusal is an `UpstreamError` with the upstream's own status,
+and so is whatever goes wrong later. No message holds a key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct
+
+from proxy.chat_answer import ChatAnswer
+from proxy.config import UpstreamSettings
+from proxy.routing import Route
+from proxy.transports import (
+    Answer,
+    AnswerTooLarge,
+    Endpoint,
+    TimedOut,
+    Timeouts,
+    Transport,
+    TransportError,
+    create_transport,
+)
+from translators.errors import UpstreamError, UpstreamProtocolError
+from translators.schema.chat import ChatChunk
+from translators.upstream_errors import read_error
+
+_log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 10_000
+_MAX_ERROR_BYTES = 1 << 20
+
+
+class _Target(Struct, frozen=True):
+    """What every call to one upstream has in common."""
+
+    endpoint: Endpoint
+    transport: Transport
+    timeouts: Timeouts
+
+
+class Upstreams:
+    """The connections to the upstreams of a configuration; `transport` replaces those it asks for."""
+
+    def __init__(self, upstreams: Mapping[str, UpstreamSettings], transport: Transport | None = None) -> None:
+        self._transports: dict[tuple[str, bool, str | None], Transport] = {}
+        self._targets = {
+            name: _Target(
+                Endpoint.parse(f"{settings.base_url}/chat/completions"),
+                transport or self._transport(settings),
+                Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.read_timeout),
+            )
+            for name, settings in upstreams.items()
+            if settings.base_url is not None
+        }
+
+    def _transport(self, settings: UpstreamSettings) -> Transport:
+        kind = (settings.transport, settings.verify_tls, settings.ca_file)
+        if kind not in self._transports:
+            self._transports[kind] = create_transport(
+                settings.transport,
+                verify=settings.verify_tls,
+                ca_file=settings.ca_file,
+                max_connections=MAX_CONNECTIONS,
+            )
+        return self._transports[kind]
+
+    def call(self, route: Route, body: bytes, client_headers: Mapping[str, str]) -> UpstreamCall:
+        """A call that is made on entering it; `client_headers` by lower-case name."""
+        return UpstreamCall(route, self._targets[route.upstream_name], body, client_headers)
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+
+
+class UpstreamCall:
+    """`headers` are those of the upstream's answer that may travel back to the client."""
+
+    def __init__(self, route: Route, target: _Target, body: bytes, client_headers: Mapping[str, str]) -> None:
+        self.headers: dict[str, str] = {}
+        self._route = route
+        self._target = target
+        self._body = body
+        self._client_headers = client_headers
+        self._authorization = _authorization(route.upstream, client_headers)
+        self._answer: ChatAnswer | None = None
+
+    @property
+    def said_done(self) -> bool:
+        return self._answer is not None and self._answer.said_done
+
+    async def __aenter__(self) -> Self:
+        headers = _request_headers(self._route.upstream, self._client_headers, self._authorization)
+        with self._told_as_upstream_errors():
+            answer = await self._target.transport.send(
+                self._target.endpoint, headers, self._body, self._target.timeouts
+            )
+            try:
+                await self._accept(answer)
+            except BaseException:
+                await answer.aclose()
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._answer is not None:
+            await self._answer.close()
+
+    async def batches(self) -> AsyncIterator[list[ChatChunk]]:
+        """The chunks that arrived together, time after time. Raises UpstreamError."""
+        assert self._answer is not None, "the call has not been entered"
+        with self._told_as_upstream_errors():
+            async for chunks in self._answer.batches():
+                yield chunks
+
+    async def _accept(self, answer: Answer) -> None:
+        self.headers = {
+            name: answer.headers[name] for name in self._route.upstream.return_headers if name in answer.headers
+        }
+        if answer.status >= 400:
+            raise read_error(answer.status, await _error_body(answer), retry_after=answer.headers.get("retry-after"))
+        if answer.status != 200:
+            raise UpstreamProtocolError(f"The upstream answered {answer.status}, which is no answer to this request.")
+        self._answer = ChatAnswer(answer)
+        await self._answer.open()
+
+    @contextlib.contextmanager
+    def _told_as_upstream_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except TransportError as error:
+            _log.warning("upstream failed", extra={"upstream": self._route.upstream_name, "reason": str(error)})
+            raise _transport_error(error, self._route.upstream_name) from error
+        except UpstreamError as error:
+            self._redact(error)
+            error.headers = self.headers
+            raise
+
+    def _redact(self, error: UpstreamError) -> None:
+        """Some servers repeat the key they refuse."""
+        if self._authorization is not None:
+            key = self._authorization.removeprefix("Bearer ")
+            error.message = error.message.replace(key, "***")
+
+
+async def _error_body(answer: Answer) -> bytes:
+    try:
+        return await answer.read(_MAX_ERROR_BYTES)
+    except AnswerTooLarge:
+        return b""
+
+
+def _transport_error(error: TransportError, upstream: str) -> UpstreamError:
+    if isinstance(error, TimedOut):
+        return UpstreamError(f"The upstream '{upstream}' did not answer in time.", status=504, code="upstream_timeout")
+    return UpstreamError(
+        f"The upstream '{upstream}' could not be reached, or broke off its answer.",
+        status=502,
+        code="upstream_unreachable",
+    )
+
+
+def _authorization(settings: UpstreamSettings, client_headers: Mapping[str, str]) -> str | None:
+    if settings.api_key is not None:
+        return f"Bearer {settings.api_key.reveal()}"
+    return client_headers.get("authorization") if settings.pass_client_key else None
+
+
+def _request_headers(
+    settings: UpstreamSettings, client_headers: Mapping[str, str], authorization: str | None
+) -> list[tuple[str, str]]:
+    headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
+    if authorization is not None:
+        headers.append(("authorization", authorization))
+    headers += [(name, value.reveal()) for name, value in settings.headers.items()]
+    headers += [(name, client_headers[name]) for name in settings.forward_headers if name in client_headers]
+    return headers

@@ -1,0 +1,25 @@
+"""`Emitter`: the one place that numbers events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from translators.schema.events import Event
+
+
+class Emitter:
+    """Collects the events of one response; `take` hands over those since the last call."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._batch: list[Event] = []
+
+    def emit(self, kind: Callable[..., Event], *fields: Any) -> None:
+        """Appends an event of `kind`; `fields` are those behind `sequence_number`, in wire order."""
+        self._batch.append(kind(self._next, *fields))
+        self._next += 1
+
+    def take(self) -> list[Event]:
+        batch, self._batch = self._batch, []
+        return batch

@@ -1,0 +1,79 @@
+"""The errors of the bridge, each carrying what to tell the client and where.
+
+Every error knows its HTTP status and the four keys of OpenAI's envelope
+(`message`, `type`, `param`, `code`); `envelope()` gives the body to send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """OpenAI's error object: all four keys are always present."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    error: ErrorBody
+
+
+class BridgeError(Exception):
+    """The base of every error that may reach a client."""
+
+    status: int = 500
+    type: str = "server_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        type: str | None = None,  # noqa: A002 - the wire's own word
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+        self.retry_after = retry_after
+        if status is not None:
+            self.status = status
+        if type is not None:
+            self.type = type
+
+    def body(self) -> ErrorBody:
+        return ErrorBody(self.message, self.type, self.param, self.code)
+
+    def envelope(self) -> bytes:
+        """The JSON body of an error answer, as OpenAI's SDKs read it."""
+        return msgspec.json.encode(Envelope(self.body()))
+
+
+class InvalidRequest(BridgeError):
+    """The client's mistake: a 4xx that names the field in `param`."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class UpstreamError(BridgeError):
+    """The upstream refused, failed or could not be reached.
+
+    `headers` are those of its answer that may travel back to the client.
+    """
+
+    status = 502
+    headers: Mapping[str, str] = {}
+
+
+class UpstreamProtocolError(UpstreamError):
+    """The upstream answered with something that is not Chat Completions."""

@@ -1,0 +1,49 @@
+"""The items of `input` and `output`: `ITEM_TYPES` and `decode_item(raw, at, report)`."""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+from translators.decode import decode_as
+from translators.errors import InvalidRequest
+from translators.items.function_call import FunctionCall
+from translators.items.function_call_output import FunctionCallOutput
+from translators.items.item import Item
+from translators.items.item_reference import ItemReference
+from translators.items.message import Message
+from translators.items.reasoning import ReasoningItem
+from translators.report import Report
+
+ITEM_TYPES: dict[str, type[Item]] = {
+    "message": Message,
+    "function_call": FunctionCall,
+    "function_call_output": FunctionCallOutput,
+    "reasoning": ReasoningItem,
+    "item_reference": ItemReference,
+}
+
+# Fields that clients resend from an output item and that mean nothing to a Chat server.
+_RESENT = frozenset({"type", "created_by", "caller", "async", "internal_chat_message_metadata_passthrough"})
+_KNOWN_FIELDS = {kind: frozenset(kind.__struct_fields__) | _RESENT for kind in ITEM_TYPES.values()}
+
+
+def decode_item(raw: Raw, at: str, report: Report) -> Item | None:
+    """The item at `at`, or None for one of a type nobody knows, which is reported.
+
+    A missing or null `type` means `message`, or `item_reference` where there is an id but no role.
+    Raises InvalidRequest.
+    """
+    fields = decode_as(dict[str, Raw], raw, at)
+    if "type" in fields and fields["type"] != Raw(b"null"):
+        name = decode_as(str, fields["type"], f"{at}.type")
+    else:
+        name = "item_reference" if "id" in fields and "role" not in fields else "message"
+    kind = ITEM_TYPES.get(name)
+    if kind is None:
+        if not name:
+            raise InvalidRequest(f"Invalid value for '{at}.type': it is empty.", param=f"{at}.type")
+        report.dropped(at, f"items of type '{name}' are not known")
+        return None
+    for field in sorted(fields.keys() - _KNOWN_FIELDS[kind]):
+        report.ignored(f"{at}.{field}", f"not a field of {name} items")
+    return decode_as(kind, raw, at)

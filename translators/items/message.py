@@ -1,0 +1,191 @@
+"""`message`: what a user, a system, a developer or the assistant said; and the writer of the model's own."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from translators.decode import is_null, is_string
+from translators.dialects import Dialect
+from translators.emitter import Emitter
+from translators.errors import InvalidRequest
+from translators.items.item import Item
+from translators.items.parts import LocatedPart, Refusal, decode_parts
+from translators.items.writer import ItemWriter
+from translators.messages import AssistantRefusal, AssistantSpeech, Instruction, MessageBuilder, UserSpeech
+from translators.report import Report
+from translators.schema import chat, events
+from translators.schema.responses import NULL
+from translators.tools import ToolMap
+
+
+class Message(Item):
+    role: Literal["user", "assistant", "system", "developer"]
+    content: Raw = NULL
+    phase: str | None = None
+
+    def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
+        where = f"{at}.content"
+        if is_null(self.content):
+            if self.role == "assistant":
+                return  # some clients resend a turn of calls with an empty message before it
+            raise InvalidRequest(
+                f"Missing required parameter: '{where}'.", param=where, code="missing_required_parameter"
+            )
+        parts = decode_parts(self.content, where, into.report)
+        if self.role == "assistant":
+            self._replay_assistant(parts, into)
+        elif self.role == "user":
+            into.add(UserSpeech(user_content(parts, into.dialect, into.report)))
+        else:
+            into.add(Instruction(spoken_text(parts), self.role))
+
+    def _replay_assistant(self, parts: list[LocatedPart], into: MessageBuilder) -> None:
+        speech = []
+        for located in parts:
+            if type(located.part) is Refusal:
+                into.add(AssistantRefusal(located.part.refusal))
+            elif located.part.spoken is None:
+                into.report.dropped(located.at, "an assistant message holds text only in Chat Completions")
+            else:
+                speech.append(located.part.spoken)
+        if speech or is_string(self.content):
+            into.add(AssistantSpeech("".join(speech)))
+
+
+def spoken_text(parts: list[LocatedPart]) -> str:
+    """The text of a message that may hold nothing else. Raises InvalidRequest for media."""
+    texts = []
+    for located in parts:
+        if located.part.spoken is None:
+            raise InvalidRequest("Only text is allowed here.", param=located.at, code="invalid_value")
+        texts.append(located.part.spoken)
+    return "\n".join(texts)
+
+
+def user_content(parts: list[LocatedPart], dialect: Dialect, report: Report) -> chat.Content:
+    """A string where the text alone allows it and the dialect likes it, else Chat parts."""
+    texts = [located.part.spoken for located in parts if located.part.spoken is not None]
+    if len(texts) == len(parts) and (dialect.text_content == "string" or len(parts) == 1):
+        return "\n".join(texts)
+    return [located.part.to_chat(dialect, located.at, report) for located in parts]
+
+
+# --- the model's own -----------------------------------------------------------------------------
+
+
+class OutputText(Struct, tag_field="type", tag="output_text", frozen=True):
+    text: str
+    annotations: list[Any]
+    logprobs: list[Any] | UnsetType = UNSET
+
+
+class OutputRefusal(Struct, tag_field="type", tag="refusal", frozen=True):
+    refusal: str
+
+
+class OutputMessage(Struct, tag_field="type", tag="message", frozen=True):
+    id: str
+    status: str
+    role: Literal["assistant"]
+    content: list[OutputText | OutputRefusal]
+
+
+class _TextPart:
+    """An `output_text` part while it is being written."""
+
+    def __init__(self, with_logprobs: bool) -> None:
+        self.pieces: list[str] = []
+        self.annotations: list[Any] = []
+        self.logprobs: list[Any] | None = [] if with_logprobs else None
+
+    def snapshot(self) -> OutputText:
+        logprobs = UNSET if self.logprobs is None else [*self.logprobs]
+        return OutputText("".join(self.pieces), [*self.annotations], logprobs)
+
+    def emit_done(self, writer: MessageWriter) -> None:
+        text = "".join(self.pieces)
+        writer.out.emit(
+            events.OutputTextDone, writer.id, writer.index, writer.content_index, text, [*(self.logprobs or ())]
+        )
+
+
+class _RefusalPart:
+    """A `refusal` part while it is being written."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+
+    def snapshot(self) -> OutputRefusal:
+        return OutputRefusal("".join(self.pieces))
+
+    def emit_done(self, writer: MessageWriter) -> None:
+        writer.out.emit(events.RefusalDone, writer.id, writer.index, writer.content_index, "".join(self.pieces))
+
+
+class MessageWriter(ItemWriter):
+    """Text and refusals of the model, each kind a part of its own, one part open at a time."""
+
+    def __init__(self, out: Emitter, index: int, item_id: str, *, with_logprobs: bool) -> None:
+        super().__init__(out, index, item_id)
+        self._with_logprobs = with_logprobs
+        self._parts: list[OutputText | OutputRefusal] = []
+        self._part: _TextPart | _RefusalPart | None = None
+
+    @property
+    def content_index(self) -> int:
+        return len(self._parts)
+
+    def text(self, delta: str, logprobs: list[Any]) -> None:
+        part = self._part if type(self._part) is _TextPart else self._open_text()
+        part.pieces.append(delta)
+        if part.logprobs is None:
+            logprobs = []
+        else:
+            part.logprobs += logprobs
+        self.out.emit(events.OutputTextDelta, self.id, self.index, len(self._parts), delta, logprobs)
+
+    def annotate(self, annotation: Any) -> None:
+        part = self._part if type(self._part) is _TextPart else self._open_text()
+        self.out.emit(
+            events.OutputTextAnnotationAdded,
+            self.id,
+            self.index,
+            len(self._parts),
+            len(part.annotations),
+            annotation,
+        )
+        part.annotations.append(annotation)
+
+    def refuse(self, delta: str) -> None:
+        part = self._part if type(self._part) is _RefusalPart else self._open_refusal()
+        part.pieces.append(delta)
+        self.out.emit(events.RefusalDelta, self.id, self.index, len(self._parts), delta)
+
+    def _open_text(self) -> _TextPart:
+        part = _TextPart(self._with_logprobs)
+        self._open_part(part)
+        return part
+
+    def _open_refusal(self) -> _RefusalPart:
+        part = _RefusalPart()
+        self._open_part(part)
+        return part
+
+    def _open_part(self, part: _TextPart | _RefusalPart) -> None:
+        self.close_parts()
+        self._part = part
+        self.out.emit(events.ContentPartAdded, self.id, self.index, len(self._parts), part.snapshot())
+
+    def close_parts(self) -> None:
+        if self._part is None:
+            return
+        self._part.emit_done(self)
+        done = self._part.snapshot()
+        self.out.emit(events.ContentPartDone, self.id, self.index, len(self._parts), done)
+        self._parts.append(done)
+        self._part = None
+
+    def snapshot(self, status: str) -> OutputMessage:
+        return OutputMessage(self.id, status, "assistant", [*self._parts])

@@ -1,0 +1,110 @@
+"""`reasoning`: what the model thought, replayed to the upstream that thought it, and its writer.
+
+Clients show either the raw text (`content`) or a summary. Chat backends know one text only: it is
+written as the summary where the request asks for one, else as content.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from translators.decode import is_null
+from translators.emitter import Emitter
+from translators.items.item import Item
+from translators.items.parts import decode_parts
+from translators.items.writer import ItemWriter
+from translators.messages import MessageBuilder, Reasoning
+from translators.schema import events
+from translators.schema.responses import NULL
+from translators.tools import ToolMap
+
+
+class ReasoningItem(Item):
+    summary: Raw = NULL
+    content: Raw = NULL
+    encrypted_content: str | None = None
+
+    def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
+        text = self._text(self.content, f"{at}.content", into) or self._text(self.summary, f"{at}.summary", into)
+        if text:
+            into.add(Reasoning(text, at))
+        elif self.encrypted_content:
+            into.report.dropped(f"{at}.encrypted_content", "it was not made here and cannot be read")
+
+    @staticmethod
+    def _text(raw: Raw, at: str, into: MessageBuilder) -> str:
+        if is_null(raw):
+            return ""
+        return "\n\n".join(part.part.spoken or "" for part in decode_parts(raw, at, into.report))
+
+
+class ReasoningText(Struct, tag_field="type", tag="reasoning_text", frozen=True):
+    text: str
+
+
+class SummaryText(Struct, tag_field="type", tag="summary_text", frozen=True):
+    text: str
+
+
+class OutputReasoning(Struct, tag_field="type", tag="reasoning", frozen=True):
+    id: str
+    summary: list[SummaryText]
+    content: list[ReasoningText] | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+
+
+class ReasoningWriter(ItemWriter):
+    """Writes one text, as `reasoning_text` or, with `summarized`, as `reasoning_summary_text`."""
+
+    def __init__(self, out: Emitter, index: int, item_id: str, *, summarized: bool) -> None:
+        super().__init__(out, index, item_id)
+        self._form = _SUMMARY if summarized else _CONTENT
+        self._pieces: list[str] | None = None
+
+    def text(self, delta: str) -> None:
+        if self._pieces is None:
+            self._pieces = []
+            self.out.emit(self._form.added, self.id, self.index, 0, self._form.part(""))
+        self._pieces.append(delta)
+        self.out.emit(self._form.delta, self.id, self.index, 0, delta)
+
+    def close_parts(self) -> None:
+        if self._pieces is None:
+            return
+        text = "".join(self._pieces)
+        self.out.emit(self._form.done, self.id, self.index, 0, text)
+        self.out.emit(self._form.part_done, self.id, self.index, 0, self._form.part(text))
+
+    def snapshot(self, status: str) -> OutputReasoning:
+        parts: list[Any] = [] if self._pieces is None else [self._form.part("".join(self._pieces))]
+        if self._form is _SUMMARY:
+            return OutputReasoning(self.id, parts, status=status)
+        return OutputReasoning(self.id, [], parts, status)
+
+
+class _Form(Struct, frozen=True):
+    """The names under which one form of reasoning travels."""
+
+    part: type[ReasoningText] | type[SummaryText]
+    added: type[events.Event]
+    delta: type[events.Event]
+    done: type[events.Event]
+    part_done: type[events.Event]
+
+
+_CONTENT = _Form(
+    ReasoningText,
+    events.ContentPartAdded,
+    events.ReasoningTextDelta,
+    events.ReasoningTextDone,
+    events.ContentPartDone,
+)
+_SUMMARY = _Form(
+    SummaryText,
+    events.ReasoningSummaryPartAdded,
+    events.ReasoningSummaryTextDelta,
+    events.ReasoningSummaryTextDone,
+    events.ReasoningSummaryPartDone,
+)

@@ -1,0 +1,37 @@
+"""`ItemWriter`: one output item from its `added` event to its `done` event.
+
+The item in `added`, in `done` and in the final output comes from one writer, so it cannot differ.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from translators.emitter import Emitter
+from translators.schema import events
+
+
+class ItemWriter:
+    """Subclasses say what a snapshot of the item is and what is written before it closes."""
+
+    def __init__(self, out: Emitter, index: int, item_id: str) -> None:
+        self.out = out
+        self.index = index
+        self.id = item_id
+        self.final: Any = None  # the item as it stands in the final output; None while open
+
+    def open(self) -> None:
+        self.out.emit(events.OutputItemAdded, self.index, self.snapshot("in_progress"))
+
+    def close(self, status: str) -> None:
+        """Writes what is left and the `done` event; `status` is `completed` or `incomplete`."""
+        self.close_parts()
+        self.final = self.snapshot(status)
+        self.out.emit(events.OutputItemDone, self.index, self.final)
+
+    def close_parts(self) -> None:
+        """Ends whatever is open inside the item."""
+
+    def snapshot(self, status: str) -> Any:
+        """The item as it stands now, never changed afterwards."""
+        raise NotImplementedError

@@ -1,0 +1,231 @@
+"""`MessageBuilder`: the pieces of a conversation, in order, into the messages of a Chat request.
+
+1. The assistant's pieces of one turn (reasoning, text, calls) become one assistant message.
+2. Every call is followed directly by its output; an output without its call is refused.
+3. Media in tool outputs moves to a user message behind the outputs of that turn.
+4. The result of a longer conversation begins with the result of a shorter one.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from translators.dialects import Dialect
+from translators.errors import InvalidRequest
+from translators.report import Report
+from translators.schema import chat
+
+# An interrupted turn leaves a call without output; strict servers would refuse the thread for ever.
+NO_OUTPUT = "[No output: the call was interrupted before it returned.]"
+
+
+class Piece(Struct):
+    """Something somebody contributed; `place` puts it where a Chat server expects it."""
+
+    def place(self, messages: _Arrangement) -> None:
+        raise NotImplementedError
+
+
+class Instruction(Piece):
+    """System or developer text; `role` is the one the client used."""
+
+    text: str
+    role: str
+
+    def place(self, messages: _Arrangement) -> None:
+        messages.instruct(self)
+
+
+class UserSpeech(Piece):
+    content: chat.Content
+
+    def place(self, messages: _Arrangement) -> None:
+        messages.close_turn()
+        messages.done.append(chat.UserMessage(self.content))
+
+
+class AssistantSpeech(Piece):
+    text: str
+
+    def place(self, messages: _Arrangement) -> None:
+        messages.turn.say(self.text)
+
+
+class AssistantRefusal(Piece):
+    text: str
+
+    def place(self, messages: _Arrangement) -> None:
+        messages.turn.refuse(self.text)
+
+
+class Reasoning(Piece):
+    text: str
+    at: str
+
+    def place(self, messages: _Arrangement) -> None:
+        messages.turn.reasoning.append(self)
+
+
+class Output(Piece):
+    call_id: str
+    text: str
+    media: list[chat.Part]
+    at: str
+
+    def place(self, messages: _Arrangement) -> None:
+        messages.close_turn()  # its text already stands behind its call
+
+
+class Call(Piece):
+    id: str
+    name: str
+    arguments: str
+    at: str
+    cut: bool = False  # the length limit ended it: its arguments are no JSON
+    output: Output | None = None
+
+    def place(self, messages: _Arrangement) -> None:
+        messages.call(self)
+
+
+class MessageBuilder:
+    """Collects pieces by `add`; `build` arranges them for one dialect."""
+
+    def __init__(self, dialect: Dialect, report: Report) -> None:
+        self.dialect = dialect
+        self.report = report
+        self._pieces: list[Piece] = []
+        self._open_calls: dict[str, Call] = {}
+
+    def add(self, piece: Piece) -> None:
+        self._pieces.append(piece)
+
+    def add_call(self, call: Call) -> None:
+        self._open_calls[call.id] = call
+        self._pieces.append(call)
+
+    def add_output(self, output: Output) -> None:
+        """Pairs an output with the latest open call of its id. Raises InvalidRequest where there is none."""
+        call = self._open_calls.pop(output.call_id, None)
+        if call is None:
+            raise InvalidRequest(
+                f"No tool call found for function call output with call_id {output.call_id}.",
+                param=f"{output.at}.call_id",
+            )
+        call.output = output
+        self._pieces.append(output)
+
+    def build(self) -> list[chat.Message]:
+        arrangement = _Arrangement(self.dialect, self.report)
+        for piece in self._pieces:
+            piece.place(arrangement)
+        arrangement.close_turn()
+        return arrangement.finish()
+
+
+class _Arrangement:
+    """The messages so far and the assistant's turn that is still open."""
+
+    def __init__(self, dialect: Dialect, report: Report) -> None:
+        self.done: list[chat.Message] = []
+        self.turn = _Turn()
+        self._leading: list[str] = []
+        self._dialect = dialect
+        self._report = report
+
+    def instruct(self, piece: Instruction) -> None:
+        self.close_turn()
+        if self._dialect.system_placement == "anywhere":
+            native = piece.role == "developer" and self._dialect.developer_role
+            self.done.append((chat.DeveloperMessage if native else chat.SystemMessage)(piece.text))
+        elif self.done:
+            # Moving it to the front would change the bytes that prefix caches hold (case M03).
+            self.done.append(chat.UserMessage(f"<{piece.role}_message>\n{piece.text}\n</{piece.role}_message>"))
+        else:
+            self._leading.append(piece.text)
+
+    def call(self, call: Call) -> None:
+        if call.cut and call.output is None:
+            self._report.dropped(call.at, "the call was cut short and nothing answered it")
+        else:
+            self.turn.call(call)
+
+    def close_turn(self) -> None:
+        """Appends the open turn's assistant message, its outputs and their media."""
+        turn, self.turn = self.turn, _Turn()
+        if turn.speaks:
+            self.done.append(turn.message(self._dialect))
+        elif turn.reasoning:
+            self._report.dropped(turn.reasoning[0].at, "reasoning without the message or call it led to")
+        media: list[chat.Part] = []
+        for call in turn.calls:
+            if call.output is None:
+                self._report.emulated(call.at, f"no output for call {call.id}; a placeholder stands in its place")
+                self.done.append(chat.ToolMessage(call.id, NO_OUTPUT))
+            else:
+                self.done.append(chat.ToolMessage(call.id, call.output.text))
+                media += call.output.media
+        if media:
+            self.done.append(chat.UserMessage(media))
+
+    def finish(self) -> list[chat.Message]:
+        if self._leading:
+            return [chat.SystemMessage("\n\n".join(self._leading)), *self.done]
+        return self.done
+
+
+class _Turn:
+    """What the assistant contributed since somebody else last did."""
+
+    def __init__(self) -> None:
+        self.reasoning: list[Reasoning] = []
+        self.calls: list[Call] = []
+        self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._spoke_last = False
+
+    @property
+    def speaks(self) -> bool:
+        return bool(self.calls or self._text or self._refusal)
+
+    def say(self, text: str) -> None:
+        # Two messages in a row are two things said; around a call they were one stream of text.
+        if self._spoke_last and text and self._text[-1]:
+            self._text.append("\n\n")
+        self._text.append(text)
+        self._spoke_last = True
+
+    def refuse(self, text: str) -> None:
+        self._refusal.append(text)
+
+    def call(self, call: Call) -> None:
+        self.calls.append(call)
+        self._spoke_last = False
+
+    def message(self, dialect: Dialect) -> chat.AssistantMessage:
+        message = chat.AssistantMessage()
+        text, refusal = "".join(self._text), "".join(self._refusal)
+        if refusal and dialect.refusal_field:
+            message.refusal = refusal
+        else:
+            text += refusal
+        if text or (not self.calls and not refusal):
+            message.content = text
+        elif dialect.empty_content != "omit":
+            message.content = "" if dialect.empty_content == "empty" else None
+        if self.calls:
+            message.tool_calls = [
+                chat.ToolCall(call.id, chat.FunctionCall(call.name, call.arguments)) for call in self.calls
+            ]
+        self._replay_reasoning(message, dialect)
+        return message
+
+    def _replay_reasoning(self, message: chat.AssistantMessage, dialect: Dialect) -> None:
+        wanted = dialect.reasoning_replay == "all" or (dialect.reasoning_replay == "tool_turns" and bool(self.calls))
+        text = "".join(piece.text for piece in self.reasoning)
+        if not wanted or not text:
+            return
+        if dialect.reasoning_field == "reasoning_content":
+            message.reasoning_content = text
+        else:
+            message.reasoning = text

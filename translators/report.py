@@ -1,0 +1,50 @@
+"""What a translation could not carry over as it was: dropped, changed or emulated, and why.
+
+Nothing is lost silently: every such decision is one `Adaptation`, told to the client and the log, or,
+where the setting `on_unsupported` is `refuse`, an `InvalidRequest` instead of a drop.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from translators.errors import InvalidRequest
+
+OnUnsupported = Literal["report", "refuse"]
+
+
+class Adaptation(Struct, frozen=True):
+    action: Literal["dropped", "ignored", "changed", "emulated"]
+    param: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.param}: {self.reason}"
+
+
+class Report:
+    """The adaptations of one request, in the order they were made."""
+
+    def __init__(self, on_unsupported: OnUnsupported = "report") -> None:
+        self.adaptations: list[Adaptation] = []
+        self._refuse = on_unsupported == "refuse"
+
+    def dropped(self, param: str, reason: str) -> None:
+        """Something that means something is left out. Raises InvalidRequest where drops are refused."""
+        if self._refuse:
+            raise InvalidRequest(f"'{param}' is not supported: {reason}.", param=param, code="unsupported_parameter")
+        self.adaptations.append(Adaptation("dropped", param, reason))
+
+    def ignored(self, param: str, reason: str) -> None:
+        """A mere hint has no effect here; never refused."""
+        self.adaptations.append(Adaptation("ignored", param, reason))
+
+    def changed(self, param: str, reason: str) -> None:
+        """The same meaning travels in another form or with a nearby value."""
+        self.adaptations.append(Adaptation("changed", param, reason))
+
+    def emulated(self, param: str, reason: str) -> None:
+        """The bridge itself does what the upstream cannot."""
+        self.adaptations.append(Adaptation("emulated", param, reason))

@@ -1,0 +1,171 @@
+"""Responses requests into Chat requests: `parse_request(body)` and `to_chat(parsed, dialect, settings)`.
+
+For any bytes the result is a `Translation` or an `InvalidRequest` that names the field, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from translators.decode import check_depth, decode_as, is_null, is_string
+from translators.dialects import Dialect
+from translators.errors import InvalidRequest
+from translators.items import decode_item
+from translators.items.item import Item
+from translators.messages import Instruction, MessageBuilder, UserSpeech
+from translators.params import set_params
+from translators.report import Adaptation, OnUnsupported, Report
+from translators.schema import chat
+from translators.schema.responses import NULL, ResponsesRequest
+from translators.tools import ToolMap, apply_tool_choice, declare_tools
+
+MAX_DEPTH = 256
+
+
+class ParsedRequest(Struct, frozen=True):
+    """A request's parameters, and the fields of its body that are no parameters."""
+
+    params: ResponsesRequest
+    unknown: dict[str, Raw]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the configuration says of a model beyond its dialect."""
+
+    model: str
+    on_unsupported: OnUnsupported = "report"
+    defaults: ResponsesRequest | None = None
+    extra_body: Mapping[str, Any] = {}
+    drop_params: tuple[str, ...] = ()
+
+
+class Translation(Struct, frozen=True, kw_only=True):
+    """A Chat request and what it takes to translate its answer back."""
+
+    chat: chat.ChatRequest
+    params: ResponsesRequest
+    tools: ToolMap
+    tools_echo: list[Any]
+    adaptations: list[Adaptation]
+    extra_body: Mapping[str, Any]
+
+    def body(self) -> bytes:
+        """The bytes that go upstream; `extra_body` comes last and wins."""
+        encoded = msgspec.json.encode(self.chat)
+        if not self.extra_body:
+            return encoded
+        return encoded[:-1] + b"," + msgspec.json.encode(self.extra_body)[1:]
+
+
+def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
+    """Raises InvalidRequest for anything that is not a request; deeper than `max_depth` is not one."""
+    check_depth(body, max_depth)
+    if not body.isascii():
+        try:
+            body.decode()  # raw parts pass through unread, so the whole is checked here
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(f"The request body is not UTF-8: {error}.", code="invalid_json") from None
+    fields = decode_as(dict[str, Raw], body)
+    unknown = {name: fields[name] for name in fields if name not in _KNOWN}
+    return ParsedRequest(decode_as(ResponsesRequest, body), unknown)
+
+
+_KNOWN = frozenset(ResponsesRequest.__struct_fields__)
+
+
+def parse_defaults(defaults: Mapping[str, Any]) -> ResponsesRequest:
+    """Parameters that stand in for those a request leaves open. Raises InvalidRequest."""
+    parsed = parse_request(msgspec.json.encode(defaults))
+    for name in (*parsed.unknown, *(_NO_DEFAULTS & defaults.keys())):
+        raise InvalidRequest(f"'{name}' is no parameter that can have a default.", param=name)
+    return parsed.params
+
+
+_NO_DEFAULTS = frozenset({"model", "input", "stream", "previous_response_id", "conversation", "background", "prompt"})
+
+
+def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history: Sequence[Item] = ()) -> Translation:
+    """The Chat request that means the same. `history` goes before `input`. Raises InvalidRequest."""
+    params = _with_defaults(parsed.params, settings.defaults)
+    report = Report(settings.on_unsupported)
+    for name in parsed.unknown:
+        report.dropped(name, "not a parameter of the Responses API")
+    tools = ToolMap()
+    tools_echo = declare_tools(params.tools or [], tools, dialect, report)
+    request = chat.ChatRequest(model=settings.model, messages=_messages(params, history, tools, dialect, report))
+    _offer_tools(request, params, tools, dialect, report)
+    set_params(request, params, dialect, report)
+    for name in {*settings.drop_params, *settings.extra_body} & _CHAT_FIELDS:
+        setattr(request, name, UNSET)
+    return Translation(
+        chat=request,
+        params=params,
+        tools=tools,
+        tools_echo=tools_echo,
+        adaptations=report.adaptations,
+        extra_body=settings.extra_body,
+    )
+
+
+_CHAT_FIELDS = frozenset(chat.ChatRequest.__struct_fields__) - {"model", "messages"}
+
+
+def _with_defaults(params: ResponsesRequest, defaults: ResponsesRequest | None) -> ResponsesRequest:
+    if defaults is None:
+        return params
+    filled = {
+        name: getattr(defaults, name)
+        for name in ResponsesRequest.__struct_fields__
+        if getattr(params, name) in (None, NULL)
+    }
+    return msgspec.structs.replace(params, **filled)
+
+
+def _messages(
+    params: ResponsesRequest, history: Sequence[Item], tools: ToolMap, dialect: Dialect, report: Report
+) -> list[chat.Message]:
+    builder = MessageBuilder(dialect, report)
+    if params.instructions:
+        builder.add(Instruction(params.instructions, "system"))
+    for earlier in history:
+        earlier.replay(builder, tools, "history")
+    if is_null(params.input) and not history:
+        raise _missing_input()
+    if is_string(params.input):
+        builder.add(UserSpeech(decode_as(str, params.input, "input")))
+    elif not is_null(params.input):
+        raws = decode_as(list[Raw], params.input, "input")
+        if not raws and not history:
+            raise _missing_input()
+        for index, raw in enumerate(raws):
+            at = f"input[{index}]"
+            item = decode_item(raw, at, report)
+            if item is not None:
+                item.replay(builder, tools, at)
+    messages = builder.build()
+    if not messages:
+        raise InvalidRequest("There is nothing to answer in 'input'.", param="input", code="invalid_value")
+    return messages
+
+
+def _missing_input() -> InvalidRequest:
+    return InvalidRequest("Missing required parameter: 'input'.", param="input", code="missing_required_parameter")
+
+
+def _offer_tools(
+    request: chat.ChatRequest, params: ResponsesRequest, tools: ToolMap, dialect: Dialect, report: Report
+) -> None:
+    offered, choice = apply_tool_choice(params.tool_choice, tools, dialect, report)
+    request.tool_choice = choice
+    if not offered:
+        return  # servers refuse an empty list, and what goes with it
+    request.tools = offered
+    parallel = True if params.parallel_tool_calls is None else params.parallel_tool_calls
+    if dialect.parallel_tool_calls == "always" or (dialect.parallel_tool_calls == "false_only" and not parallel):
+        request.parallel_tool_calls = parallel
+    elif not parallel:
+        report.ignored("parallel_tool_calls", "the upstream cannot be told")

@@ -1,0 +1,242 @@
+"""Chat Completions on the wire: the request that goes upstream and the chunks that come back.
+
+Requests are strict: a field that is `UNSET` is not sent. Chunks are liberal: a scalar that some
+backend is known to send in another shape is `Any`, and `fragments` reads what is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+# --- request -------------------------------------------------------------------------------------
+
+
+class TextPart(Struct, tag_field="type", tag="text", frozen=True):
+    text: str
+
+
+class ImageUrl(Struct, frozen=True):
+    url: str
+    detail: str | UnsetType = UNSET
+
+
+class ImagePart(Struct, tag_field="type", tag="image_url", frozen=True):
+    image_url: ImageUrl
+
+
+class InputAudio(Struct, frozen=True):
+    data: str
+    format: str
+
+
+class AudioPart(Struct, tag_field="type", tag="input_audio", frozen=True):
+    input_audio: InputAudio
+
+
+class FileData(Struct, frozen=True):
+    file_data: str | UnsetType = UNSET
+    filename: str | UnsetType = UNSET
+    file_id: str | UnsetType = UNSET
+
+
+class FilePart(Struct, tag_field="type", tag="file", frozen=True):
+    file: FileData
+
+
+Part = TextPart | ImagePart | AudioPart | FilePart
+Content = str | list[Part]
+
+
+class FunctionCall(Struct):
+    name: str
+    arguments: str
+
+
+class ToolCall(Struct, tag_field="type", tag="function"):
+    id: str
+    function: FunctionCall
+
+
+class SystemMessage(Struct, tag_field="role", tag="system"):
+    content: Content
+
+
+class DeveloperMessage(Struct, tag_field="role", tag="developer"):
+    content: Content
+
+
+class UserMessage(Struct, tag_field="role", tag="user"):
+    content: Content
+
+
+class AssistantMessage(Struct, tag_field="role", tag="assistant"):
+    content: str | UnsetType | None = UNSET
+    refusal: str | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
+    tool_calls: list[ToolCall] | UnsetType = UNSET
+
+
+class ToolMessage(Struct, tag_field="role", tag="tool"):
+    tool_call_id: str
+    content: str
+
+
+Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
+
+
+class Function(Struct):
+    name: str
+    description: str | UnsetType = UNSET
+    parameters: Raw | UnsetType = UNSET
+    strict: bool | UnsetType = UNSET
+
+
+class FunctionTool(Struct, tag_field="type", tag="function"):
+    function: Function
+
+
+class NamedFunction(Struct, frozen=True):
+    name: str
+
+
+class NamedToolChoice(Struct, tag_field="type", tag="function", frozen=True):
+    function: NamedFunction
+
+
+ToolChoice = str | NamedToolChoice
+
+
+class JsonSchema(Struct):
+    name: str
+    schema: Raw | UnsetType = UNSET
+    strict: bool | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+
+
+class ResponseFormat(Struct):
+    type: str
+    json_schema: JsonSchema | UnsetType = UNSET
+
+
+class StreamOptions(Struct):
+    include_usage: bool = True
+
+
+class ChatRequest(Struct, kw_only=True, omit_defaults=True):
+    """`POST {base}/chat/completions`. Field order is the order of the bytes sent."""
+
+    model: str
+    messages: list[Message]
+    tools: list[FunctionTool] | UnsetType = UNSET
+    tool_choice: ToolChoice | UnsetType = UNSET
+    parallel_tool_calls: bool | UnsetType = UNSET
+    response_format: ResponseFormat | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
+    presence_penalty: float | UnsetType = UNSET
+    frequency_penalty: float | UnsetType = UNSET
+    max_tokens: int | UnsetType = UNSET
+    max_completion_tokens: int | UnsetType = UNSET
+    logprobs: bool | UnsetType = UNSET
+    top_logprobs: int | UnsetType = UNSET
+    reasoning_effort: str | UnsetType = UNSET
+    verbosity: str | UnsetType = UNSET
+    user: str | UnsetType = UNSET
+    safety_identifier: str | UnsetType = UNSET
+    prompt_cache_key: str | UnsetType = UNSET
+    prompt_cache_retention: str | UnsetType = UNSET
+    service_tier: str | UnsetType = UNSET
+    stream: bool | UnsetType = UNSET
+    stream_options: StreamOptions | UnsetType = UNSET
+
+
+# --- answer --------------------------------------------------------------------------------------
+
+
+class FunctionDelta(Struct):
+    name: Any = None
+    arguments: Any = None
+
+
+class ToolCallDelta(Struct):
+    index: Any = None
+    id: Any = None
+    type: Any = None
+    function: FunctionDelta | None = None
+
+
+class Delta(Struct):
+    """`choices[].delta` of a chunk, or `choices[].message` of a whole answer."""
+
+    content: Any = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: list[ToolCallDelta] | None = None
+    function_call: FunctionDelta | None = None
+    annotations: list[Any] | None = None
+
+
+class TokenLogprob(Struct):
+    token: str
+    logprob: float = 0.0
+    bytes: list[int] | None = None
+    top_logprobs: list[TokenLogprob] | None = None
+
+
+class Logprobs(Struct):
+    content: list[TokenLogprob] | None = None
+    refusal: list[TokenLogprob] | None = None
+
+
+class PromptTokensDetails(Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionTokensDetails(Struct):
+    reasoning_tokens: int | None = None
+
+
+class Usage(Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
+    # Spellings of their own: DeepSeek, Kimi, SGLang and Perplexity, in this order.
+    prompt_cache_hit_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class Choice(Struct):
+    index: Any = None
+    delta: Delta | None = None
+    message: Delta | None = None
+    finish_reason: Any = None
+    logprobs: Logprobs | None = None
+    usage: Usage | None = None
+
+
+class GroqExtra(Struct):
+    usage: Usage | None = None
+
+
+class ChatChunk(Struct):
+    """One `chat.completion.chunk`; a whole `chat.completion` has the same shape with `message`."""
+
+    choices: list[Choice] | None = None
+    usage: Usage | None = None
+    error: Any = None
+    model: Any = None
+    service_tier: Any = None
+    x_groq: GroqExtra | None = None
+    # Errors that come without `error`: vLLM and SGLang send them flat, MiniMax in `base_resp`.
+    object: Any = None
+    message: Any = None
+    code: Any = None
+    base_resp: Any = None

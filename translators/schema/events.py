@@ -1,0 +1,153 @@
+"""The events of a response stream, one struct each; the struct's tag is the event's `type`.
+
+Field order is the order on the wire. Every event carries its `sequence_number`; only `stream` sets it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from translators.schema.responses import Response
+
+
+class Event(Struct, tag_field="type", frozen=True):
+    sequence_number: int
+
+
+class ResponseCreated(Event, tag="response.created", frozen=True):
+    response: Response
+
+
+class ResponseInProgress(Event, tag="response.in_progress", frozen=True):
+    response: Response
+
+
+class ResponseCompleted(Event, tag="response.completed", frozen=True):
+    response: Response
+
+
+class ResponseIncomplete(Event, tag="response.incomplete", frozen=True):
+    response: Response
+
+
+class ResponseFailed(Event, tag="response.failed", frozen=True):
+    response: Response
+
+
+class OutputItemAdded(Event, tag="response.output_item.added", frozen=True):
+    output_index: int
+    item: Any
+
+
+class OutputItemDone(Event, tag="response.output_item.done", frozen=True):
+    output_index: int
+    item: Any
+
+
+class ContentPartAdded(Event, tag="response.content_part.added", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    part: Any
+
+
+class ContentPartDone(Event, tag="response.content_part.done", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    part: Any
+
+
+class OutputTextDelta(Event, tag="response.output_text.delta", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    delta: str
+    logprobs: list[Any]
+
+
+class OutputTextDone(Event, tag="response.output_text.done", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    text: str
+    logprobs: list[Any]
+
+
+class OutputTextAnnotationAdded(Event, tag="response.output_text.annotation.added", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    annotation_index: int
+    annotation: Any
+
+
+class RefusalDelta(Event, tag="response.refusal.delta", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    delta: str
+
+
+class RefusalDone(Event, tag="response.refusal.done", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    refusal: str
+
+
+class ReasoningTextDelta(Event, tag="response.reasoning_text.delta", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    delta: str
+
+
+class ReasoningTextDone(Event, tag="response.reasoning_text.done", frozen=True):
+    item_id: str
+    output_index: int
+    content_index: int
+    text: str
+
+
+class ReasoningSummaryPartAdded(Event, tag="response.reasoning_summary_part.added", frozen=True):
+    item_id: str
+    output_index: int
+    summary_index: int
+    part: Any
+
+
+class ReasoningSummaryPartDone(Event, tag="response.reasoning_summary_part.done", frozen=True):
+    item_id: str
+    output_index: int
+    summary_index: int
+    part: Any
+
+
+class ReasoningSummaryTextDelta(Event, tag="response.reasoning_summary_text.delta", frozen=True):
+    item_id: str
+    output_index: int
+    summary_index: int
+    delta: str
+
+
+class ReasoningSummaryTextDone(Event, tag="response.reasoning_summary_text.done", frozen=True):
+    item_id: str
+    output_index: int
+    summary_index: int
+    text: str
+
+
+class FunctionCallArgumentsDelta(Event, tag="response.function_call_arguments.delta", frozen=True):
+    item_id: str
+    output_index: int
+    delta: str
+
+
+class FunctionCallArgumentsDone(Event, tag="response.function_call_arguments.done", frozen=True):
+    item_id: str
+    output_index: int
+    name: str
+    arguments: str

@@ -1,0 +1,81 @@
+"""Server-sent events: `SSEDecoder.feed(bytes)` gives the data of whole events, `encode(event)` frames one.
+
+Lines end at CR, LF or CRLF and nowhere else: U+2028 and U+0085 are legal inside JSON strings.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from translators.schema.events import Event
+
+DONE = b"[DONE]"
+DONE_FRAME = b"data: [DONE]\n\n"
+
+_LINE = re.compile(rb"\r\n|\n|\r")
+
+
+class SSEDecoder:
+    """Splits a byte stream, cut anywhere, into the `data` of its events; comments give nothing."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The payloads of the events that ended within `data`."""
+        buffer = self._rest + data if self._rest else data
+        if b"\r" in buffer:
+            return self._feed_lines(buffer)
+        *whole, self._rest = buffer.split(b"\n\n")
+        out: list[bytes] = []
+        for block in whole:
+            # What nearly every server sends: one line, nothing pending.
+            if block.startswith(b"data: ") and not self._data and b"\n" not in block:
+                out.append(block[6:])
+            else:
+                self._take_block(block.split(b"\n"), out)
+        return out
+
+    def close(self) -> list[bytes]:
+        """The payload of a last event that the end of the stream closed instead of a blank line."""
+        out: list[bytes] = []
+        self._take_block(_LINE.split(self._rest), out)
+        self._rest = b""
+        return out
+
+    def _feed_lines(self, buffer: bytes) -> list[bytes]:
+        # A CR at the very end may be half of a CRLF: it waits for the next byte.
+        held = b""
+        if buffer.endswith(b"\r"):
+            buffer, held = buffer[:-1], b"\r"
+        *lines, rest = _LINE.split(buffer)
+        self._rest = rest + held
+        out: list[bytes] = []
+        for line in lines:
+            self._take_line(line, out)
+        return out
+
+    def _take_block(self, lines: list[bytes], out: list[bytes]) -> None:
+        for line in lines:
+            self._take_line(line, out)
+        self._take_line(b"", out)
+
+    def _take_line(self, line: bytes, out: list[bytes]) -> None:
+        if line:
+            if line.startswith(b"data:"):
+                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif self._data:
+            out.append(b"\n".join(self._data))
+            self._data = []
+
+
+_HEADS = {kind: f"event: {kind.__struct_config__.tag}\ndata: ".encode() for kind in Event.__subclasses__()}
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode(event: Event) -> bytes:
+    """One frame: `event:` is the event's type, `data:` one line of JSON."""
+    return _HEADS[type(event)] + _ENCODER.encode(event) + b"\n\n"

@@ -1,0 +1,251 @@
+"""`ResponseStream`: Chat chunks into the numbered events of one response.
+
+`start`, then `feed` for every chunk, then `finish`, or `fail` at any moment; `.response` is the result.
+A whole answer is a stream of one chunk. Everything that decides the order of events lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from translators import fragments
+from translators.emitter import Emitter
+from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
+from translators.fragments import ChatReader, Fragment
+from translators.items.function_call import FunctionCallWriter
+from translators.items.message import MessageWriter
+from translators.items.reasoning import ReasoningWriter
+from translators.items.writer import ItemWriter
+from translators.logprobs import response_logprobs
+from translators.params import wants_logprobs
+from translators.request import Translation
+from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, open_response, read_usage
+from translators.schema import chat, events
+from translators.schema.responses import IncompleteDetails, Response, ResponseError
+
+NewId = Callable[[str], str]
+
+_TERMINAL: dict[str, type[events.Event]] = {
+    "completed": events.ResponseCompleted,
+    "incomplete": events.ResponseIncomplete,
+    "failed": events.ResponseFailed,
+}
+
+
+class ResponseStream:
+    """One response. `new_id(prefix)` gives an identifier such as `msg_…`; `created_at` is in Unix seconds."""
+
+    def __init__(self, translation: Translation, *, new_id: NewId, created_at: int) -> None:
+        params = translation.params
+        self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
+        self.error: BridgeError | None = None
+        self._new_id = new_id
+        self._tools = translation.tools
+        self._with_logprobs = wants_logprobs(params)
+        reasoning = params.reasoning
+        self._summarized = reasoning is not None and bool(reasoning.summary or reasoning.generate_summary)
+        self._out = Emitter()
+        self._reader = ChatReader()
+        self._items: list[ItemWriter] = []
+        self._speaking: MessageWriter | ReasoningWriter | None = None
+        self._calls: dict[int, FunctionCallWriter] = {}
+        self._usage: chat.Usage | None = None
+        self._ending: Ending | None = None
+        self._take: dict[type[Fragment], Callable[[Any], None]] = {
+            fragments.Text: self._text,
+            fragments.Refusal: self._refusal,
+            fragments.Reasoning: self._reasoning,
+            fragments.Annotation: self._annotation,
+            fragments.ToolCall: self._tool_call,
+            fragments.ToolArguments: self._tool_arguments,
+            fragments.Usage: self._take_usage,
+            fragments.ServiceTier: self._service_tier,
+            fragments.Finish: self._finish_reason,
+            fragments.Failed: self._failed,
+        }
+
+    # --- what the shell calls --------------------------------------------------------------------
+
+    @property
+    def ended(self) -> bool:
+        return self.response.status != "in_progress"
+
+    def start(self) -> list[events.Event]:
+        self._out.emit(events.ResponseCreated, self.response)
+        self._out.emit(events.ResponseInProgress, self.response)
+        return self._out.take()
+
+    def keep_alive(self) -> list[events.Event]:
+        """An event that changes nothing but resets the idle timers of clients, as comments do not."""
+        if not self.ended:
+            self._out.emit(events.ResponseInProgress, self.response)
+        return self._out.take()
+
+    def feed(self, chunk: chat.ChatChunk) -> list[events.Event]:
+        """The events of one chunk; none after the end."""
+        for fragment in self._reader.read(chunk):
+            if self.ended:
+                break
+            self._take[type(fragment)](fragment)
+        return self._out.take()
+
+    def finish(self, *, said_done: bool, completed_at: int) -> list[events.Event]:
+        """The end of the upstream's answer; `said_done` when it said `[DONE]` or was a whole answer."""
+        if self.ended:
+            return []
+        self._flush_calls()
+        ending = self._ending
+        if ending is None and said_done and self._items:
+            ending = COMPLETED
+        if ending is None:
+            return self.fail(
+                UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error"),
+                completed_at=completed_at,
+            )
+        if ending.status == "failed":
+            error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
+            return self.fail(error, completed_at=completed_at)
+        self._end(ending, completed_at)
+        return self._out.take()
+
+    def fail(self, error: BridgeError, *, completed_at: int) -> list[events.Event]:
+        """Ends the response as failed, whatever was open."""
+        if not self.ended:
+            self.error = error
+            self._end(Ending("failed"), completed_at)
+        return self._out.take()
+
+    # --- fragments -------------------------------------------------------------------------------
+
+    def _text(self, fragment: fragments.Text) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is MessageWriter else self._open_message()
+        logprobs = response_logprobs(fragment.logprobs) if self._with_logprobs else []
+        writer.text(fragment.text, logprobs)
+
+    def _refusal(self, fragment: fragments.Refusal) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is MessageWriter else self._open_message()
+        writer.refuse(fragment.text)
+
+    def _annotation(self, fragment: fragments.Annotation) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is MessageWriter else self._open_message()
+        writer.annotate(fragment.annotation)
+
+    def _reasoning(self, fragment: fragments.Reasoning) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
+        writer.text(fragment.text)
+
+    def _tool_call(self, fragment: fragments.ToolCall) -> None:
+        self._close_speaking("completed")
+        writer = FunctionCallWriter(
+            self._out,
+            len(self._items),
+            self._new_id("fc"),
+            fragment.id or self._new_id("call"),
+            self._tools.client_name(fragment.name),
+        )
+        self._calls[fragment.key] = writer
+        self._open(writer)
+
+    def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
+        self._calls[fragment.key].arguments(fragment.delta)
+
+    def _take_usage(self, fragment: fragments.Usage) -> None:
+        self._usage = fragment.usage
+
+    def _service_tier(self, fragment: fragments.ServiceTier) -> None:
+        self.response = msgspec.structs.replace(self.response, service_tier=fragment.tier)
+
+    def _finish_reason(self, fragment: fragments.Finish) -> None:
+        # A reason nobody knows still says that the answer is over.
+        self._ending = STATUS_OF_FINISH.get(fragment.reason, COMPLETED)
+
+    def _failed(self, fragment: fragments.Failed) -> None:
+        self.error = fragment.error
+        self._end(Ending("failed"), None)
+
+    # --- items -----------------------------------------------------------------------------------
+
+    def _open(self, writer: ItemWriter) -> None:
+        self._items.append(writer)
+        writer.open()
+
+    def _open_message(self) -> MessageWriter:
+        self._close_speaking("completed")
+        writer = MessageWriter(self._out, len(self._items), self._new_id("msg"), with_logprobs=self._with_logprobs)
+        self._speaking = writer
+        self._open(writer)
+        return writer
+
+    def _open_reasoning(self) -> ReasoningWriter:
+        self._close_speaking("completed")
+        writer = ReasoningWriter(self._out, len(self._items), self._new_id("rs"), summarized=self._summarized)
+        self._speaking = writer
+        self._open(writer)
+        return writer
+
+    def _close_speaking(self, status: str) -> None:
+        if self._speaking is not None:
+            self._speaking.close(status)
+            self._speaking = None
+
+    def _flush_calls(self) -> None:
+        for fragment in self._reader.flush():
+            self._take[type(fragment)](fragment)
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _end(self, ending: Ending, completed_at: int | None) -> None:
+        """Closes every open item and emits the terminal event."""
+        whole = ending.status == "completed"
+        self._close_speaking("completed" if whole else "incomplete")
+        for call in self._calls.values():
+            # Only a call that is certainly whole may be run by a client.
+            if whole or (ending.status == "incomplete" and call.whole):
+                call.close("completed")
+            else:
+                call.cut()
+        self.response = msgspec.structs.replace(
+            self.response,
+            status=ending.status,
+            completed_at=completed_at if whole else None,
+            output=[writer.final for writer in self._items],
+            error=self._response_error(),
+            incomplete_details=IncompleteDetails(ending.reason) if ending.reason else None,
+            usage=None if self._usage is None else read_usage(self._usage),
+            service_tier="default" if self.response.service_tier == "auto" else self.response.service_tier,
+        )
+        self._out.emit(_TERMINAL[ending.status], self.response)
+
+    def _response_error(self) -> ResponseError | None:
+        if self.error is None:
+            return None
+        return ResponseError(_failure_code(self.error), self.error.message)
+
+
+def _failure_code(error: BridgeError) -> str:
+    """A code of the response's own list where the upstream's says nothing to a client."""
+    if error.code in _CODES:
+        return str(error.code)
+    return "invalid_prompt" if error.status in (400, 413, 422) else "server_error"
+
+
+# OpenAI's list for `response.error.code`, and the codes that Codex acts upon.
+_CODES = frozenset(
+    {
+        "server_error",
+        "rate_limit_exceeded",
+        "invalid_prompt",
+        "context_length_exceeded",
+        "insufficient_quota",
+        "usage_not_included",
+        "server_is_overloaded",
+        "slow_down",
+    }
+)

@@ -1,0 +1,12 @@
+"""Tools: what the request offers, as function tools of a Chat request, and the way back.
+
+`ToolMap` is made anew for each request: the request's own declarations decide, never a name.
+"""
+
+from __future__ import annotations
+
+from translators.tools.choice import apply_tool_choice
+from translators.tools.declare import TOOL_TYPES, declare_tools
+from translators.tools.map import ToolMap, ToolName
+
+__all__ = ["TOOL_TYPES", "ToolMap", "ToolName", "apply_tool_choice", "declare_tools"]

@@ -1,0 +1,196 @@
+"""What backends say when something goes wrong, in all their shapes, as one `UpstreamError`.
+
+`read_error` takes an HTTP answer, `error_in_chunk` a chunk of a stream that began well. The patterns are
+gathered from the servers' own messages; an error that is the client's fault is told with a 4xx.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from translators.errors import UpstreamError
+from translators.schema import chat
+
+
+class Meaning(Struct, frozen=True):
+    """The status and code that clients act upon."""
+
+    status: int
+    code: str
+
+
+CONTEXT_LENGTH = Meaning(400, "context_length_exceeded")
+RATE_LIMIT = Meaning(429, "rate_limit_exceeded")
+QUOTA = Meaning(429, "insufficient_quota")
+OVERLOADED = Meaning(503, "server_is_overloaded")
+UNAUTHORIZED = Meaning(401, "invalid_api_key")
+INVALID = Meaning(400, "invalid_value")
+
+_OVERFLOW = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length|maximum prompt length is"
+    r"|reduce the length of the messages|exceeds the available context size|greater than the context length"
+    r"|longer than the model'?s context length|input token count.*exceeds the maximum"
+    r"|too large for model with \d+ maximum|context window exceeds limit|exceeded model token limit"
+    r"|prompt is too long|prompt too long|request_too_large|current length is \d+ while limit is \d+"
+    r"|inputs` (?:tokens \+|must have less than)|exceed context window|input length exceeds the context"
+    r"|exceeds the context window|input is too long for requested model|exceeds the maximum allowed input length"
+    r"|maximum input length is",
+    re.IGNORECASE | re.DOTALL,
+)
+_LIMITED = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
+_QUOTA = re.compile(r"insufficient.?(?:quota|balance|credit)|exceeded your current quota", re.IGNORECASE)
+_OVERLOADED = re.compile(r"overloaded|at capacity|loading model", re.IGNORECASE)
+# llama.cpp answers 500 for these mistakes of the client (fixtures/llamacpp-error-*).
+_CLIENTS_FAULT = re.compile(
+    r"image input is not supported|audio input is not supported|failed to parse tool call arguments", re.IGNORECASE
+)
+# MiniMax's own numbers, sent with HTTP 200.
+_BASE_RESP: dict[int, Meaning] = {
+    1002: RATE_LIMIT,
+    1004: UNAUTHORIZED,
+    1008: QUOTA,
+    1039: CONTEXT_LENGTH,
+    2013: INVALID,
+}
+_CODE_OF_STATUS: dict[int, str] = {
+    401: "invalid_api_key",
+    404: "not_found",
+    413: "context_length_exceeded",
+    429: "rate_limit_exceeded",
+    503: "server_is_overloaded",
+}
+
+
+class _Said(Struct):
+    """The union of the fields in which backends put an error; any of them may hold anything."""
+
+    error: Any = None
+    message: Any = None
+    msg: Any = None
+    detail: Any = None
+    title: Any = None
+    type: Any = None
+    error_type: Any = None
+    param: Any = None
+    code: Any = None
+    error_code: Any = None
+    metadata: Any = None
+    raw: Any = None
+    base_resp: Any = None
+    status_code: Any = None
+    status_msg: Any = None
+
+
+def read_error(status: int, body: bytes, *, retry_after: str | None = None) -> UpstreamError:
+    """The error in an HTTP answer; `status` is the upstream's, 200 for an error under a success."""
+    try:
+        said = _said(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        said = None
+    if said is None:
+        return _error(status, f"The upstream answered {status} without an error message.", _Said(), retry_after)
+    return _error(status, _message(said) or f"The upstream answered {status}.", _inner(said), retry_after)
+
+
+def error_in_chunk(chunk: chat.ChatChunk) -> UpstreamError | None:
+    """The error a chunk carries, or None."""
+    if chunk.error is None and chunk.base_resp is None and (chunk.choices is not None or chunk.message is None):
+        return None
+    said = _Said(
+        error=chunk.error, message=chunk.message, code=chunk.code, base_resp=chunk.base_resp, type=chunk.object
+    )
+    inner = _inner(said)
+    if chunk.error is None and chunk.base_resp is not None and inner.status_code in (0, None):
+        return None  # MiniMax reports its success, too
+    return _error(200, _message(said) or "The upstream reported an error in its answer.", inner, None)
+
+
+def _said(value: Any) -> _Said | None:
+    if type(value) is list and value:  # Gemini wraps its error in an array
+        value = value[0]
+    if type(value) is str:
+        return _Said(message=value)
+    return msgspec.convert(value, _Said) if type(value) is dict else None
+
+
+def _inner(said: _Said) -> _Said:
+    """The innermost object that speaks of the error."""
+    for nested in (said.error, said.base_resp):
+        if type(nested) is dict:
+            return msgspec.convert(nested, _Said)
+    return said
+
+
+def _message(said: _Said) -> str:
+    inner = _inner(said)
+    hidden = _said(inner.metadata) if type(inner.metadata) is dict else None
+    candidates = (
+        hidden.raw if hidden is not None else None,  # OpenRouter: what the provider behind it said
+        inner.message,
+        inner.msg,
+        inner.status_msg,
+        said.error,
+        inner.detail,
+        inner.title,
+        said.message,
+    )
+    for candidate in candidates:
+        text = _text(candidate)
+        if text:
+            return text
+    return ""
+
+
+def _text(value: Any) -> str:
+    """What a message field says: text, or the lists and objects of validation errors."""
+    if type(value) is str:
+        return value
+    if type(value) is list:
+        return "; ".join(filter(None, (_text(member) for member in value)))
+    if type(value) is dict:
+        said = msgspec.convert(value, _Said)
+        return next(filter(None, (_text(field) for field in (said.message, said.msg, said.detail))), "")
+    return ""
+
+
+def _error(status: int, message: str, said: _Said, retry_after: str | None) -> UpstreamError:
+    code = said.code if said.code is not None else said.error_code
+    kind = said.type if type(said.type) is str else said.error_type
+    meaning = _meaning(status, f"{message} {code} {kind}", code, said.status_code)
+    return UpstreamError(
+        message,
+        status=meaning.status,
+        type=kind if type(kind) is str and kind != "error" else _type_of(meaning.status),
+        code=meaning.code,
+        param=said.param if type(said.param) is str else None,
+        retry_after=retry_after,
+    )
+
+
+def _meaning(status: int, text: str, code: Any, status_code: Any) -> Meaning:
+    if type(status_code) is int and status_code in _BASE_RESP:
+        return _BASE_RESP[status_code]
+    if status < 400:
+        status = code if type(code) is int and 400 <= code < 600 else 502
+    if _QUOTA.search(text):
+        return QUOTA
+    if _LIMITED.search(text):
+        return RATE_LIMIT
+    if _OVERFLOW.search(text):
+        return CONTEXT_LENGTH
+    if status >= 500 and _CLIENTS_FAULT.search(text):
+        return INVALID
+    if status >= 500 and _OVERLOADED.search(text):
+        return OVERLOADED
+    named = code if type(code) is str and code and not code.isdigit() else None
+    return Meaning(
+        status, named or _CODE_OF_STATUS.get(status) or ("server_error" if status >= 500 else "upstream_error")
+    )
+
+
+def _type_of(status: int) -> str:
+    return "server_error" if status >= 500 else "invalid_request_error"
