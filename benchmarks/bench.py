@@ -106,7 +106,10 @@ class Bench:
         for worker, part in zip(self._workers, parts, strict=False):
             worker.send(part)
         outcomes = [worker.wait(on_tick) for worker, _ in zip(self._workers, parts, strict=False)]
-        sample = _figures(merge_outcomes(outcomes), running.child.cpu_seconds() - before, chunks)
+        outcome = merge_outcomes(outcomes)
+        if outcome.failed:
+            sys.stderr.write(f"{running.server.name}: {outcome.failed} failed, the first with: {outcome.failure}\n")
+        sample = _figures(outcome, running.child.cpu_seconds() - before, chunks)
         sample["upstream_cpu"] = self._direct.child.cpu_seconds() - upstream_before
         return sample
 
@@ -151,6 +154,7 @@ def _figures(outcome: Outcome, cpu: float, chunks: int) -> Sample:
     if chunks:
         sample |= {
             "chunk_rate": outcome.finished * chunks / outcome.elapsed,
+            "chunk_frames": outcome.frames / (outcome.finished * chunks),
             "chunk_cpu": cpu / (outcome.finished * chunks),
             "first_p50": percentile(outcome.first, 50),
             "first_p99": percentile(outcome.first, 99),

@@ -23,6 +23,7 @@ HEAD_END = b"\r\n\r\n"
 FRAME_END = b"\n\n"
 # Longer than any marker: what is kept of one read to find a marker, or the end, that two reads share.
 OVERLAP = 40
+FAILURE_SHOWN = 400
 
 
 class Load(msgspec.Struct, kw_only=True, frozen=True):
@@ -41,10 +42,12 @@ class Load(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """What came back. `whole` is the time of each request, `first` until its first delta, `gap` between its reads."""
+    """What came back. `whole` is the time of each request, `first` until its first delta, `gap` between its reads;
+    `failure` is what the first failed one got."""
 
     finished: int = 0
     failed: int = 0
+    failure: str = ""
     frames: int = 0
     elapsed: float = 0.0
     cpu: float = 0.0
@@ -93,7 +96,7 @@ class Client(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.sent_at is not None:
-            self.fail()
+            self.fail("closed before its end")
 
     def send(self) -> None:
         if self._transport.is_closing() or not self.run.take():
@@ -112,9 +115,10 @@ class Client(asyncio.Protocol):
         _count(outcome.whole, now - self.sent_at)
         self.send()
 
-    def fail(self) -> None:
+    def fail(self, got: bytes | str) -> None:
         self.sent_at = None
         self.run.outcome.failed += 1
+        self.run.outcome.failure = self.run.outcome.failure or str(got[:FAILURE_SHOWN])
         self._transport.close()
         self.run.release()
 
@@ -142,7 +146,7 @@ class PlainClient(Client):
             if end < 0:
                 return
             if not _is_ok(self._head):
-                self.fail()
+                self.fail(self._head)
                 return
             length = LENGTH.search(self._head, 0, end)
             # Without a length the answer is chunked, and is over when its last read ends with the last chunk.
@@ -174,7 +178,7 @@ class StreamClient(Client):
         now = time.perf_counter()
         outcome = self.run.outcome
         if not self._tail and not _is_ok(data):
-            self.fail()
+            self.fail(data)
             return
         outcome.frames += data.count(FRAME_END)
         if self._read_at is not None:
@@ -203,7 +207,7 @@ class StreamClient(Client):
         if self._complete:
             self.finish(now)
         else:
-            self.fail()
+            self.fail(self._tail)
 
 
 async def send_load(load: Load) -> Outcome:
@@ -213,14 +217,16 @@ async def send_load(load: Load) -> Outcome:
     client = PlainClient if load.done is None else StreamClient
     try:
         clients = [await _connect(lambda: client(run), load.port) for _ in range(load.connections)]
-    except OSError:
-        return Outcome(failed=load.connections)
+    except OSError as error:
+        return Outcome(failed=load.connections, failure=str(error))
     cpu, began = time.process_time(), time.perf_counter()
     for number, each in enumerate(clients):
         loop.call_later(load.ramp * number / load.connections, each.send)
     await asyncio.wait([run.ended], timeout=load.deadline)
     outcome = run.outcome
-    outcome.failed += sum(each.sent_at is not None for each in clients)
+    for each in clients:
+        if each.sent_at is not None:
+            each.fail("not finished at the deadline")
     outcome.elapsed = max(outcome.elapsed - began, 0.0)
     outcome.cpu = time.process_time() - cpu
     for each in clients:
@@ -238,6 +244,7 @@ def merge_outcomes(parts: list[Outcome]) -> Outcome:
     return Outcome(
         finished=sum(part.finished for part in parts),
         failed=sum(part.failed for part in parts),
+        failure=next((part.failure for part in parts if part.failure), ""),
         frames=sum(part.frames for part in parts),
         elapsed=max(part.elapsed for part in parts),
         cpu=sum(part.cpu for part in parts),

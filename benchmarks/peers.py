@@ -52,21 +52,25 @@ def _venv(requirement: str) -> Path:
     return CACHE / "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in requirement)
 
 
-def _codex_relay(programs: Path, launch: Launch) -> list[str]:
-    serve = [str(programs / "codex-relay"), "--port", str(launch.port)]
-    return [*serve, "--upstream", launch.upstream, "--api-key", "bench"]
+def _relay(program: str) -> Callable[[Path, Launch], list[str]]:
+    def command(programs: Path, launch: Launch) -> list[str]:
+        serve = [str(programs / program), "--port", str(launch.port)]
+        return [*serve, "--upstream", launch.upstream, "--api-key", "bench"]
+
+    return command
 
 
 def _litellm(programs: Path, launch: Launch) -> list[str]:
-    # A provider without a Responses API of its own, so that LiteLLM translates.
-    settings = {"model": "hosted_vllm/*", "api_base": launch.upstream, "api_key": "bench"}
+    # The setting that makes it translate; without it the request would be passed on to the upstream's /v1/responses.
+    settings = {"model": "openai/*", "api_base": launch.upstream, "api_key": "bench", "use_chat_completions_api": True}
     config = launch.write_config({"model_list": [{"model_name": "*", "litellm_params": settings}]})
     serve = [str(programs / "litellm"), "--config", config, "--host", "127.0.0.1"]
     return [*serve, "--port", str(launch.port), "--num_workers", str(launch.workers)]
 
 
 PEERS = (
-    _peer("codex-relay", "codex-relay==0.5.8", _codex_relay, ready=None),
+    _peer("codex-relay", "codex-relay==0.5.8", _relay("codex-relay"), ready=None),
+    _peer("codex-bridge-python", "codex-bridge-python==0.1.5", _relay("codex-bridge-python"), ready=None),
     _peer(
         "litellm",
         "litellm[proxy]==1.106.2",

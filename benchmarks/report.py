@@ -50,7 +50,7 @@ class Table:
 
     def __init__(self, servers: Sequence[str]) -> None:
         self._servers = servers
-        self._widths = [LABEL_WIDTH, *(max(len(name), 9) for name in servers), 6, 36, 3]
+        self._widths = [LABEL_WIDTH, *(max(len(name), 9) for name in servers), 6, 38, 3]
 
     def head(self) -> list[str]:
         titles = ["row", *self._servers, "ratio", "target", "met"]
@@ -76,8 +76,8 @@ class Table:
 
 
 def notes(result: Result) -> list[str]:
-    """What a reader must know of a row: requests that failed, frames that went missing, and a ceiling that was near."""
-    return [*_failures(result), *_ceilings(result)]
+    """What a reader must know of a row: requests that failed, deltas that went missing, and a ceiling that was near."""
+    return [*_failures(result), *_missing_frames(result), *_ceilings(result)]
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -94,6 +94,15 @@ def _failures(result: Result) -> list[str]:
         finished = sum(sample.get("finished", 0) for sample in samples if sample)
         if failed:
             told.append(f"{result.row.name}: {name}: {failed:.0f} of {failed + finished:.0f} requests failed")
+    return told
+
+
+def _missing_frames(result: Result) -> list[str]:
+    told = []
+    for name, samples in result.samples.items():
+        least = min((sample["chunk_frames"] for sample in samples if sample and "chunk_frames" in sample), default=1.0)
+        if least < 1:
+            told.append(f"{result.row.name}: {name}: {least:.2f} frames a chunk, so it joins or loses deltas")
     return told
 
 

@@ -45,13 +45,18 @@ def constant(value: float) -> Bound:
     return lambda figures: value
 
 
-def relay(factor: float, *, published: float) -> Bound:
-    """codex-relay's figure; `published` is that figure over the passthrough's, as measured with codex-relay 0.5.8."""
+def relay(factor: float, *, published: float | None = None) -> Bound:
+    """codex-relay's figure; `published` is that figure over the passthrough's, as measured with codex-relay 0.5.8.
+
+    It is given where both are costs of the same work, and left out where an engine's pace is in the figure.
+    """
 
     def bound(figures: Figures) -> float | None:
         if "codex-relay" in figures:
             return factor * figures["codex-relay"]
-        return factor * published * figures["passthrough"] if "passthrough" in figures else None
+        if published is None or "passthrough" not in figures:
+            return None
+        return factor * published * figures["passthrough"]
 
     return bound
 

@@ -10,10 +10,9 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from proxy.transports import Answer, TransportError
-from translators.chunks import body_form, parse_chunk
+from translators.chunks import ChunkDecoder, body_form, parse_chunk
 from translators.errors import UpstreamProtocolError
 from translators.schema.chat import ChatChunk
-from translators.sse import DONE, SSEDecoder
 from translators.upstream_errors import error_in_chunk
 
 MAX_ANSWER_BYTES = 256 << 20
@@ -52,14 +51,19 @@ class ChatAnswer:
         if self._whole is not None:
             yield [self._whole]
             return
-        decoder = SSEDecoder()
+        decoder = ChunkDecoder()
         data = self._first or await anext(self._pieces, b"")
-        while data and not self.said_done:
-            if chunks := self._parse(decoder.feed(data)):
+        while data:
+            chunks = decoder.feed(data)
+            self.said_done = decoder.said_done
+            if chunks:
                 yield chunks
-            if not self.said_done:
-                data = await anext(self._pieces, b"")
-        if not self.said_done and (chunks := self._parse(decoder.close())):
+            if self.said_done:
+                return
+            data = await anext(self._pieces, b"")
+        chunks = decoder.close()
+        self.said_done = decoder.said_done
+        if chunks:
             yield chunks
 
     async def close(self) -> None:
@@ -89,12 +93,3 @@ class ChatAnswer:
             raise UpstreamProtocolError("The upstream's answer holds no choices.")
         self.said_done = True
         return chunk
-
-    def _parse(self, payloads: list[bytes]) -> list[ChatChunk]:
-        chunks = []
-        for payload in payloads:
-            if payload == DONE:
-                self.said_done = True
-                break
-            chunks.append(parse_chunk(payload))
-        return chunks

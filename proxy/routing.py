@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from proxy.config import LOCAL_MODEL, Config, ModelSettings, UpstreamSettings
+from proxy.config import LOCAL_MODEL, Config, ModelSettings, OnUnsupported, UpstreamSettings
 from translators.dialects import Dialect, choose_dialect
 from translators.errors import InvalidRequest
 from translators.request import Settings, parse_defaults
+from translators.schema.responses import ResponsesRequest
 
 DEFAULT_NAME = "*"
 LOCAL_DIALECT = "llamacpp"
@@ -26,7 +27,7 @@ _WILDCARD = re.compile(r"\[[^]]*\]|[*?]")
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """`name` is what the client asked for, `model` what the upstream is sent."""
+    """`name` is what the client asked for, `model` what the upstream is sent; `translation` is for `to_chat`."""
 
     name: str
     model: str
@@ -37,23 +38,54 @@ class Route(Struct, frozen=True, kw_only=True):
     translation: Settings
 
 
-class _Pattern(Struct, frozen=True):
-    matches: re.Pattern[str]
-    literal: int
+class _Entry(Struct, frozen=True):
+    """An entry of `models`, with all of it that no request changes."""
+
+    name: str
     settings: ModelSettings
+    upstream: UpstreamSettings
+    on_unsupported: OnUnsupported
+    defaults: ResponsesRequest | None
+
+    def sent_name(self) -> str | None:
+        """The name that the upstream is sent whatever the client asked for, if there is one."""
+        return self.settings.model or (LOCAL_MODEL if self.upstream.kind == "local" else None)
+
+    def route(self, name: str) -> Route:
+        model = self.sent_name() or name
+        host = urlsplit(self.upstream.base_url or "").hostname or ""
+        embedded = self.upstream.kind == "local" and self.upstream.dialect == "auto"
+        return Route(
+            name=name,
+            model=model,
+            upstream_name=self.settings.upstream,
+            upstream=self.upstream,
+            settings=self.settings,
+            dialect=choose_dialect(LOCAL_DIALECT if embedded else self.upstream.dialect, host=host, model=model),
+            translation=Settings(
+                model=model,
+                on_unsupported=self.on_unsupported,
+                defaults=self.defaults,
+                extra_body=self.settings.extra_body,
+                drop_params=self.settings.drop_params,
+            ),
+        )
 
 
 class Router:
     """The routes of one configuration."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
-        exact = {name: settings for name, settings in config.models.items() if not is_pattern(name)}
-        self._exact = {name: self._route_to(settings, name) for name, settings in exact.items()}
-        patterns = [_compile(name, settings) for name, settings in config.models.items() if is_pattern(name)]
+        self._known = names_shown(config)
+        self._entries = {name: _entry(name, settings, config) for name, settings in config.models.items()}
+        self._exact = {name: entry.route(name) for name, entry in self._entries.items() if not is_pattern(name)}
+        patterns = [
+            (re.compile(fnmatch.translate(name)).match, entry)
+            for name, entry in self._entries.items()
+            if is_pattern(name)
+        ]
         # The sort is stable: equally literal patterns keep the order of the file. `*` has no literal part.
-        self._patterns = sorted(patterns, key=lambda pattern: -pattern.literal)
-        self._default = config.models.get(DEFAULT_NAME)
+        self._patterns = sorted(patterns, key=lambda pattern: -_literal_length(pattern[1].name))
 
     def names(self) -> tuple[str, ...]:
         """The exact names, in the order of the configuration."""
@@ -61,7 +93,7 @@ class Router:
 
     def entries(self) -> tuple[Route, ...]:
         """A route for every configured name and pattern, in the order of the configuration."""
-        return tuple(self._route_to(settings, name) for name, settings in self._config.models.items())
+        return tuple(entry.route(name) for name, entry in self._entries.items())
 
     def route(self, model: str | None) -> Route:
         """Where a request for `model` goes. Raises InvalidRequest where nothing is configured for it."""
@@ -69,46 +101,21 @@ class Router:
             return self._route_without_name()
         if model in self._exact:
             return self._exact[model]
-        for pattern in self._patterns:
-            if pattern.matches.match(model):
-                return self._route_to(pattern.settings, model)
+        for matches, entry in self._patterns:
+            if matches(model):
+                return entry.route(model)
         shown = model if len(model) <= MAX_NAME_SHOWN else f"{model[:MAX_NAME_SHOWN]}…"
-        message = f"The model '{shown}' does not exist here. Known models: {names_shown(self._config)}."
+        message = f"The model '{shown}' does not exist here. Known models: {self._known}."
         raise InvalidRequest(message, status=404, code="model_not_found", param="model")
 
     def _route_without_name(self) -> Route:
-        if self._default is not None:
-            sent = self._sent_name(self._default)
+        if DEFAULT_NAME in self._entries:
+            default = self._entries[DEFAULT_NAME]
+            sent = default.sent_name()
             if sent is not None:
-                return self._route_to(self._default, sent)
-        raise InvalidRequest("Missing required parameter: 'model'.", code="missing_required_parameter", param="model")
-
-    def _sent_name(self, settings: ModelSettings) -> str | None:
-        """The name that the upstream is sent whatever the client asked for, if the entry has one."""
-        if settings.model is None and self._config.upstreams[settings.upstream].kind == "local":
-            return LOCAL_MODEL
-        return settings.model
-
-    def _route_to(self, settings: ModelSettings, name: str) -> Route:
-        upstream = self._config.upstreams[settings.upstream]
-        model = self._sent_name(settings) or name
-        host = urlsplit(upstream.base_url or "").hostname or ""
-        dialect = LOCAL_DIALECT if upstream.kind == "local" and upstream.dialect == "auto" else upstream.dialect
-        return Route(
-            name=name,
-            model=model,
-            upstream_name=settings.upstream,
-            upstream=upstream,
-            settings=settings,
-            dialect=choose_dialect(dialect, host=host, model=model),
-            translation=Settings(
-                model=model,
-                on_unsupported=settings.on_unsupported or self._config.on_unsupported,
-                defaults=parse_defaults(settings.defaults) if settings.defaults else None,
-                extra_body=settings.extra_body,
-                drop_params=settings.drop_params,
-            ),
-        )
+                return default.route(sent)
+        message = "Missing required parameter: 'model'."
+        raise InvalidRequest(message, code="missing_required_parameter", param="model")
 
 
 def is_pattern(name: str) -> bool:
@@ -122,5 +129,11 @@ def names_shown(config: Config) -> str:
     return shown if len(names) <= MAX_NAMES_SHOWN else f"{shown} and {len(names) - MAX_NAMES_SHOWN} more"
 
 
-def _compile(name: str, settings: ModelSettings) -> _Pattern:
-    return _Pattern(re.compile(fnmatch.translate(name)), len(_WILDCARD.sub("", name)), settings)
+def _entry(name: str, settings: ModelSettings, config: Config) -> _Entry:
+    defaults = parse_defaults(settings.defaults) if settings.defaults else None
+    on_unsupported = settings.on_unsupported or config.on_unsupported
+    return _Entry(name, settings, config.upstreams[settings.upstream], on_unsupported, defaults)
+
+
+def _literal_length(pattern: str) -> int:
+    return len(_WILDCARD.sub("", pattern))

@@ -265,7 +265,8 @@ def _check_messages(messages: list[Message]) -> None:
         assert not open_calls, f"{where}: calls without a tool message: {sorted(open_calls)}"
         if isinstance(message, AssistantMessage):
             calls = [] if message.tool_calls is UNSET else [call.id for call in message.tool_calls]
-            assert message.content is not None or calls, f"{where}: neither content nor tool_calls"
+            spoke = message.content is not None or bool(message.refusal)
+            assert spoke or calls, f"{where}: neither content nor refusal nor tool_calls"
             assert len(set(calls)) == len(calls), f"{where}: a call id twice"
             open_calls = set(calls)
     assert not open_calls, f"R2: at the end, calls without a tool message: {sorted(open_calls)}"

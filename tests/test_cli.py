@@ -68,18 +68,19 @@ class LocalServer:
     base_url = "http://127.0.0.1:5/v1"
 
     def __init__(self, settings):
+        self.closing = threading.Event()
         if os.environ.get("STAND_IN") == "no extra":
             raise proxy.local_server.LocalServerUnavailable("not installed")
 
     def __enter__(self):
         print("local server starts", flush=True)
         if os.environ.get("STAND_IN") == "slow start":
-            with contextlib.ExitStack() as stack:
-                stack.callback(print, "local server stopped", flush=True)
-                threading.Event().wait()
+            self.closing.wait()
+            raise proxy.local_server.LocalServerUnavailable("ended before it was ready")
         return self
 
     def __exit__(self, *error):
+        self.closing.set()
         print("local server stopped", flush=True)
 
 def translate_command(config, body, model):
@@ -325,7 +326,7 @@ def test_a_signal_while_the_embedded_server_starts(staged: Command) -> None:
 
 def test_workers_with_a_store_of_their_own_are_warned_of(staged: Command) -> None:
     with staged.running("serve", "--port", "0", "--workers", "2") as process:
-        process.wait_for(r"Z WARNING proxy\.cli each worker .* workers=2$", process.popen.stderr)
+        process.wait_for(r"Z WARNING proxy\.serve each worker .* workers=2$", process.popen.stderr)
         process.port()
         process.popen.send_signal(signal.SIGTERM)
         assert process.end()[0] == 0

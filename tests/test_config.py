@@ -110,6 +110,16 @@ JSON = st.recursive(
     max_leaves=5,
 )
 OBJECT = st.dictionaries(TEXT, JSON, max_size=3)
+DEFAULTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "temperature": st.floats(0, 2),
+        "max_output_tokens": st.integers(16, 10_000),
+        "instructions": TEXT,
+        "metadata": st.dictionaries(TEXT, TEXT, max_size=2),
+        "reasoning": st.just({"effort": "low"}),
+    },
+)
 COMMON: dict[str, st.SearchStrategy[Any]] = {
     "dialect": st.sampled_from(["auto", *PRESETS]),
     "return_headers": st.lists(TOKEN, max_size=3).map(tuple),
@@ -158,7 +168,7 @@ def configs(draw: st.DrawFn) -> Config:
         ModelSettings,
         upstream=st.sampled_from(sorted(upstreams)),
         model=st.none() | NAME,
-        defaults=OBJECT,
+        defaults=DEFAULTS,
         extra_body=OBJECT,
         drop_params=st.lists(TEXT, max_size=3).map(tuple),
         on_unsupported=st.sampled_from([None, "report", "refuse"]),
@@ -303,6 +313,12 @@ REFUSED = [
     (model("defaults: 1"), "config.yaml:5: models.m.defaults: expected a mapping"),
     (model("defaults: {a: [.nan]}"), "config.yaml:5: models.m.defaults.a[0]: must be a finite number"),
     (model("extra_body: &x {a: *x}"), "config.yaml:5: models.m.extra_body.a: an alias to a value that it is itself"),
+    (model('model: "\\ud800"'), "config.yaml:5: models.m.model: must be Unicode text"),
+    (model('extra_body: {"\\ud800": 1}'), "config.yaml:5: models.m.extra_body: a key must be plain text"),
+    (model("defaults: {temprature: 1}"), "config.yaml:5: models.m.defaults.temprature: 'temprature' is no parameter"),
+    (model("defaults:\n      reasoning:\n        effort: 5"), "config.yaml:7: models.m.defaults.reasoning.effort: "),
+    (model("extra_body: {model: a}"), "config.yaml:5: models.m.extra_body.model: cannot be set here"),
+    (model("drop_params: [a, messages]"), "config.yaml:5: models.m.drop_params[1]: messages cannot be left out"),
     (model("drop_params: [a, 1]"), "config.yaml:5: models.m.drop_params[1]: expected str, got int"),
     (
         "upstreams: {a: {kind: local}}\nmodels:\n  gpt-4.1: {upstream: b}\n",
@@ -464,8 +480,8 @@ def test_variables_in_values() -> None:
 
 
 def test_variables_are_not_read_in_keys_and_not_twice() -> None:
-    config = load(model("defaults: {'${A}': '${A}'}"), {"A": "${B}"})
-    assert config.models["m"].defaults == {"${A}": "${B}"}
+    config = load(model("extra_body: {'${A}': '${A}'}"), {"A": "${B}"})
+    assert config.models["m"].extra_body == {"${A}": "${B}"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from proxy.config import LOCAL_MODEL, Config, ModelSettings, UpstreamSettings, b
 from proxy.routing import LOCAL_DIALECT, Router
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
+from translators.request import Settings, parse_defaults
 
 UPSTREAMS = {
     "openai": UpstreamSettings(base_url="https://api.openai.com/v1"),
@@ -38,7 +39,7 @@ def test_a_route_tells_all_about_itself() -> None:
     entry = to("openai", "their-name")
     route = router({"mine": entry}).route("mine")
     assert (route.name, route.model, route.upstream_name) == ("mine", "their-name", "openai")
-    assert (route.upstream, route.settings, route.on_unsupported) == (UPSTREAMS["openai"], entry, "report")
+    assert (route.upstream, route.settings) == (UPSTREAMS["openai"], entry)
     assert route.dialect is PRESETS["openai"]
 
 
@@ -108,10 +109,29 @@ def test_the_message_is_bounded() -> None:
     assert error.message.endswith(", model-19 and 30 more.")
 
 
+def test_what_the_translation_is_told() -> None:
+    entry = ModelSettings(
+        upstream="openai",
+        model="sent",
+        defaults={"temperature": 0.5},
+        extra_body={"top_k": 3},
+        drop_params=("user",),
+    )
+    told = router({"a": entry}).route("a").translation
+    assert told == Settings(
+        model="sent",
+        on_unsupported="report",
+        defaults=parse_defaults({"temperature": 0.5}),
+        extra_body={"top_k": 3},
+        drop_params=("user",),
+    )
+    assert router({"a*": to("openai")}).route("a1").translation == Settings(model="a1")
+
+
 def test_on_unsupported_of_a_model_wins() -> None:
     models = {"a": ModelSettings(upstream="local", on_unsupported="report"), "b": to("local")}
     routes = Router(Config(upstreams=UPSTREAMS, models=models, on_unsupported="refuse"))
-    assert [routes.route(name).on_unsupported for name in "ab"] == ["report", "refuse"]
+    assert [routes.route(name).translation.on_unsupported for name in "ab"] == ["report", "refuse"]
 
 
 NAMES = st.text(st.sampled_from("ab*?[]!-"), min_size=1, max_size=6)

@@ -1,4 +1,4 @@
-"""Bytes of a Chat answer into `ChatChunk`s: `parse_chunk(payload)`, `body_form(content_type, first)`.
+"""Bytes of a Chat answer into `ChatChunk`s: `ChunkDecoder` for streams, `parse_chunk` for one payload.
 
 Strict first, for speed; what does not fit is read again field by field, and only an answer whose choices
 make no sense is an `UpstreamProtocolError`.
@@ -6,6 +6,7 @@ make no sense is an `UpstreamProtocolError`.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any, Literal
 
@@ -13,6 +14,9 @@ import msgspec
 
 from translators.errors import UpstreamProtocolError
 from translators.schema.chat import ChatChunk
+from translators.sse import DONE, SSEDecoder
+
+Form = Literal["events", "json", "unknown"]
 
 _DECODER = msgspec.json.Decoder(ChatChunk)
 _FIELDS = {field.name: field.type for field in msgspec.structs.fields(ChatChunk)}
@@ -20,6 +24,37 @@ _FIELDS = {field.name: field.type for field in msgspec.structs.fields(ChatChunk)
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+
+
+class ChunkDecoder:
+    """A stream of events, cut anywhere, into chunks; `said_done` once `[DONE]` has come."""
+
+    def __init__(self) -> None:
+        self.said_done = False
+        self._events = SSEDecoder()
+
+    def feed(self, data: bytes) -> list[ChatChunk]:
+        """The chunks that ended within `data`; what is none is an error chunk, behind those before it."""
+        chunks: list[ChatChunk] = []
+        try:
+            self._parse(self._events.feed(data), chunks)
+        except UpstreamProtocolError as error:
+            chunks.append(ChatChunk(error={"message": error.message}))
+        return chunks
+
+    def close(self) -> list[ChatChunk]:
+        """The chunk that the end of the stream closed instead of a blank line, unless it was cut inside."""
+        chunks: list[ChatChunk] = []
+        with contextlib.suppress(UpstreamProtocolError):
+            self._parse(self._events.close(), chunks)
+        return chunks
+
+    def _parse(self, payloads: list[bytes], chunks: list[ChatChunk]) -> None:
+        for payload in payloads:
+            if self.said_done or payload == DONE:
+                self.said_done = True
+                return
+            chunks.append(parse_chunk(payload))
 
 
 def parse_chunk(payload: bytes) -> ChatChunk:
@@ -56,7 +91,7 @@ def _decode_anything(payload: bytes) -> Any:
         raise UpstreamProtocolError("The upstream sent something that is not JSON.") from None
 
 
-def body_form(content_type: str, first: bytes) -> Literal["events", "json", "unknown"]:
+def body_form(content_type: str, first: bytes) -> Form:
     """How an answer's body is to be read; some servers mislabel it, so its first bytes count more."""
     start = first.lstrip()[:8]
     if start.startswith((b"data:", b"event:", b"id:", b"retry:", b":")):

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from translators.decode import is_json_object
-from translators.errors import UpstreamError
+from translators.errors import UpstreamError, UpstreamProtocolError
 from translators.schema import chat
 from translators.upstream_errors import error_in_chunk
 
@@ -88,6 +88,7 @@ class ChatReader:
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
+        self._held: list[_Call] = []  # not announced yet
         self._by_id: dict[str, _Call] = {}
         self._by_index: dict[int, _Call] = {}
 
@@ -104,7 +105,7 @@ class ChatReader:
             elif choice.message is not None:
                 self._read_delta(choice.message, choice, out)
                 self._read_whole_calls(choice.message.tool_calls or (), out)
-            if choice.finish_reason is not None:
+            if choice.finish_reason:  # some send an empty one with every chunk
                 out += self.flush()
                 out.append(Finish(str(choice.finish_reason)))
             if choice.usage is not None:
@@ -121,12 +122,26 @@ class ChatReader:
         return out
 
     def flush(self) -> list[Fragment]:
-        """Announces the calls that are still held back: those without any argument."""
+        """Announces the calls that are still held back: those without any argument.
+
+        A call that nobody named cannot be made; without arguments it was no call.
+        """
         out: list[Fragment] = []
-        for call in self._calls:
-            if not call.announced and call.name:
-                self._announce(call, out)
+        self._release(out)
+        if any(call.arguments for call in self._held):
+            out.append(Failed(UpstreamProtocolError("The upstream called a tool without naming it.")))
+        self._held = []
         return out
+
+    def _release(self, out: list[Fragment]) -> None:
+        """Announces every call that has a name, so that items stand in the order in which they began."""
+        for call in self._held:
+            if call.name:
+                call.announced = True
+                out.append(ToolCall(call.key, call.id, call.name))
+                if call.arguments:
+                    out.append(ToolArguments(call.key, "".join(call.arguments)))
+        self._held = [call for call in self._held if not call.announced]
 
     def _read_whole_calls(self, calls: Iterable[chat.ToolCallDelta], out: list[Fragment]) -> None:
         for index, call in enumerate(calls):
@@ -140,6 +155,8 @@ class ChatReader:
             _read_text(reasoning, Reasoning, out)
         content = delta.content
         if content:
+            if self._held:
+                self._release(out)
             if type(content) is str:
                 out.append(Text(content, choice.logprobs.content if choice.logprobs is not None else None))
             else:
@@ -160,12 +177,13 @@ class ChatReader:
         if not call.announced:
             # A name may come in pieces, or again and again with every piece of the arguments.
             call.name = name if name.startswith(call.name) else call.name + name
-        if not arguments:
-            return
-        if not call.announced:
-            self._announce(call, out)
-        call.arguments.append(arguments)
-        out.append(ToolArguments(call.key, arguments))
+        if arguments:
+            call.arguments.append(arguments)
+        if call.announced:
+            if arguments:
+                out.append(ToolArguments(call.key, arguments))
+        elif call.name and call.arguments:
+            self._release(out)
 
     def _find(self, delta: chat.ToolCallDelta, *, starts_over: bool) -> _Call:
         """By id, then by index, then the latest.
@@ -192,14 +210,10 @@ class ChatReader:
     def _begin(self, index: int | None) -> _Call:
         call = _Call(len(self._calls))
         self._calls.append(call)
+        self._held.append(call)
         if index is not None:
             self._by_index[index] = call
         return call
-
-    @staticmethod
-    def _announce(call: _Call, out: list[Fragment]) -> None:
-        call.announced = True
-        out.append(ToolCall(call.key, call.id, call.name))
 
 
 def _id(delta: chat.ToolCallDelta) -> str | None:

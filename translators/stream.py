@@ -97,6 +97,8 @@ class ResponseStream:
         if self.ended:
             return []
         self._flush_calls()
+        if self.ended:
+            return self._out.take()
         ending = self._ending
         if ending is None and said_done and self._items:
             ending = COMPLETED
@@ -197,7 +199,8 @@ class ResponseStream:
 
     def _flush_calls(self) -> None:
         for fragment in self._reader.flush():
-            self._take[type(fragment)](fragment)
+            if not self.ended:
+                self._take[type(fragment)](fragment)
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from proxy.config.problems import Report
 from proxy.config.settings import Config, ModelSettings, UpstreamSettings
 from translators.dialects import PRESETS
+from translators.errors import InvalidRequest
+from translators.request import parse_defaults
 
 # Settings that mean nothing for the other kind; one set there is a mistake worth telling.
 _ONLY_FOR = {
@@ -22,6 +24,7 @@ _ONLY_FOR = {
     "context_size": "local",
     "threads": "local",
 }
+_WRITTEN_BY_THE_PROXY = frozenset({"messages", "model", "stream"})
 _DEFAULTS = UpstreamSettings()
 
 
@@ -56,6 +59,20 @@ def _check_upstream(name: str, upstream: UpstreamSettings, report: Report) -> No
 def _check_model(name: str, model: ModelSettings, config: Config, report: Report) -> None:
     if model.upstream not in config.upstreams and not report.is_spoilt(("upstreams", model.upstream)):
         report.add(("models", name, "upstream"), _unknown("upstream", model.upstream, config.upstreams))
+    _check_defaults(name, model, report)
+    for parameter in sorted(_WRITTEN_BY_THE_PROXY & model.extra_body.keys()):
+        report.add(("models", name, "extra_body", parameter), "cannot be set here: the proxy writes it")
+    for index, parameter in enumerate(model.drop_params):
+        if parameter in _WRITTEN_BY_THE_PROXY:
+            report.add(("models", name, "drop_params", index), f"{parameter} cannot be left out")
+
+
+def _check_defaults(name: str, model: ModelSettings, report: Report) -> None:
+    try:
+        parse_defaults(model.defaults)
+    except InvalidRequest as error:
+        at = error.param.split(".") if error.param else []
+        report.add(("models", name, "defaults", *at), error.message)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -90,6 +90,11 @@ def _syntax_message(error: yaml.MarkedYAMLError) -> str:
     return f"YAML syntax: {_QUOTED.sub('…', told)}{hint}"
 
 
+def _is_unicode(text: str) -> bool:
+    """Escapes in YAML, and bytes in the environment, can give halves of characters, which no JSON can carry."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 class _TooManyValues(Exception):
     """The file stands for more values than `MAX_VALUES`."""
 
@@ -153,7 +158,7 @@ class _Builder:
     def _pairs(self, node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
         """The entries of a mapping; those that `<<` brings stand behind its own, which win."""
         self._count_value()
-        if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+        if not all(isinstance(key, yaml.ScalarNode) and _is_unicode(key.value) for key, _ in node.value):
             raise ValueError("a key must be plain text")
         pairs = [(key, value) for key, value in node.value if key.tag != _MERGE]
         taken = {key.value for key, _ in pairs}
@@ -169,7 +174,10 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode) -> Scalar:
         if node.tag == _STRING:
-            return Scalar(*expand(node.value, self._environ))
+            text, from_environment = expand(node.value, self._environ)
+            if not _is_unicode(text):
+                raise ValueError("must be Unicode text")
+            return Scalar(text, from_environment)
         if node.tag not in _SCALARS:
             raise ValueError(_TAG_MESSAGE)
         implied = self._loader.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]

@@ -2,8 +2,8 @@
 
 `send()` resolves when the head of the answer is in; the body is read once, by `read()` or through `chunks()`. Leaving
 an answer's `async with` before the body's end closes the connection; after its end the connection is back in the pool.
-Cancelling closes it too. What goes wrong on the wire is a `TransportError`; a mistake of the caller, an unsafe header or
-a bad URL, is a `ValueError`.
+Cancelling closes it too. What goes wrong on the wire is a `TransportError`; a mistake of the caller, like an unsafe
+header, is a `ValueError`.
 """
 
 from __future__ import annotations

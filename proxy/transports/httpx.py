@@ -11,7 +11,7 @@ import importlib.util
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import AsyncGeneratorType
-from typing import cast
+from typing import Protocol, cast
 
 import httpx2
 
@@ -56,19 +56,36 @@ class _StaleConnection(ConnectionCut):
     """A connection from the pool ended before the head of an answer: worth one more attempt."""
 
 
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
 class _Progress:
-    """Follows one request through httpx2's trace events: starts the clock when the request is sent."""
+    """Follows a request through httpx2's trace events: the connection it opens, its sending, which starts the clock."""
 
     def __init__(self, clock: asyncio.Timeout, first_byte: float) -> None:
         self.fresh = False
+        self._opened: _Closable | None = None
+        self._in_handshake = False
         self._clock = clock
         self._first_byte = first_byte
 
     async def __call__(self, event: str, info: dict[str, object]) -> None:
         if event.endswith("connect_tcp.started"):
             self.fresh = True
+        elif event.endswith("connect_tcp.complete"):
+            self._opened = cast("_Closable", info["return_value"])
+        elif event.endswith("start_tls.started"):
+            self._in_handshake = True
+        elif event.endswith("start_tls.complete"):
+            self._in_handshake = False
         elif event.endswith("send_request_headers.started"):
             self._clock.reschedule(asyncio.get_running_loop().time() + self._first_byte)
+
+    async def abandon(self) -> None:
+        # httpcore2 closes what was cancelled, but for a TLS handshake (2.16, AnyIOStream.start_tls).
+        if self._in_handshake and self._opened is not None:
+            await self._opened.aclose()
 
 
 class HttpxAnswer(BodyReader):
@@ -150,7 +167,11 @@ class HttpxTransport:
         try:
             with _translated():
                 async with clock:
-                    return await self._client.send(request, stream=True)
+                    try:
+                        return await self._client.send(request, stream=True)
+                    except asyncio.CancelledError:
+                        await progress.abandon()
+                        raise
         except TimeoutError:
             raise TimedOut("no answer came in time", "first_byte") from None
         except ConnectionCut as error:

@@ -144,6 +144,7 @@ class NativeTransport:
             await self._dial(connection, endpoint, seconds)
         except BaseException:
             self._forget(connection)
+            # It may have been cancelled in the very step that connected it.
             connection.abort()
             raise
         return connection

@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
             raise _Refused("its transfer-encoding was not asked for")
         self.status = status
         self._keep_alive = self._parser.should_keep_alive()
-        self._until_eof = coding is None and "content-length" not in headers and status not in (204, 304)
+        self._until_eof = coding is None and "content-length" not in headers
         self._wake()
         if self._head_only:
             # The parser cannot be told that no body follows, so it is of no use for a second answer.

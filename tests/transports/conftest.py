@@ -1,15 +1,16 @@
-"""Every test here runs on asyncio's own event loop and on uvloop, and, where it asks for `transport`, over both kinds."""
+"""Every test here runs on asyncio's own event loop and on uvloop; one that asks for `transport`, over both kinds."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import trustme
 
-from proxy.transports import Transport, create_transport
+from proxy.transports import Endpoint, Transport, create_transport
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -35,16 +36,25 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def transport(kind: str) -> AsyncIterator[Transport]:
-    transport = create_transport(kind)
+    # Without TLS to verify, the system's authorities need not be loaded for each test.
+    transport = create_transport(kind, verify=False)
     yield transport
     await transport.aclose()
 
 
 @pytest.fixture
 async def native() -> AsyncIterator[Transport]:
-    transport = create_transport("native")
+    transport = create_transport("native", verify=False)
     yield transport
     await transport.aclose()
+
+
+@pytest.fixture
+def unheard() -> Iterator[Endpoint]:
+    """Where nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield Endpoint.parse(f"http://127.0.0.1:{bound.getsockname()[1]}/")
 
 
 @pytest.fixture(scope="session")

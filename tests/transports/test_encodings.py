@@ -9,7 +9,7 @@ import pytest
 
 from proxy.transports import AnswerTooLarge, MalformedAnswer, Transport
 from proxy.transports.body import Inflater
-from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, ScriptedServer, answering, chunk, whole
+from tests.transports.wire import CHUNKED, LAST_CHUNK, answering, chunk, exchange, whole
 
 TEXT = b"".join(b'data: {"n":%d}\n\n' % number for number in range(500))
 BARE = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -24,23 +24,20 @@ COMPRESSED = {
 @pytest.mark.parametrize("name", COMPRESSED)
 async def test_inflated(transport: Transport, name: str) -> None:
     encoding, body = COMPRESSED[name]
-    async with ScriptedServer(answering(whole(body, f"content-encoding: {encoding}"))) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            assert await answer.read(len(TEXT)) == TEXT
+    async with exchange(transport, answering(whole(body, f"content-encoding: {encoding}"))) as (answer, _):
+        assert await answer.read(len(TEXT)) == TEXT
 
 
 async def test_inflated_as_it_comes(transport: Transport) -> None:
     stream = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     head = CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
-    async with ScriptedServer(answering(head)) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            peer = await server.peer()
-            pieces = answer.chunks()
-            for word in (b"one", b"two"):
-                await peer.write(chunk(stream.compress(word) + stream.flush(zlib.Z_SYNC_FLUSH)))
-                assert await anext(pieces) == word
-            await peer.write(chunk(stream.flush()) + LAST_CHUNK)
-            assert await anext(pieces, None) is None
+    async with exchange(transport, answering(head)) as (answer, peer):
+        pieces = answer.chunks()
+        for word in (b"one", b"two"):
+            await peer.write(chunk(stream.compress(word) + stream.flush(zlib.Z_SYNC_FLUSH)))
+            assert await anext(pieces) == word
+        await peer.write(chunk(stream.flush()) + LAST_CHUNK)
+        assert await anext(pieces, None) is None
 
 
 @pytest.mark.parametrize(
@@ -56,25 +53,22 @@ async def test_inflated_as_it_comes(transport: Transport) -> None:
     ],
 )
 async def test_refused(transport: Transport, encoding: str, body: bytes) -> None:
-    async with ScriptedServer(answering(whole(body, f"content-encoding: {encoding}"))) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            with pytest.raises(MalformedAnswer):
-                await answer.read(len(TEXT))
+    async with exchange(transport, answering(whole(body, f"content-encoding: {encoding}"))) as (answer, _):
+        with pytest.raises(MalformedAnswer):
+            await answer.read(len(TEXT))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity", ""])
 async def test_empty_body(transport: Transport, encoding: str) -> None:
-    async with ScriptedServer(answering(whole(b"", f"content-encoding: {encoding}"))) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            assert await answer.read(0) == b""
+    async with exchange(transport, answering(whole(b"", f"content-encoding: {encoding}"))) as (answer, _):
+        assert await answer.read(0) == b""
 
 
 async def test_limit_counts_inflated_bytes(transport: Transport) -> None:
     bomb = gzip.compress(bytes(10_000_000))
-    async with ScriptedServer(answering(whole(bomb, "content-encoding: gzip"))) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            with pytest.raises(AnswerTooLarge):
-                await answer.read(len(bomb))
+    async with exchange(transport, answering(whole(bomb, "content-encoding: gzip"))) as (answer, _):
+        with pytest.raises(AnswerTooLarge):
+            await answer.read(len(bomb))
 
 
 @pytest.mark.parametrize("name", COMPRESSED)

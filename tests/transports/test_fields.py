@@ -33,9 +33,9 @@ async def test_refused_before_anything_is_sent(transport: Transport, name: str) 
 
 
 @pytest.mark.parametrize("method", ["", "GET /", "GET\r\nx: y", "G\u00cbT"])
-async def test_method_refused(transport: Transport, method: str) -> None:
+async def test_method_refused(transport: Transport, unheard: Endpoint, method: str) -> None:
     with pytest.raises(ValueError, match="method"):
-        await transport.send(Endpoint.parse("http://127.0.0.1:1/"), [], b"{}", PATIENT, method)
+        await transport.send(unheard, [], b"{}", PATIENT, method)
 
 
 def test_usual_headers_pass() -> None:

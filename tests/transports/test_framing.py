@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from proxy.transports import Transport
-from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, Peer, Script, ScriptedServer, answering, chunk, whole
+from tests.transports.wire import (
+    CHUNKED,
+    LAST_CHUNK,
+    PATIENT,
+    Peer,
+    Script,
+    ScriptedServer,
+    answering,
+    chunk,
+    exchange,
+    whole,
+)
 
 TEXT = 'data: {"text":"héllo \u2028"}\n\n'.encode()
 
@@ -39,9 +50,8 @@ UNTIL_EOF = {
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_whole_answer(transport: Transport, name: str) -> None:
     answer_bytes, method, expected = ANSWERS[name]
-    async with ScriptedServer(answering(answer_bytes)) as server:
-        async with await transport.send(server.endpoint(), [], None, PATIENT, method) as answer:
-            assert await answer.read(1000) == expected
+    async with exchange(transport, answering(answer_bytes), body=None, method=method) as (answer, _):
+        assert await answer.read(1000) == expected
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -53,9 +63,8 @@ async def test_byte_by_byte(transport: Transport, name: str) -> None:
         await peer.dribble(answer_bytes)
         await peer.until_closed()
 
-    async with ScriptedServer(script) as server:
-        async with await transport.send(server.endpoint(), [], None, PATIENT, method) as answer:
-            pieces = [piece async for piece in answer.chunks()]
+    async with exchange(transport, script, body=None, method=method) as (answer, _):
+        pieces = [piece async for piece in answer.chunks()]
     assert b"".join(pieces) == expected
     assert all(pieces)
 
@@ -67,41 +76,36 @@ async def test_body_until_the_connection_ends(transport: Transport, name: str) -
         await peer.write(UNTIL_EOF[name] + TEXT)
         await peer.write(TEXT)
 
-    async with ScriptedServer(script) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            assert await answer.read(1000) == TEXT + TEXT
+    async with exchange(transport, script) as (answer, _):
+        assert await answer.read(1000) == TEXT + TEXT
 
 
 async def test_status_and_headers(transport: Transport) -> None:
     fields = ("Content-Type: text/event-stream", "X-Empty:", "Set-Cookie: a=1", "set-cookie: b=\u00e4")
     head = "\r\n".join(("HTTP/1.1 429 Too Many Requests", *fields, "Content-Length: 0", "", "")).encode("latin-1")
-    async with ScriptedServer(answering(head)) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            assert answer.status == 429
-            assert answer.headers == {
-                "content-type": "text/event-stream",
-                "x-empty": "",
-                "set-cookie": "a=1, b=\u00e4",
-                "content-length": "0",
-            }
+    async with exchange(transport, answering(head)) as (answer, _):
+        assert answer.status == 429
+        assert answer.headers == {
+            "content-type": "text/event-stream",
+            "x-empty": "",
+            "set-cookie": "a=1, b=\u00e4",
+            "content-length": "0",
+        }
 
 
 async def test_a_chunk_is_handed_over_before_the_next_is_sent(transport: Transport) -> None:
-    async with ScriptedServer(answering(CHUNKED)) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            peer = await server.peer()
-            pieces = answer.chunks()
-            for word in (b"one", b"two", b"three"):
-                await peer.write(chunk(word))
-                assert await anext(pieces) == word
-            await peer.write(LAST_CHUNK)
-            assert await anext(pieces, None) is None
+    async with exchange(transport, answering(CHUNKED)) as (answer, peer):
+        pieces = answer.chunks()
+        for word in (b"one", b"two", b"three"):
+            await peer.write(chunk(word))
+            assert await anext(pieces) == word
+        await peer.write(LAST_CHUNK)
+        assert await anext(pieces, None) is None
 
 
 async def test_what_arrived_together_is_one_piece(native: Transport) -> None:
-    async with ScriptedServer(answering(CHUNKED + chunk(b"one") + chunk(b"two") + LAST_CHUNK)) as server:
-        async with await native.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            assert [piece async for piece in answer.chunks()] == [b"onetwo"]
+    async with exchange(native, answering(CHUNKED + chunk(b"one") + chunk(b"two") + LAST_CHUNK)) as (answer, _):
+        assert [piece async for piece in answer.chunks()] == [b"onetwo"]
 
 
 async def test_large_bodies_both_ways(transport: Transport) -> None:
@@ -112,9 +116,8 @@ async def test_large_bodies_both_ways(transport: Transport) -> None:
         await peer.write(whole(asked))
         await peer.until_closed()
 
-    async with ScriptedServer(echo) as server:
-        async with await transport.send(server.endpoint(), [], body, PATIENT) as answer:
-            assert await answer.read(len(body)) == body
+    async with exchange(transport, echo, body=body) as (answer, _):
+        assert await answer.read(len(body)) == body
 
 
 def _sends(kept: list[str]) -> Script:
@@ -143,11 +146,10 @@ async def test_request_on_the_wire(native: Transport) -> None:
 @pytest.mark.parametrize(("method", "length"), [("POST", "0"), ("GET", None)])
 async def test_request_without_a_body(transport: Transport, method: str, length: str | None) -> None:
     heads: list[str] = []
-    async with ScriptedServer(_sends(heads)) as server:
-        async with await transport.send(server.endpoint(), [], None, PATIENT, method):
-            pass
+    async with exchange(transport, _sends(heads), body=None, method=method) as (_, peer):
+        host, port = peer.writer.get_extra_info("sockname")
     fields = dict(line.lower().split(": ", 1) for line in heads[0].split("\r\n")[1:] if line)
-    assert fields.pop("host") == f"127.0.0.1:{server.port}"
+    assert fields.pop("host") == f"{host}:{port}"
     assert fields.pop("accept-encoding") == "identity"
     assert fields.pop("content-length", None) == length
     assert fields == {}

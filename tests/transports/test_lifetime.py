@@ -8,19 +8,18 @@ import msgspec
 import pytest
 
 from proxy.transports import Answer, ConnectionCut, Transport, create_transport
-from tests.transports.wire import CHUNKED, PATIENT, Peer, ScriptedServer, answering, chunk, whole
+from tests.transports.wire import CHUNKED, PATIENT, Peer, ScriptedServer, answering, chunk, exchange, whole
 
 
 async def test_leaving_early_closes_the_connection(transport: Transport) -> None:
-    async with ScriptedServer(answering(CHUNKED + chunk(b"word"))) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            async for piece in answer.chunks():
-                assert piece == b"word"
-                break
-        await (await server.peer()).closed.wait()
+    async with exchange(transport, answering(CHUNKED + chunk(b"word"))) as (answer, peer):
+        async for piece in answer.chunks():
+            assert piece == b"word"
+            break
+        await answer.aclose()
+        await peer.closed.wait()
         with pytest.raises(ConnectionCut):
             await answer.read(1000)
-        await answer.aclose()
 
 
 async def test_closing_an_answer_that_was_never_read(transport: Transport) -> None:
@@ -159,26 +158,18 @@ class _Flood:
 
 async def test_a_reader_that_does_not_read_stalls_the_server(transport: Transport) -> None:
     flood = _Flood()
-    async with ScriptedServer(flood) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            await flood.until_stalled()
-            size = await _drained(answer)
+    async with exchange(transport, flood) as (answer, _):
+        await flood.until_stalled()
+        size = await _drained(answer)
     assert size == flood.written == BODY_SIZE
 
 
 async def test_leaving_a_stalled_answer(transport: Transport) -> None:
     flood = _Flood()
-
-    async def script(peer: Peer) -> None:
-        try:
-            await flood(peer)
-        except ConnectionError:
-            peer.closed.set()
-
-    async with ScriptedServer(script) as server:
-        async with await transport.send(server.endpoint(), [], b"{}", PATIENT):
-            await flood.until_stalled()
-        await (await server.peer()).closed.wait()
+    async with exchange(transport, flood) as (answer, peer):
+        await flood.until_stalled()
+        await answer.aclose()
+        await peer.closed.wait()
 
 
 async def _drained(answer: Answer) -> int:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from proxy.transports import ConnectFailed, ConnectionCut, Transport, create_transport
-from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, Peer, ScriptedServer, answering, chunk, whole
+from proxy.transports import ConnectFailed, ConnectionCut, Endpoint, Transport, create_transport
+from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, Peer, ScriptedServer, answering, chunk, exchange, whole
 
 
 async def _ask(transport: Transport, server: ScriptedServer) -> bytes:
@@ -39,8 +39,8 @@ async def test_not_kept_alive(transport: Transport, answer: bytes) -> None:
 
 async def test_unread_but_complete_answer_is_kept_alive(native: Transport) -> None:
     async with ScriptedServer(answering(whole(b"unread"), whole(b"read"))) as server:
-        async with await native.send(server.endpoint(), [], b"{}", PATIENT):
-            pass
+        answer = await native.send(server.endpoint(), [], b"{}", PATIENT)
+        await answer.aclose()
         assert await _ask(native, server) == b"read"
         assert len(server.peers) == 1
 
@@ -72,17 +72,18 @@ async def test_closed_while_idle(transport: Transport) -> None:
         assert len(server.peers) == 3
 
 
-async def test_stale_connection_is_replaced(transport: Transport) -> None:
+@pytest.mark.parametrize("first", [whole(b""), b"HTTP/1.1 204 No Content\r\n\r\n"])
+async def test_stale_connection_is_replaced(transport: Transport, first: bytes) -> None:
     """The server gives up the kept-alive connection just as it takes the second request from it."""
 
     async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.write(whole(b"%d" % peer.number))
+        await peer.write(whole(b"second") if peer.number else first)
         await peer.request()
 
     async with ScriptedServer(script) as server:
-        assert await _ask(transport, server) == b"0"
-        assert await _ask(transport, server) == b"1"
+        assert await _ask(transport, server) == b""
+        assert await _ask(transport, server) == b"second"
         assert len(server.peers) == 2
 
 
@@ -112,6 +113,44 @@ async def test_begun_answer_is_not_asked_for_again(native: Transport) -> None:
         with pytest.raises(ConnectionCut):
             await _ask(native, server)
         assert len(server.peers) == 1
+
+
+async def test_trailers_stay_out_of_the_next_answer(transport: Transport) -> None:
+    trailed = CHUNKED + b"0\r\nx-digest: 1\r\n\r\n"
+    async with ScriptedServer(answering(trailed, whole(b""))) as server:
+        assert await _ask(transport, server) == b""
+        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
+            assert answer.headers == {"content-length": "0"}
+        assert len(server.peers) == 1
+
+
+async def test_answer_that_overtakes_its_request_is_the_last(native: Transport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.write(whole(b"too large", status="413 Content Too Large"))
+        await answered.wait()
+        await peer.until_closed()
+
+    answered = asyncio.Event()
+    async with ScriptedServer(script) as server:
+        async with await native.send(server.endpoint(), [], bytes(48 << 20), PATIENT) as answer:
+            assert await answer.read(100) == b"too large"
+        answered.set()
+        await (await server.peer()).closed.wait()
+        assert await _ask(native, server) == b"too large"
+        assert len(server.peers) == 2
+
+
+async def test_failed_connections_take_no_room(kind: str, unheard: Endpoint) -> None:
+    transport = create_transport(kind, verify=False, max_connections=2)
+    async with ScriptedServer(answering(*[whole(b"ok")] * 2)) as server:
+        assert await _ask(transport, server) == b"ok"
+        for _ in range(3):
+            with pytest.raises(ConnectFailed):
+                await transport.send(unheard, [], b"{}", PATIENT)
+        assert await _ask(transport, server) == b"ok"
+        assert len(server.peers) == 1
+        await transport.aclose()
 
 
 async def test_idle_limit() -> None:
@@ -183,11 +222,20 @@ async def test_closing_the_transport(transport: Transport) -> None:
             await _ask(transport, server)
 
 
+async def test_closing_the_transport_while_it_connects(native: Transport) -> None:
+    async with ScriptedServer(Peer.until_closed) as server:
+        asking = asyncio.ensure_future(_ask(native, server))
+        peer = await server.peer()
+        await native.aclose()
+        with pytest.raises(ConnectionCut):
+            await asking
+        await peer.closed.wait()
+
+
 async def test_closing_the_transport_ends_its_answers(native: Transport) -> None:
-    async with ScriptedServer(answering(CHUNKED)) as server:
-        async with await native.send(server.endpoint(), [], b"{}", PATIENT) as answer:
-            reading = asyncio.ensure_future(answer.read(1000))
-            await native.aclose()
-            with pytest.raises(ConnectionCut):
-                await reading
-            await (await server.peer()).closed.wait()
+    async with exchange(native, answering(CHUNKED)) as (answer, peer):
+        reading = asyncio.ensure_future(answer.read(1000))
+        await native.aclose()
+        with pytest.raises(ConnectionCut):
+            await reading
+        await peer.closed.wait()

@@ -1,17 +1,19 @@
 """A server that plays a script on every connection: it reads requests and writes exactly the bytes it is told to.
 
-`ScriptedServer` keeps every `Peer` it accepted. A script that fails makes leaving the server's `async with` fail.
+`ScriptedServer` keeps every `Peer` it accepted. A client that goes away ends the script of its connection; a script
+that fails otherwise makes leaving the server's `async with` fail.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from proxy.transports import Endpoint, Timeouts
+from proxy.transports import Answer, Endpoint, Timeouts, Transport
 
 PATIENT = Timeouts(connect=60.0, first_byte=60.0, between=60.0)
 
@@ -52,10 +54,7 @@ class Peer:
 
     async def until_closed(self) -> None:
         """Until the client closes its end, whatever it still sends."""
-        try:
-            while await self.reader.read(65536):
-                pass
-        except ConnectionError:
+        while await self.reader.read(65536):
             pass
         self.closed.set()
 
@@ -107,12 +106,14 @@ class ScriptedServer:
     async def _play(self, peer: Peer) -> None:
         try:
             await self._script(peer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            peer.closed.set()
         finally:
             peer.writer.close()
 
 
 def answering(*answers: bytes) -> Script:
-    """Each request of a connection gets the next of these answers; then the connection is left to the client to close."""
+    """Each request of a connection gets the next of these answers; then it is for the client to close."""
 
     async def script(peer: Peer) -> None:
         for answer in answers:
@@ -121,6 +122,23 @@ def answering(*answers: bytes) -> Script:
         await peer.until_closed()
 
     return script
+
+
+@asynccontextmanager
+async def exchange(
+    transport: Transport,
+    script: Script,
+    *,
+    body: bytes | None = b"{}",
+    timeouts: Timeouts = PATIENT,
+    method: str = "POST",
+) -> AsyncIterator[tuple[Answer, Peer]]:
+    """One request to a server of its own: the answer, and the server's side of the connection."""
+    async with (
+        ScriptedServer(script) as server,
+        await transport.send(server.endpoint(), [], body, timeouts, method) as answer,
+    ):
+        yield answer, await server.peer()
 
 
 def whole(body: bytes, *fields: str, status: str = "200 OK") -> bytes:

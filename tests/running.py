@@ -1,0 +1,60 @@
+"""The proxy under test, served by uvicorn on a loopback socket: `async with running(config) as base_url`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from proxy.app import create_app
+from proxy.config import Config, load_config
+from tests.chat_backend import ChatBackend
+
+Json = dict[str, Any]
+
+
+def config_for(backend: ChatBackend, *, server: Json | None = None, upstream: Json | None = None, **more: Any) -> Json:
+    """A configuration with one upstream and the models `m` and, by pattern, all others."""
+    return {
+        "server": server or {},
+        "upstreams": {"scripted": {"base_url": backend.base_url, **(upstream or {})}},
+        "models": {"m": {"upstream": "scripted", "model": "their-name"}, "*": {"upstream": "scripted"}},
+        **more,
+    }
+
+
+def read_config(settings: Json, tmp: Any) -> Config:
+    """`settings` by way of a file, as a user gives them."""
+    path = tmp / "config.yaml"
+    path.write_bytes(msgspec.yaml.encode(settings))
+    return load_config(path, {})
+
+
+@contextlib.asynccontextmanager
+async def running(config: Config) -> AsyncIterator[str]:
+    """Serves `config`. Gives the base URL without a path."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(config), log_config=None, access_log=False, lifespan="on", ws="none")
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server._serve(sockets=[listener]))
+    started = asyncio.create_task(_started(server, task))
+    await started
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+async def _started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    while not server.started:
+        assert not task.done(), "the server did not start"
+        await asyncio.sleep(0)

@@ -1,0 +1,127 @@
+"""The core driven from a test: a request dict to a `Translation`, Chat chunks to checked events."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tests.checks import Emitted, check_events
+from translators.chunks import ChunkDecoder, parse_chunk
+from translators.dialects import PRESETS
+from translators.errors import BridgeError
+from translators.report import OnUnsupported
+from translators.request import Settings, Translation, parse_request, to_chat
+from translators.schema.chat import ChatChunk
+from translators.schema.events import Event
+from translators.sse import DONE
+from translators.sse import encode as encode_frame
+from translators.stream import ResponseStream
+
+Json = dict[str, Any]
+
+SIMPLE: Json = {"model": "m", "input": "hi"}
+
+
+def encode(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def translate(request: object, dialect: str = "generic", on_unsupported: OnUnsupported = "report") -> Translation:
+    settings = Settings(model="upstream-model", on_unsupported=on_unsupported)
+    return to_chat(parse_request(encode(request)), PRESETS[dialect], settings)
+
+
+def chat_body(request: object, dialect: str = "generic") -> Json:
+    body: Json = msgspec.json.decode(translate(request, dialect).body())
+    return body
+
+
+def counted_ids() -> Callable[[str], str]:
+    numbers = itertools.count(1)
+    return lambda prefix: f"{prefix}_{next(numbers)}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished stream: its events as the client decodes them, all invariants checked, and the last response."""
+
+    events: list[Json]
+    response: Json
+
+
+class Run:
+    """One `ResponseStream` whose events are checked; `request` decides about tools and options."""
+
+    def __init__(self, request: object = SIMPLE) -> None:
+        self.stream = ResponseStream(translate(request), new_id=counted_ids(), created_at=1)
+        self.frames: list[bytes] = []
+        self._emitted = Emitted()
+        self._add(self.stream.start())
+
+    def _add(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._emitted.add(event)
+            self.frames.append(encode_frame(event))
+
+    def feed(self, *chunks: object) -> Run:
+        return self.take([parse_chunk(encode(chunk)) for chunk in chunks])
+
+    def take(self, chunks: Iterable[ChatChunk]) -> Run:
+        for chunk in chunks:
+            self._add(self.stream.feed(chunk))
+        return self
+
+    def fail(self, error: BridgeError) -> Result:
+        self._add(self.stream.fail(error, completed_at=2))
+        return self.result()
+
+    def finish(self, *, said_done: bool = True) -> Result:
+        self._add(self.stream.finish(said_done=said_done, completed_at=2))
+        return self.result()
+
+    def result(self) -> Result:
+        events = self._emitted.check()
+        return Result(events, check_events(events))
+
+
+def run(chunks: Iterable[object], request: object = SIMPLE, *, said_done: bool = True) -> Result:
+    return Run(request).feed(*chunks).finish(said_done=said_done)
+
+
+def run_bytes(pieces: Sequence[bytes], request: object = SIMPLE) -> Result:
+    """The same from the bytes of an SSE answer, in the pieces in which they arrive."""
+    one = Run(request)
+    decoder = ChunkDecoder()
+    for piece in pieces:
+        one.take(decoder.feed(piece))
+    one.take(decoder.close())
+    return one.finish(said_done=decoder.said_done)
+
+
+def sse_bytes(chunks: Iterable[object], *, newline: str = "\n", done: bool = True) -> bytes:
+    frames = [b"data: " + encode(chunk) for chunk in chunks]
+    if done:
+        frames.append(b"data: " + DONE)
+    end = (newline * 2).encode()
+    return b"".join(frame + end for frame in frames)
+
+
+def without_ids(response: Json) -> Json:
+    """A response as its meaning, whatever the identifiers."""
+    plain: Json = {**response, "id": "", "output": [{**item, "id": ""} for item in response["output"]]}
+    return plain
+
+
+def text_of(response: Json) -> str:
+    return "".join(
+        part["text"]
+        for item in response["output"]
+        if item["type"] == "message"
+        for part in item["content"]
+        if part["type"] == "output_text"
+    )

@@ -1,0 +1,182 @@
+"""A native connection by itself, its clock turned by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from proxy.transports import ConnectionCut, TimedOut
+from proxy.transports.native_connection import Connection
+from tests.transports.wire import CHUNKED, LAST_CHUNK, chunk
+
+
+class _Timer:
+    def __init__(self, at: float, ring: Callable[[], None]) -> None:
+        self.at = at
+        self.ring = ring
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class _HandClock:
+    """As much of an event loop as a connection uses."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[_Timer] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, at: float, ring: Callable[[], None]) -> _Timer:
+        self.timers.append(_Timer(at, ring))
+        return self.timers[-1]
+
+    def create_future(self) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().create_future()
+
+    def turn_to(self, now: float) -> None:
+        while due := [timer for timer in self.timers if timer.at <= now and not timer.cancelled]:
+            first = min(due, key=lambda timer: timer.at)
+            self.timers.remove(first)
+            self.now = first.at
+            first.ring()
+        self.now = now
+
+
+class _Wire:
+    """As much of an event loop's transport as a connection uses."""
+
+    def __init__(self) -> None:
+        self.pauses = 0
+        self.aborted = False
+
+    def write(self, data: bytes) -> None: ...
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.pauses += 1
+
+    def resume_reading(self) -> None: ...
+
+
+class _Exchange:
+    """A connection whose answer has begun."""
+
+    def __init__(self) -> None:
+        self.clock = _HandClock()
+        loop = cast("asyncio.AbstractEventLoop", self.clock)
+        self.connection = Connection(("http", "host", 80), loop, lambda _connection: None)
+        self.wire = _Wire()
+        self.connection.connection_made(cast("asyncio.Transport", self.wire))
+
+    async def ask(self, seconds: float) -> None:
+        request = self.connection.request(b"", b"", head_only=False, seconds=seconds)
+        asking = asyncio.ensure_future(request)
+        await asyncio.sleep(0)
+        self.connection.data_received(CHUNKED)
+        await asking
+
+    async def reading(self, seconds: float) -> asyncio.Future[None]:
+        reading = asyncio.ensure_future(self.connection.wait(seconds))
+        await asyncio.sleep(0)
+        return reading
+
+
+@pytest.fixture
+async def exchange() -> _Exchange:
+    exchange = _Exchange()
+    await exchange.ask(600)
+    return exchange
+
+
+async def test_each_wait_moves_the_deadline(exchange: _Exchange) -> None:
+    for now in (50.0, 100.0, 150.0):
+        reading = await exchange.reading(60)
+        exchange.clock.turn_to(now)
+        exchange.connection.data_received(chunk(b"word"))
+        await reading
+        assert exchange.connection.take() == b"word"
+    reading = await exchange.reading(60)
+    exchange.clock.turn_to(209.9)
+    assert exchange.connection.failure is None
+    exchange.clock.turn_to(210)
+    await reading
+    assert isinstance(exchange.connection.failure, TimedOut)
+    assert exchange.connection.failure.phase == "between"
+
+
+async def test_a_wait_does_not_set_a_timer_of_its_own(exchange: _Exchange) -> None:
+    for _ in range(100):
+        reading = await exchange.reading(60)
+        exchange.connection.data_received(chunk(b"word"))
+        await reading
+    assert len([timer for timer in exchange.clock.timers if not timer.cancelled]) == 1
+    assert len(exchange.clock.timers) == 2
+
+
+async def test_a_slow_reader_is_not_a_silent_server(exchange: _Exchange) -> None:
+    reading = await exchange.reading(60)
+    exchange.connection.data_received(chunk(b"word"))
+    await reading
+    exchange.clock.turn_to(1000)
+    assert exchange.connection.failure is None
+    reading = await exchange.reading(60)
+    exchange.clock.turn_to(1059)
+    exchange.connection.data_received(LAST_CHUNK)
+    await reading
+    assert exchange.connection.complete
+    assert exchange.connection.failure is None
+
+
+async def test_parts_of_a_chunk_do_not_end_a_wait(exchange: _Exchange) -> None:
+    reading = await exchange.reading(60)
+    exchange.clock.turn_to(59)
+    exchange.connection.data_received(b"4")
+    await asyncio.sleep(0)
+    assert not reading.done()
+    exchange.clock.turn_to(60)
+    await reading
+    assert isinstance(exchange.connection.failure, TimedOut)
+
+
+async def test_bytes_that_came_before_the_deadline_count(exchange: _Exchange) -> None:
+    reading = await exchange.reading(60)
+    exchange.connection.data_received(chunk(b"word"))
+    exchange.clock.turn_to(60)
+    await reading
+    assert exchange.connection.failure is None
+
+
+async def test_a_lost_connection_leaves_no_timer(exchange: _Exchange) -> None:
+    exchange.connection.connection_lost(None)
+    assert all(timer.cancelled for timer in exchange.clock.timers)
+
+
+async def test_reading_is_paused_for_unread_bytes_only(exchange: _Exchange) -> None:
+    block = chunk(bytes(1 << 17))
+    for _ in range(10):
+        exchange.connection.data_received(block)
+        exchange.connection.take()
+    assert exchange.wire.pauses == 0
+    for _ in range(10):
+        exchange.connection.data_received(block)
+    assert exchange.wire.pauses == 1
+
+
+async def test_connected_after_it_was_given_up() -> None:
+    loop = asyncio.get_running_loop()
+    connection = Connection(("http", "host", 80), loop, lambda _connection: None)
+    connection.abort()
+    wire = _Wire()
+    connection.connection_made(cast("asyncio.Transport", wire))
+    assert wire.aborted
+    with pytest.raises(ConnectionCut):
+        await connection.request(b"", b"", head_only=False, seconds=60)
