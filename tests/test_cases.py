@@ -1,4 +1,4 @@
-"""The fixtures are whole: each case says where it is from, asks something valid and holds an answer of its stated kind."""
+"""The fixtures are whole: each says where it is from, asks something valid and holds an answer of its stated kind."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
-OBJECT = st.dictionaries(TEXT, JSON, max_size=3)
+PARAMETER = TEXT.filter(lambda name: name not in ("messages", "model", "stream"))
 DEFAULTS = st.fixed_dictionaries(
     {},
     optional={
@@ -169,8 +169,8 @@ def configs(draw: st.DrawFn) -> Config:
         upstream=st.sampled_from(sorted(upstreams)),
         model=st.none() | NAME,
         defaults=DEFAULTS,
-        extra_body=OBJECT,
-        drop_params=st.lists(TEXT, max_size=3).map(tuple),
+        extra_body=st.dictionaries(PARAMETER, JSON, max_size=3),
+        drop_params=st.lists(PARAMETER, max_size=3).map(tuple),
         on_unsupported=st.sampled_from([None, "report", "refuse"]),
     )
     return Config(
@@ -192,7 +192,7 @@ def without_dollars(value: Any) -> Any:
         return value.replace("$", "$$")
     if isinstance(value, dict):
         return {key: without_dollars(inner) for key, inner in value.items()}
-    return [without_dollars(inner) for inner in value] if isinstance(value, list) else value
+    return [without_dollars(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def to_document(config: Config) -> Any:
