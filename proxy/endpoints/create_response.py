@@ -1,4 +1,4 @@
-"""The routes, one short class or function each. Errors leave as OpenAI's envelope, through `errors`."""
+"""`POST /v1/responses`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import logging
 import time
 
 import msgspec
-from msgspec import Struct
 from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from proxy.access import Access
@@ -98,45 +95,3 @@ def _facts(exchange: Exchange, started: float) -> dict[str, object]:
     if exchange.adaptations:
         facts["adapted"] = "; ".join(map(str, exchange.adaptations))
     return facts
-
-
-class Model(Struct, tag_field="object", tag="model"):
-    """An entry of OpenAI's model list."""
-
-    id: str
-    created: int
-    owned_by: str
-
-
-class ModelList(Struct, tag_field="object", tag="list"):
-    data: list[Model]
-
-
-class Models:
-    """`GET /v1/models` and `GET /v1/models/{name}`: the names that the configuration knows exactly."""
-
-    def __init__(self, services: Services, *, access: Access) -> None:
-        self._router = services.router
-        self._access = access
-        self._created = int(services.clock())
-
-    async def list(self, request: Request) -> Response:
-        self._access.check(request.headers)
-        return _json(ModelList([self._model(name) for name in self._router.names()]))
-
-    async def retrieve(self, request: Request) -> Response:
-        self._access.check(request.headers)
-        return _json(self._model(request.path_params["name"]))
-
-    def _model(self, name: str) -> Model:
-        """Raises InvalidRequest (404) for a name that no route takes."""
-        return Model(name, self._created, self._router.route(name).upstream_name)
-
-
-async def health(request: Request) -> Response:
-    """The process answers."""
-    return _json({"status": "ok"})
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
