@@ -33,6 +33,7 @@ _HINTS = ("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retenti
 _ABSENT: tuple[object, ...] = (None, NULL)
 _ORDINARY_TIERS = (None, "auto", "default")
 LOGPROBS = "message.output_text.logprobs"
+ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
 def set_params(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
@@ -113,7 +114,7 @@ def _set_reasoning(request: chat.ChatRequest, params: ResponsesRequest, dialect:
 
 def _set_logprobs(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
     for index, name in enumerate(params.include or ()):
-        if name != LOGPROBS:
+        if name not in (LOGPROBS, ENCRYPTED_REASONING):
             report.ignored(f"include[{index}]", f"there is no '{name}' to include")
     if not wants_logprobs(params):
         return

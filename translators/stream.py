@@ -15,12 +15,14 @@ from translators import fragments
 from translators.emitter import Emitter
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.fragments import ChatReader, Fragment
-from translators.items.function_call import FunctionCallWriter
+from translators.items.call_writer import CallWriter
+from translators.items.calls import CALL_WRITERS
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
 from translators.logprobs import response_logprobs
-from translators.params import wants_logprobs
+from translators.opaque import Opaque, pack
+from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.request import Translation
 from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, open_response, read_usage
 from translators.schema import chat, events
@@ -47,11 +49,12 @@ class ResponseStream:
         self._with_logprobs = wants_logprobs(params)
         reasoning = params.reasoning
         self._summarized = reasoning is not None and bool(reasoning.summary or reasoning.generate_summary)
+        self._pack = _reasoning_pack(translation)
         self._out = Emitter()
         self._reader = ChatReader()
         self._items: list[ItemWriter] = []
         self._speaking: MessageWriter | ReasoningWriter | None = None
-        self._calls: dict[int, FunctionCallWriter] = {}
+        self._calls: dict[int, CallWriter] = {}
         self._usage: chat.Usage | None = None
         self._ending: Ending | None = None
         self._take: dict[type[Fragment], Callable[[Any], None]] = {
@@ -100,7 +103,7 @@ class ResponseStream:
         if self.ended:
             return self._out.take()
         ending = self._ending
-        if ending is None and said_done and self._items:
+        if ending is None and said_done and (self._items or self._calls):
             ending = COMPLETED
         if ending is None:
             return self.fail(
@@ -109,6 +112,11 @@ class ResponseStream:
             )
         if ending.status == "failed":
             error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
+            return self.fail(error, completed_at=completed_at)
+        unreadable = [call for call in self._calls.values() if not call.readable]
+        if unreadable and ending.status == "completed":
+            name = unreadable[0].tool.name
+            error = UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
             return self.fail(error, completed_at=completed_at)
         self._end(ending, completed_at)
         return self._out.take()
@@ -145,15 +153,14 @@ class ResponseStream:
 
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
         self._close_speaking("completed")
-        writer = FunctionCallWriter(
-            self._out,
-            len(self._items),
-            self._new_id("fc"),
-            fragment.id or self._new_id("call"),
-            self._tools.client_name(fragment.name),
-        )
+        self._release_whole_calls()
+        tool = self._tools.client_name(fragment.name)
+        kind = CALL_WRITERS[tool.kind]
+        call_id = fragment.id or self._new_id("call")
+        writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, self._tools.grammars.get(tool))
         self._calls[fragment.key] = writer
-        self._open(writer)
+        if writer.streams:
+            self._open(writer)
 
     def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
         self._calls[fragment.key].arguments(fragment.delta)
@@ -175,19 +182,19 @@ class ResponseStream:
     # --- items -----------------------------------------------------------------------------------
 
     def _open(self, writer: ItemWriter) -> None:
+        writer.open(len(self._items))
         self._items.append(writer)
-        writer.open()
 
     def _open_message(self) -> MessageWriter:
         self._close_speaking("completed")
-        writer = MessageWriter(self._out, len(self._items), self._new_id("msg"), with_logprobs=self._with_logprobs)
+        writer = MessageWriter(self._out, self._new_id("msg"), with_logprobs=self._with_logprobs)
         self._speaking = writer
         self._open(writer)
         return writer
 
     def _open_reasoning(self) -> ReasoningWriter:
         self._close_speaking("completed")
-        writer = ReasoningWriter(self._out, len(self._items), self._new_id("rs"), summarized=self._summarized)
+        writer = ReasoningWriter(self._out, self._new_id("rs"), summarized=self._summarized, pack=self._pack)
         self._speaking = writer
         self._open(writer)
         return writer
@@ -196,6 +203,13 @@ class ResponseStream:
         if self._speaking is not None:
             self._speaking.close(status)
             self._speaking = None
+
+    def _release_whole_calls(self) -> None:
+        """Lets the calls out that were held back and are whole, so that items keep the order of the model."""
+        for call in self._calls.values():
+            if not call.opened and call.whole and call.readable and call.problem is None:
+                self._open(call)
+                call.close("completed")
 
     def _flush_calls(self) -> None:
         for fragment in self._reader.flush():
@@ -210,7 +224,11 @@ class ResponseStream:
         self._close_speaking("completed" if whole else "incomplete")
         for call in self._calls.values():
             # Only a call that is certainly whole may be run by a client.
-            if whole or (ending.status == "incomplete" and call.whole):
+            if call.final is not None:
+                continue
+            if call.readable and (whole or (ending.status == "incomplete" and call.whole)):
+                if not call.opened:
+                    self._open(call)
                 call.close("completed")
             else:
                 call.cut()
@@ -230,6 +248,14 @@ class ResponseStream:
         if self.error is None:
             return None
         return ResponseError(_failure_code(self.error), self.error.message)
+
+
+def _reasoning_pack(translation: Translation) -> Callable[[str], str] | None:
+    """Makes the `encrypted_content` of a thought, where the client wants it."""
+    if ENCRYPTED_REASONING not in (translation.params.include or ()):
+        return None
+    model, field = translation.chat.model, translation.reasoning_field
+    return lambda text: pack(Opaque(v=1, model=model, field=field, text=text), translation.sealer)
 
 
 def _failure_code(error: BridgeError) -> str:

@@ -127,8 +127,8 @@ class _RefusalPart:
 class MessageWriter(ItemWriter):
     """Text and refusals of the model, each kind a part of its own, one part open at a time."""
 
-    def __init__(self, out: Emitter, index: int, item_id: str, *, with_logprobs: bool) -> None:
-        super().__init__(out, index, item_id)
+    def __init__(self, out: Emitter, item_id: str, *, with_logprobs: bool) -> None:
+        super().__init__(out, item_id)
         self._with_logprobs = with_logprobs
         self._parts: list[OutputText | OutputRefusal] = []
         self._part: _TextPart | _RefusalPart | None = None

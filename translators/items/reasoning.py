@@ -1,11 +1,13 @@
 """`reasoning`: what the model thought, replayed to the upstream that thought it, and its writer.
 
 Clients show either the raw text (`content`) or a summary. Chat backends know one text only: it is
-written as the summary where the request asks for one, else as content.
+written as the summary where the request asks for one, else as content, and in both cases sealed besides for
+clients that store nothing and ask for `reasoning.encrypted_content`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -16,6 +18,7 @@ from translators.items.item import Item
 from translators.items.parts import decode_parts
 from translators.items.writer import ItemWriter
 from translators.messages import MessageBuilder, Reasoning
+from translators.opaque import unpack
 from translators.schema import events
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
@@ -27,11 +30,16 @@ class ReasoningItem(Item):
     encrypted_content: str | None = None
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        text = self._text(self.content, f"{at}.content", into) or self._text(self.summary, f"{at}.summary", into)
+        """The sealed text wins, being the whole thought; a foreign seal leaves what can be read (case R16)."""
+        opaque = unpack(self.encrypted_content, into.sealer) if self.encrypted_content else None
+        text = opaque.text if opaque is not None else ""
+        text = text or self._text(self.content, f"{at}.content", into)
+        text = text or self._text(self.summary, f"{at}.summary", into)
         if text:
             into.add(Reasoning(text, at))
-        elif self.encrypted_content:
-            into.report.dropped(f"{at}.encrypted_content", "it was not made here and cannot be read")
+        if self.encrypted_content and opaque is None:
+            report = into.report.ignored if text else into.report.dropped
+            report(f"{at}.encrypted_content", "it was not made here and cannot be read")
 
     @staticmethod
     def _text(raw: Raw, at: str, into: MessageBuilder) -> str:
@@ -52,14 +60,21 @@ class OutputReasoning(Struct, tag_field="type", tag="reasoning", frozen=True):
     id: str
     summary: list[SummaryText]
     content: list[ReasoningText] | UnsetType = UNSET
+    encrypted_content: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
 
 
 class ReasoningWriter(ItemWriter):
-    """Writes one text, as `reasoning_text` or, with `summarized`, as `reasoning_summary_text`."""
+    """Writes one text, as `reasoning_text` or, with `summarized`, as `reasoning_summary_text`.
 
-    def __init__(self, out: Emitter, index: int, item_id: str, *, summarized: bool) -> None:
-        super().__init__(out, index, item_id)
+    `pack`, where the request asks for it, makes the `encrypted_content` of the whole text.
+    """
+
+    def __init__(
+        self, out: Emitter, item_id: str, *, summarized: bool, pack: Callable[[str], str] | None = None
+    ) -> None:
+        super().__init__(out, item_id)
+        self._pack = pack
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
 
@@ -78,10 +93,12 @@ class ReasoningWriter(ItemWriter):
         self.out.emit(self._form.part_done, self.id, self.index, 0, self._form.part(text))
 
     def snapshot(self, status: str) -> OutputReasoning:
-        parts: list[Any] = [] if self._pieces is None else [self._form.part("".join(self._pieces))]
+        text = "".join(self._pieces or ())
+        parts: list[Any] = [] if self._pieces is None else [self._form.part(text)]
+        sealed = UNSET if self._pack is None or status == "in_progress" else self._pack(text)
         if self._form is _SUMMARY:
-            return OutputReasoning(self.id, parts, status=status)
-        return OutputReasoning(self.id, [], parts, status)
+            return OutputReasoning(self.id, parts, UNSET, sealed, status)
+        return OutputReasoning(self.id, [], parts, sealed, status)
 
 
 class _Form(Struct, frozen=True):
