@@ -23,7 +23,7 @@ from benchmarks.report import Result, Table, notes, summary
 from benchmarks.rows import ROWS
 from benchmarks.servers import DIRECT, SERVERS, USUAL, Server
 
-SHORT = Form(rounds=3, seconds=0.5, long=False)
+SHORT = Form(rounds=3, seconds=0.4, long=False)
 LONG = Form(rounds=5, seconds=2.0, long=True)
 
 
