@@ -226,7 +226,7 @@ async def test_unknown_types_are_dropped_and_reported(tmp_path: Path, caplog: py
         p.backend.script(json_answer(COMPLETION))
         answer = await p.post(body)
         assert answer.status_code == 200
-        assert answer.headers["x-dragoman-adapted"] == "dropped aura, dropped tools[0], dropped input[0]"
+        assert answer.headers["x-dragoman-adapted"] == "dropped aura, dropped input[0], dropped tools[0]"
         assert p.backend.requests[0].json["messages"] == [{"role": "user", "content": "Hi"}]
     assert any("telepathy" in str(getattr(record, "adapted", "")) for record in caplog.records)
 

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from proxy.transports import ConnectionCut, TimedOut
+from proxy.transports.native import NativeAnswer
 from proxy.transports.native_connection import Connection
 from tests.transports.clock import HandClock
 from tests.transports.wire import CHUNKED, LAST_CHUNK, chunk
@@ -144,3 +145,17 @@ async def test_connected_after_it_was_given_up() -> None:
     assert wire.aborted
     with pytest.raises(ConnectionCut):
         await connection.request(b"", b"", head_only=False, seconds=60)
+
+
+def _drop(connection: Connection) -> None:
+    connection.take()
+
+
+async def test_an_answer_closed_under_its_reader_does_not_seem_to_end(exchange: _Exchange) -> None:
+    answer = NativeAnswer(exchange.connection, 60, _drop)
+    reading = asyncio.ensure_future(answer.arrived())
+    await asyncio.sleep(0)
+    exchange.connection.data_received(chunk(b"word") + LAST_CHUNK)
+    await answer.aclose()
+    with pytest.raises(ConnectionCut):
+        await reading
