@@ -18,7 +18,7 @@ from translators.schema.events import Event
 from translators.sse import DONE_FRAME, encode
 
 # The last two keep proxies such as nginx from buffering or compressing the stream.
-_HEAD: RawHeaders = [
+HEAD: RawHeaders = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
@@ -59,13 +59,13 @@ class EventStream:
         except BridgeError as error:
             if not self._started:
                 raise
-            await self._emit(self._exchange.fail(error))
+            await self._emit(await self._exchange.fail(error))
             return False
         return True
 
     async def _start(self) -> None:
         self._started = True
-        headers = _HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
+        headers = HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._emit(self._exchange.start())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from proxy.store.store import StoreError
 
 if TYPE_CHECKING:
     import asyncpg
+
+_log = logging.getLogger(__name__)
 
 _MIGRATION_LOCK = 0x6472_6167  # "drag"; the lock is the database's, its number ours
 _MAX_CONNECTIONS = 10
@@ -46,7 +49,7 @@ class PostgresDatabase:
             async with self._connected().acquire() as connection:
                 return [tuple(row) for row in await connection.fetch(statement.sql, *statement.values)]
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreError(f"PostgreSQL failed: {type(error).__name__}") from error
+            raise _failed(error) from error
 
     async def write(self, script: Sequence[Statement]) -> int:
         import asyncpg
@@ -62,12 +65,17 @@ class PostgresDatabase:
                             await connection.execute(statement.sql, *statement.values)
                     return touched
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreError(f"PostgreSQL failed: {type(error).__name__}") from error
+            raise _failed(error) from error
 
     def _connected(self) -> asyncpg.Pool[Any]:
         if self._pool is None:
-            raise StoreError("PostgreSQL is not connected")
+            raise StoreError
         return self._pool
+
+
+def _failed(error: Exception) -> StoreError:
+    _log.error("PostgreSQL failed", extra={"reason": f"{type(error).__name__}: {error}"})
+    return StoreError()
 
 
 async def _execute(connection: Any, statement: Statement) -> int:

@@ -7,6 +7,7 @@ a path the database is in memory and one thread does both.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 import re
@@ -20,6 +21,8 @@ from typing import Any, TypeVar
 from proxy.store.schema import MIGRATIONS
 from proxy.store.sql import Row, Statement
 from proxy.store.store import StoreError
+
+_log = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 30.0
 _PARAMETER = re.compile(r"\$(\d+)(?:::\w+)?")
@@ -64,7 +67,8 @@ class SqliteDatabase:
         try:
             return await worker.run(job)
         except sqlite3.Error as error:
-            raise StoreError(f"the database failed: {error}") from error
+            _log.error("the database failed", extra={"reason": str(error)})
+            raise StoreError from error
 
 
 def _execute(connection: sqlite3.Connection, script: Sequence[Statement]) -> int:

@@ -11,10 +11,16 @@ from typing import Protocol
 from msgspec import Raw
 
 from proxy.store.records import Conversation, Limits, Listing, NewItem, Page, StoredResponse, Turn
+from translators.errors import BridgeError
 
 
-class StoreError(Exception):
-    """The database cannot be used."""
+class StoreError(BridgeError):
+    """The database cannot be used; its `message` may reach a client, the cause behind it not."""
+
+    status = 503
+
+    def __init__(self, message: str = "The store of responses cannot be used at the moment.") -> None:
+        super().__init__(message, code="store_unavailable")
 
 
 class Store(Protocol):
