@@ -14,8 +14,8 @@ import uvicorn
 from openai import AsyncOpenAI
 
 from proxy.app import create_app
-from proxy.serve import uvicorn_settings
 from proxy.config import Config, ModelSettings, ServerSettings, StoreSettings, UpstreamSettings
+from proxy.serve import uvicorn_settings
 from proxy.store import Store
 from tests.chat_backend import Answer, sse_answer
 
