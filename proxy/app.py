@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from proxy.access import Access
 from proxy.background import BackgroundRuns
 from proxy.config import Config, load_config, with_data_dir
-from proxy.endpoints import Conversations, CreateResponse, Models, StoredResponses, health
+from proxy.endpoints import Conversations, CreateResponse, Models, ResponsesSocket, StoredResponses, health
 from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
 from proxy.housekeeping import keep_house
@@ -95,8 +95,15 @@ def _api_routes(services: Services, runs: BackgroundRuns, config: Config) -> lis
         max_body_bytes=config.server.max_body_bytes,
         keep_alive_seconds=keep_alive_seconds,
     )
+    socket = ResponsesSocket(
+        services,
+        access=access,
+        keep_alive_seconds=keep_alive_seconds,
+        limit_seconds=config.server.websocket_seconds,
+    )
     return [
         Route("/responses", create, methods=["POST"]),
+        WebSocketRoute("/responses", socket),
         *_response_routes(StoredResponses(services, runs, access=access, keep_alive_seconds=keep_alive_seconds)),
         *_conversation_routes(Conversations(services, access=access, max_body_bytes=config.server.max_body_bytes)),
         Route("/models", models.list),

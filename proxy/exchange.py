@@ -58,12 +58,17 @@ class Exchange:
         *,
         owner: str = "",
         remembered: Remembered | None = None,
+        generate: bool = True,
     ) -> Self:
-        """Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
+        """With `generate` false the model is not called: the response has no output and can be continued.
+
+        Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
         parsed = parse_request(body, max_depth=services.max_depth)
         past = await recall(parsed.params, services.store, owner, remembered)
         params = await resolve_references(parsed.params, services.store, owner, past)
-        return cls(services, ParsedRequest(params, parsed.unknown), past, client_headers, owner)
+        exchange = cls(services, ParsedRequest(params, parsed.unknown), past, client_headers, owner)
+        exchange._generates = generate
+        return exchange
 
     def __init__(
         self, services: Services, parsed: ParsedRequest, past: Past, client_headers: Mapping[str, str], owner: str
@@ -76,6 +81,7 @@ class Exchange:
         self.stored = translation.params.store is not False
         self.recorder = Recorder(parsed.params, past, owner, services.new_id)
         self.keeper: Keeper = _Foreground(services)
+        self._generates = True
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
         self._call: UpstreamCall = services.upstreams.call(self.route, translation.body(), client_headers)
@@ -105,7 +111,8 @@ class Exchange:
 
     async def open(self) -> None:
         """Waits for the upstream's first answer. Raises UpstreamError where it refuses."""
-        await self._stack.enter_async_context(self._call)
+        if self._generates:
+            await self._stack.enter_async_context(self._call)
 
     def start(self) -> list[Event]:
         return self._stream.start()
@@ -119,6 +126,9 @@ class Exchange:
     async def events(self) -> AsyncIterator[list[Event]]:
         """The events behind the first two, those together that arrived together. Ends with the terminal one."""
         stream = self._stream
+        if not self._generates:
+            yield await self._kept(stream.end_without_output(completed_at=self._now()))
+            return
         try:
             async for chunks in self._call.batches():
                 events: list[Event] = []

@@ -51,6 +51,17 @@ class EventStream:
                     await self._emit(events)
         finally:
             self._stop_beating()
+        await self.send_end()
+
+    async def send_head(self) -> None:
+        headers = HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def send_events(self, events: Sequence[Event]) -> None:
+        frames = b"".join([encode(event) for event in events])
+        await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+
+    async def send_end(self) -> None:
         await self._send({"type": "http.response.body", "body": DONE_FRAME, "more_body": False})
 
     async def _open(self) -> bool:
@@ -65,13 +76,11 @@ class EventStream:
 
     async def _start(self) -> None:
         self._started = True
-        headers = HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self.send_head()
         await self._emit(self._exchange.start())
 
     async def _emit(self, events: Sequence[Event]) -> None:
-        frames = b"".join([encode(event) for event in events])
-        await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+        await self.send_events(events)
         self._silent_since = asyncio.get_running_loop().time()
 
     # --- keep-alive ------------------------------------------------------------------------------

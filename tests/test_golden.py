@@ -34,4 +34,3 @@ def test_byte_by_byte(case: Case) -> None:
 @pytest.mark.parametrize("case", STREAMED, ids=lambda case: case.name)
 def test_with_crlf(case: Case) -> None:
     assert client_files(case, [case.upstream.replace(b"\n", b"\r\n")]) == written(case)
-

@@ -131,6 +131,11 @@ class ResponseStream:
             self._end(Ending("failed"), completed_at)
         return self._out.take()
 
+    def end_without_output(self, *, completed_at: int) -> list[events.Event]:
+        """Ends a response that the model was not asked for."""
+        self._end(COMPLETED, completed_at)
+        return self._out.take()
+
     def revoke(self, error: BridgeError) -> events.Event:
         """Instead of the last event, which has not gone out: the response could not be stored, so it failed."""
         self.error = error

@@ -7,5 +7,6 @@ from proxy.endpoints.create_response import CreateResponse
 from proxy.endpoints.health import health
 from proxy.endpoints.models import Models
 from proxy.endpoints.responses import StoredResponses
+from proxy.endpoints.responses_socket import ResponsesSocket
 
-__all__ = ["Conversations", "CreateResponse", "Models", "StoredResponses", "health"]
+__all__ = ["Conversations", "CreateResponse", "Models", "ResponsesSocket", "StoredResponses", "health"]

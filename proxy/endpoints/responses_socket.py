@@ -59,9 +59,7 @@ class SteerFailed(Struct, tag_field="type", tag="response.steer.failed"):
 class ResponsesSocket:
     """`limit_seconds` is how long a connection may last."""
 
-    def __init__(
-        self, services: Services, *, access: Access, keep_alive_seconds: float, limit_seconds: float
-    ) -> None:
+    def __init__(self, services: Services, *, access: Access, keep_alive_seconds: float, limit_seconds: float) -> None:
         self._services = services
         self._access = access
         self._keep_alive_seconds = keep_alive_seconds
