@@ -285,7 +285,7 @@ REFUSED = [
     (MINIMAL + "server: {log_level: !x info}\n", "config.yaml:3: server.log_level: YAML tags other than"),
     (MINIMAL + "server: !x {}\n", "config.yaml:3: server: YAML tags other than"),
     (MINIMAL + "server: {<<: 5}\n", "config.yaml:3: server: `<<` takes a mapping or a list of mappings"),
-    (MINIMAL + "store: {kind: tape}\n", "config.yaml:3: store.kind: expected one of memory"),
+    (MINIMAL + "store: {kind: tape}\n", "config.yaml:3: store.kind: expected one of sqlite, memory, postgres"),
     (MINIMAL + "on_unsupported: hide\n", "config.yaml:3: on_unsupported: expected one of report, refuse"),
     ("upstreams: {a: }\nmodels: {m: {upstream: a}}\n", "config.yaml:1: upstreams.a.base_url: is required"),
     ("upstreams: {a: 5}\nmodels: {m: {upstream: a}}\n", "config.yaml:1: upstreams.a: expected a mapping of settings"),

@@ -15,8 +15,6 @@ from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest, TextFormat
 
 _REFUSED: dict[str, str] = {
-    "previous_response_id": "responses are not stored here; send the whole history in 'input'",
-    "conversation": "conversations are not stored here; send the whole history in 'input'",
     "prompt": "there are no prompt templates here; send 'instructions' and 'input'",
     "moderation": "answers are not moderated here",
     "multi_agent": "there is one agent to a response",
@@ -62,12 +60,6 @@ def _refuse(params: ResponsesRequest) -> None:
     for name, reason in _REFUSED.items():
         if getattr(params, name) not in _ABSENT:
             raise InvalidRequest(f"'{name}' is not supported: {reason}.", param=name, code="unsupported_parameter")
-    if params.background:
-        raise InvalidRequest(
-            "'background' is not supported: nothing runs after its request has ended here.",
-            param="background",
-            code="unsupported_parameter",
-        )
 
 
 def _pass_on(request: chat.ChatRequest, name: str, value: float | str | None, dialect: Dialect, report: Report) -> None:

@@ -74,10 +74,13 @@ class ResponseStream:
 
     @property
     def ended(self) -> bool:
-        return self.response.status != "in_progress"
+        return self.response.status not in ("queued", "in_progress")
 
     def start(self) -> list[events.Event]:
         self._out.emit(events.ResponseCreated, self.response)
+        if self.response.status == "queued":
+            self._out.emit(events.ResponseQueued, self.response)
+            self.response = msgspec.structs.replace(self.response, status="in_progress")
         self._out.emit(events.ResponseInProgress, self.response)
         return self._out.take()
 
@@ -127,6 +130,19 @@ class ResponseStream:
             self.error = error
             self._end(Ending("failed"), completed_at)
         return self._out.take()
+
+    def end_without_output(self, *, completed_at: int) -> list[events.Event]:
+        """Ends a response that the model was not asked for."""
+        self._end(COMPLETED, completed_at)
+        return self._out.take()
+
+    def revoke(self, error: BridgeError) -> events.Event:
+        """Instead of the last event, which has not gone out: the response could not be stored, so it failed."""
+        self.error = error
+        self.response = msgspec.structs.replace(
+            self.response, status="failed", completed_at=None, incomplete_details=None, error=self._response_error()
+        )
+        return self._out.again(events.ResponseFailed, self.response)
 
     # --- fragments -------------------------------------------------------------------------------
 

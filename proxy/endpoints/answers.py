@@ -1,4 +1,4 @@
-"""`json_answer`: the form of every answer that is not a stream."""
+"""The form of every answer that is not a stream."""
 
 from __future__ import annotations
 
@@ -7,4 +7,8 @@ from starlette.responses import Response
 
 
 def json_answer(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
+    return raw_answer(msgspec.json.encode(value))
+
+
+def raw_answer(json: bytes) -> Response:
+    return Response(json, media_type="application/json")

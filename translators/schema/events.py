@@ -20,6 +20,10 @@ class ResponseCreated(Event, tag="response.created", frozen=True):
     response: Response
 
 
+class ResponseQueued(Event, tag="response.queued", frozen=True):
+    response: Response
+
+
 class ResponseInProgress(Event, tag="response.in_progress", frozen=True):
     response: Response
 
