@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from translators import fragments
 from translators.emitter import Emitter
@@ -29,6 +30,10 @@ from translators.schema import chat, events
 from translators.schema.responses import IncompleteDetails, Response, ResponseError
 
 NewId = Callable[[str], str]
+
+# The phases of messages: what is said before more is done, and the answer itself.
+COMMENTARY = "commentary"
+FINAL_ANSWER = "final_answer"
 
 _TERMINAL: dict[str, type[events.Event]] = {
     "completed": events.ResponseCompleted,
@@ -215,10 +220,12 @@ class ResponseStream:
         self._open(writer)
         return writer
 
-    def _close_speaking(self, status: str) -> None:
-        if self._speaking is not None:
-            self._speaking.close(status)
-            self._speaking = None
+    def _close_speaking(self, status: str, *, phase: str | UnsetType = COMMENTARY) -> None:
+        speaking, self._speaking = self._speaking, None
+        if speaking is not None:
+            if type(speaking) is MessageWriter:
+                speaking.phase = phase
+            speaking.close(status)
 
     def _release_whole_calls(self) -> None:
         """Lets the calls out that were held back and are whole, so that items keep the order of the model."""
@@ -237,7 +244,10 @@ class ResponseStream:
     def _end(self, ending: Ending, completed_at: int | None) -> None:
         """Closes every open item and emits the terminal event."""
         whole = ending.status == "completed"
-        self._close_speaking("completed" if whole else "incomplete")
+        phase = COMMENTARY if self._calls else FINAL_ANSWER
+        self._close_speaking(
+            "completed" if whole else "incomplete", phase=UNSET if ending.status == "failed" else phase
+        )
         for call in self._calls.values():
             # Only a call that is certainly whole may be run by a client.
             if call.final is not None:

@@ -90,6 +90,7 @@ class OutputMessage(Struct, tag_field="type", tag="message", frozen=True):
     status: str
     role: Literal["assistant"]
     content: list[OutputText | OutputRefusal]
+    phase: str | UnsetType = UNSET
 
 
 class _TextPart:
@@ -132,6 +133,8 @@ class MessageWriter(ItemWriter):
         self._with_logprobs = with_logprobs
         self._parts: list[OutputText | OutputRefusal] = []
         self._part: _TextPart | _RefusalPart | None = None
+        # Unknown while the message is open: `commentary` where the model goes on, else `final_answer` (case S24).
+        self.phase: str | UnsetType = UNSET
 
     @property
     def content_index(self) -> int:
@@ -188,4 +191,4 @@ class MessageWriter(ItemWriter):
         self._part = None
 
     def snapshot(self, status: str) -> OutputMessage:
-        return OutputMessage(self.id, status, "assistant", [*self._parts])
+        return OutputMessage(self.id, status, "assistant", [*self._parts], self.phase)

@@ -29,19 +29,20 @@ class ToolName(Struct, frozen=True):
 
 
 class ToolMap:
-    """Invertible: `client_name(chat_name(x)) == x` for every tool that the request declares."""
+    """Invertible: `client_name(chat_name(x)) == x` for every tool that the request declares or, alone
+    of its name, its history speaks of."""
 
     def __init__(self) -> None:
         self.offered: list[chat.FunctionTool] = []
         self.grammars: dict[ToolName, Grammar] = {}
         self._offered_names: set[str] = set()
         self._chat_names: dict[ToolName, str] = {}
-        self._declared: dict[tuple[str, str | None], ToolName] = {}
+        self._known: dict[tuple[str, str | None], ToolName] = {}
         self._client_names: dict[str, ToolName] = {}
 
     def offer(self, function: chat.Function, stands_for: ToolName) -> bool:
         """Adds a function under the chat name of the tool. False where that tool is offered already."""
-        name = self._declare(stands_for)
+        name = self._enter(stands_for)
         if name in self._offered_names:
             return False
         self._offered_names.add(name)
@@ -60,8 +61,8 @@ class ToolMap:
         tool = ToolName(name, namespace, kind)
         known = self._chat_names.get(tool)
         if known is None:
-            declared = self._declared.get((name, namespace))
-            known = _fitting(tool) if declared is None else self._chat_names[declared]
+            namesake = self._known.get((name, namespace))
+            known = self._enter(tool) if namesake is None else self._chat_names[namesake]
         return known
 
     def client_name(self, chat_name: str) -> ToolName:
@@ -69,7 +70,7 @@ class ToolMap:
         known = self._client_names.get(chat_name)
         return ToolName(chat_name) if known is None else known
 
-    def _declare(self, tool: ToolName) -> str:
+    def _enter(self, tool: ToolName) -> str:
         known = self._chat_names.get(tool)
         if known is not None:
             return known
@@ -78,7 +79,7 @@ class ToolMap:
             name = _alias(tool)
         self._chat_names[tool] = name
         self._client_names[name] = tool
-        self._declared.setdefault((tool.name, tool.namespace), tool)
+        self._known.setdefault((tool.name, tool.namespace), tool)
         return name
 
 
