@@ -1,6 +1,7 @@
-"""`ScenarioBackend`: the scripted Chat server, which answers by model name and keeps what went wrong by client.
+"""`ScenarioBackend`: the scripted Chat server; it answers by scenario and keeps what went wrong by client.
 
-The client is known by its API key, which the proxy passes on. Every request must be one that a strict server takes.
+The client is known by its API key, which the proxy passes on, the scenario by the model's name; a client that needs
+other models has `client:scenario` for its key. Every request must be one that a strict server takes.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ Key = tuple[str, str]
 class ScenarioBackend:
     """`faults[client, scenario]` are the complaints about its requests."""
 
-    def __init__(self, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, own_scripts: Mapping[str, Mapping[str, Script]], scripts: Mapping[str, Script]) -> None:
+        """`own_scripts` by client, `scripts` for all others."""
         self.faults: defaultdict[Key, list[str]] = defaultdict(list)
+        self._own_scripts = own_scripts
         self._scripts = scripts
         self._attempts: Counter[Key] = Counter()
         self._backend = ChatBackend(strict=False)
@@ -58,12 +61,13 @@ class ScenarioBackend:
 
     def _answer(self, request: Request) -> Answer:
         body = request.json
-        key = (request.headers.get("authorization", "").removeprefix("Bearer "), body["model"])
+        client, _, scenario = request.headers.get("authorization", "").removeprefix("Bearer ").partition(":")
+        key = (client, scenario or body["model"])
         attempt = self._attempts[key]
         self._attempts[key] += 1
         try:
             check_chat_request(body, extra=_BEYOND_OPENAI)
-            return self._scripts[key[1]](Turn.of(body, attempt))
+            return self._own_scripts.get(client, self._scripts)[key[1]](Turn.of(body, attempt))
         except (AssertionError, Unexpected) as fault:
             self.faults[key].append(str(fault))
             return json_answer({"error": {"message": f"Not as expected: {fault}", "type": "e2e"}}, status=422)

@@ -26,9 +26,9 @@ CLIENTS = (
     Client("agents_js", "OpenAI Agents SDK, JavaScript", "@openai/agents", "js"),
     Client("ai_sdk_openai", "Vercel AI SDK, OpenAI provider", "@ai-sdk/openai", "js"),
     Client("ai_sdk_open_responses", "Vercel AI SDK, Open Responses provider", "@ai-sdk/open-responses", "js"),
-    Client("langchain", "LangChain", "langchain-openai", "python"),
-    Client("pydantic_ai", "Pydantic AI", "pydantic-ai-slim", "python"),
-    Client("guardrails", "OpenAI Guardrails", "openai-guardrails", "guardrails"),
+    Client("langchain_python", "LangChain", "langchain-openai", "python"),
+    Client("pydantic_ai_python", "Pydantic AI", "pydantic-ai-slim", "python"),
+    Client("guardrails_python", "OpenAI Guardrails", "openai-guardrails", "guardrails"),
 )
 
 SCENARIOS = {

@@ -35,7 +35,7 @@ async def drive(
 
 
 async def run(
-    command: Sequence[str | Path], cwd: Path, environ: dict[str, str], *, seconds: float = _CLIENT_SECONDS
+    command: Sequence[object], cwd: Path, environ: dict[str, str], *, seconds: float = _CLIENT_SECONDS
 ) -> tuple[str, int | None, str]:
     """What a process wrote, and its status; None where it had to be killed."""
     process = await asyncio.create_subprocess_exec(

@@ -23,8 +23,8 @@ def python_environment(folder: Path, requirements: str) -> Path:
     if not _is_current(folder, lock):
         _say(f"Installing {lock.name} into {folder} ...")
         venv.create(folder, clear=True, with_pip=True)
-        install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-deps"]
-        subprocess.run([*install, "--no-compile", "--require-hashes", "-r", lock], check=True)
+        install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-deps"]
+        subprocess.run([*install, "--no-compile", "--require-hashes", "-r", str(lock)], check=True)
         _mark(folder, lock)
     return python
 

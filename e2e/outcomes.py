@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-PASSED, FAILED, ABSENT = "✓", "✗", "–"
+PASSED, FAILED, ABSENT = "✓", "✗", "·"
 
 
 @dataclass(frozen=True)

@@ -42,5 +42,4 @@ async def _announced(process: asyncio.subprocess.Process, log: Path) -> str:
         async for line in process.stdout:
             if found := _READY.match(line.decode()):
                 return found[1]
-    await process.wait()
-    raise RuntimeError(f"the proxy ended with status {process.returncode}:\n{log.read_text()}")
+    raise RuntimeError(f"the proxy ended with status {await process.wait()}; its log is {log}")

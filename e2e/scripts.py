@@ -32,6 +32,20 @@ def tools(turn: Turn) -> Answer:
     return turn.say("The weather in Paris is sunny.")
 
 
+def handoff(turn: Turn) -> Answer:
+    """The Agents SDKs hand over to another agent by a function."""
+    names = [tool["function"]["name"] for tool in turn.body["tools"]]
+    expect([name.lower() for name in names] == ["transfer_to_greeter"], f"the tools arrived as {names}")
+    return turn.say(calls=[Call(names[0], "{}")])
+
+
+def greeter(turn: Turn) -> Answer:
+    """The other agent has no tools, but a history with a call."""
+    expect("tools" not in turn.body, "tools are offered")
+    expect(len(turn.outputs) == 1, f"the hand-over's output arrived as {turn.outputs}")
+    return turn.say(GREETING)
+
+
 def parallel(turn: Turn) -> Answer:
     """Two calls of one turn; both outputs, in order."""
     turn.tool(WEATHER)
@@ -49,6 +63,13 @@ def structured(turn: Turn) -> Answer:
     properties = wanted["json_schema"]["schema"]["properties"]
     expect({"name", "year"} <= properties.keys(), f"the schema arrived as {properties}")
     return turn.say(arguments(name="Ada", year=1815))
+
+
+def structured_by_tool(turn: Turn) -> Answer:
+    """Pydantic AI's other way: a tool that has to be called."""
+    choice = turn.body.get("tool_choice")
+    expect(choice == "required" or "final_result" in str(choice), f"tool_choice arrived as {choice}")
+    return turn.say(calls=[Call(turn.tool("final_result")["name"], arguments(name="Ada", year=1815))])
 
 
 def image(turn: Turn) -> Answer:
@@ -116,8 +137,11 @@ SCRIPTS: dict[str, Script] = {
     "text": text,
     "stream": text,
     "tools": tools,
+    "tools.handoff": handoff,
+    "tools.greeter": greeter,
     "parallel": parallel,
     "structured": structured,
+    "structured.tool": structured_by_tool,
     "image": image,
     "reasoning": reasoning,
     "reasoning.not-resent": reasoning_not_resent,

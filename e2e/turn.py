@@ -14,10 +14,8 @@ from tests.chat_backend import Answer, json_answer, sse_answer
 
 Json = dict[str, Any]
 
-USAGE = {
-    "prompt_tokens": 12,
+USAGE: Json = {
     "completion_tokens": 8,
-    "total_tokens": 20,
     "prompt_tokens_details": {"cached_tokens": 4},
     "completion_tokens_details": {"reasoning_tokens": 3},
 }
@@ -59,6 +57,11 @@ class Turn:
         return texts
 
     @property
+    def all_outputs(self) -> list[str]:
+        """What the tool messages of the whole history say."""
+        return [text_of(message) for message in self.messages if message["role"] == "tool"]
+
+    @property
     def images(self) -> list[str]:
         return [
             part["image_url"]["url"]
@@ -78,20 +81,39 @@ class Turn:
         """All that anybody said, one line each."""
         return "\n".join(text_of(message) for message in self.messages)
 
-    def tool(self, name: str) -> Json:
-        """The offered function of that name. Raises Unexpected."""
-        names = [tool["function"]["name"] for tool in self.body.get("tools", ())]
-        for tool in self.body.get("tools", ()):
-            if tool["function"]["name"] == name:
-                found: Json = tool["function"]
-                return found
-        raise Unexpected(f"no tool {name!r} is offered, but {names}")
+    @property
+    def tools(self) -> list[Json]:
+        return [tool["function"] for tool in self.body.get("tools", ())]
 
-    def say(self, text: str = "", *, reasoning: str = "", calls: Sequence[Call] = (), finish: str = "") -> Answer:
-        reason = finish or ("tool_calls" if calls else "stop")
+    def tool(self, name: str) -> Json:
+        """The offered function of that name, alone or behind its namespace. Raises Unexpected."""
+        for tool in self.tools:
+            if tool["name"] == name or tool["name"].endswith(f"__{name}"):
+                return tool
+        raise Unexpected(f"no tool {name!r} is offered, but {[tool['name'] for tool in self.tools]}")
+
+    def call(self, name: str, /, *, call_id: str = "call_1", **values: Any) -> Call:
+        """A call of the offered function of that name. Raises Unexpected."""
+        return Call(self.tool(name)["name"], arguments(**values), call_id)
+
+    def free_call(self, name: str, text: str) -> Call:
+        """A call of a function that stands for a custom tool: its one string is the text. Raises Unexpected."""
+        tool = self.tool(name)
+        fields = list(tool["parameters"]["properties"])
+        expect(len(fields) == 1, f"{name} takes {fields}")
+        return Call(tool["name"], arguments(**{fields[0]: text}))
+
+    def say(
+        self, text: str = "", *, reasoning: str = "", calls: Sequence[Call] = (), prompt_tokens: int = 12
+    ) -> Answer:
+        reason = "tool_calls" if calls else "stop"
+        usage = {**USAGE, "prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens + USAGE["completion_tokens"]}
         if not self.body.get("stream"):
-            return json_answer(self._whole(text, reasoning, calls, reason))
-        return sse_answer(self._chunks(text, reasoning, calls, reason))
+            return json_answer({**self._whole(text, reasoning, calls, reason), "usage": usage})
+        chunks = self._chunks(text, reasoning, calls, reason)
+        if self.body.get("stream_options", {}).get("include_usage"):
+            chunks.append({**self._chunk([]), "usage": usage})
+        return sse_answer(chunks)
 
     def cut(self, text: str) -> Answer:
         """The upstream dies in the middle of its answer."""
@@ -105,7 +127,9 @@ class Turn:
         self, status: int, message: str, *, code: Any = None, kind: str = "invalid_request_error", **headers: str
     ) -> Answer:
         error = {"message": message, "type": kind, "param": None, "code": code}
-        return json_answer({"error": error}, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return json_answer(
+            {"error": error}, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     def _whole(self, text: str, reasoning: str, calls: Sequence[Call], reason: str) -> Json:
         message: Json = {"role": "assistant", "content": text or None}
@@ -119,7 +143,6 @@ class Turn:
             "created": 1_700_000_000,
             "model": self.body["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": reason, "logprobs": None}],
-            "usage": USAGE,
         }
 
     def _chunks(self, text: str, reasoning: str, calls: Sequence[Call], reason: str) -> list[Json]:
@@ -127,15 +150,19 @@ class Turn:
         deltas += [{"reasoning_content": piece} for piece in _pieces(reasoning)]
         deltas += [{"content": piece} for piece in _pieces(text)]
         for index, call in enumerate(calls):
-            opened = {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
+            opened = {
+                "index": index,
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": ""},
+            }
             deltas.append({"tool_calls": [opened]})
             deltas += [
-                {"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in _pieces(call.arguments)
+                {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+                for piece in _pieces(call.arguments)
             ]
         chunks = [self._chunk([{"index": 0, "delta": delta, "finish_reason": None}]) for delta in deltas]
         chunks.append(self._chunk([{"index": 0, "delta": {}, "finish_reason": reason}]))
-        if self.body.get("stream_options", {}).get("include_usage"):
-            chunks.append({**self._chunk([]), "usage": USAGE})
         return chunks
 
     def _chunk(self, choices: list[Json]) -> Json:

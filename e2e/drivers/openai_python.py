@@ -124,18 +124,14 @@ def reasoning() -> None:
 
 def state() -> None:
     first = client.responses.create(model="state", input="What is blue?")
-    second = client.responses.create(
-        model="state", input="What was my first question?", previous_response_id=first.id
-    )
+    second = client.responses.create(model="state", input="What was my first question?", previous_response_id=first.id)
     assert second.output_text == "You asked what blue is."
     assert second.previous_response_id == first.id
     assert client.responses.retrieve(first.id).output_text == "Blue is a colour."
     assert client.responses.input_items.list(first.id).data[0].content[0].text == "What is blue?"
     conversation = client.conversations.create()
     client.responses.create(model="state", input="What is blue?", conversation=conversation.id)
-    third = client.responses.create(
-        model="state", input="What was my first question?", conversation=conversation.id
-    )
+    third = client.responses.create(model="state", input="What was my first question?", conversation=conversation.id)
     assert third.output_text == "You asked what blue is."
     client.responses.delete(first.id)
 

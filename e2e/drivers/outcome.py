@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 PIXEL = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAf"
+    "FcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 )
 GREETING = "Hello from the other side."
 THOUGHT = "I must look at the weather first."
@@ -28,17 +30,22 @@ def weather(city: str) -> str:
 
 def run(scenarios: Mapping[str, Callable[[], Any]]) -> None:
     """With arguments, those scenarios only."""
-    for name in sys.argv[1:] or scenarios:
-        try:
-            outcome = scenarios[name]()
-            if inspect.iscoroutine(outcome):
-                asyncio.run(outcome)
-        except Exception as error:  # whatever a client raises is the outcome
-            where = traceback.extract_tb(error.__traceback__)[1:][:1]
-            line = f"line {where[0].lineno}: " if where else ""
-            _tell(name, f"{line}{type(error).__name__}: {error}"[:1000])
-        else:
-            _tell(name, None)
+    with asyncio.Runner() as runner:  # one event loop, as clients keep connections
+        for name in sys.argv[1:] or scenarios:
+            try:
+                outcome = scenarios[name]()
+                if inspect.iscoroutine(outcome):
+                    runner.run(outcome)
+            except Exception as error:  # whatever a client raises is the outcome
+                _tell(name, f"{_line(error)}{type(error).__name__}: {error}"[:1000])
+            else:
+                _tell(name, None)
+
+
+def _line(error: Exception) -> str:
+    """Where in the driver it was raised."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == sys.argv[0]]
+    return f"line {frames[-1].lineno}: " if frames else ""
 
 
 def expect_error(error: BaseException, *words: str) -> None:
