@@ -18,6 +18,7 @@ from proxy.endpoints import CreateResponse, Models, health
 from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
 from proxy.log import configure_logging
+from proxy.model_facts import UpstreamModels
 from proxy.routing import Router
 from proxy.transports import Transport
 from proxy.upstream import Upstreams
@@ -45,12 +46,15 @@ def create_app(
         max_depth=config.server.max_depth,
     )
 
+    upstream_models = UpstreamModels(services.upstreams)
+
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        await upstream_models.aclose()
         await services.upstreams.aclose()
 
-    api = _api_routes(services, config)
+    api = _api_routes(services, upstream_models, config)
     return Starlette(
         routes=[
             Route("/healthz", health),
@@ -67,10 +71,10 @@ def create_app(
     )
 
 
-def _api_routes(services: Services, config: Config) -> list[BaseRoute]:
+def _api_routes(services: Services, upstream_models: UpstreamModels, config: Config) -> list[BaseRoute]:
     """What stands both under `/v1` and at the root, since clients differ in what they append."""
     access = Access(config.server.api_keys)
-    models = Models(services, access=access)
+    models = Models(services, upstream_models, access=access)
     create = CreateResponse(
         services,
         access=access,
