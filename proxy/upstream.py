@@ -35,11 +35,14 @@ _log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
+_MAX_FACTS_BYTES = 16 << 20
+_MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
 
 
 class _Target(Struct, frozen=True):
     """What every call to one upstream has in common."""
 
+    settings: UpstreamSettings
     endpoint: Endpoint
     transport: Transport
     timeouts: Timeouts
@@ -52,6 +55,7 @@ class Upstreams:
         self._transports: dict[tuple[str, bool, str | None], Transport] = {}
         self._targets = {
             name: _Target(
+                settings,
                 Endpoint.parse(f"{settings.base_url}/chat/completions"),
                 transport or self._transport(settings),
                 Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.read_timeout),
@@ -74,6 +78,20 @@ class Upstreams:
     def call(self, route: Route, body: bytes, client_headers: Mapping[str, str]) -> UpstreamCall:
         """A call that is made on entering it; `client_headers` by lower-case name."""
         return UpstreamCall(route, self._targets[route.upstream_name], body, client_headers)
+
+    async def get(self, name: str, path: str, client_headers: Mapping[str, str]) -> bytes:
+        """The body of `GET {base_url}{path}`. Raises UpstreamError."""
+        target = self._targets[name]
+        headers = _request_headers(target.settings, client_headers, _authorization(target.settings, client_headers))
+        endpoint = Endpoint.parse(f"{target.settings.base_url}{path}")
+        try:
+            async with await target.transport.send(endpoint, headers, None, target.timeouts, "GET") as answer:
+                body = await answer.read(_MAX_FACTS_BYTES)
+        except TransportError as error:
+            raise _transport_error(error, name) from error
+        if answer.status != 200:
+            raise UpstreamError(f"The upstream '{name}' answered {answer.status} to GET {path}.", status=502)
+        return body
 
     async def aclose(self) -> None:
         for transport in self._transports.values():
@@ -149,7 +167,8 @@ class UpstreamCall:
         """Some servers repeat the key they refuse."""
         if self._authorization is not None:
             key = self._authorization.removeprefix("Bearer ")
-            error.message = error.message.replace(key, "***")
+            if len(key) >= _MIN_KEY:
+                error.message = error.message.replace(key, "***")
 
 
 async def _error_body(answer: Answer) -> bytes:
