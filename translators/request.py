@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct
 
 from translators.decode import check_depth, decode_as, is_null, is_string
 from translators.dialects import Dialect
+from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
 from translators.items import decode_item
 from translators.items.item import Item
@@ -21,6 +22,7 @@ from translators.params import set_params
 from translators.report import Adaptation, OnUnsupported, Report
 from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest
+from translators.structured import AnswerForm
 from translators.tools import ToolMap, apply_tool_choice, declare_tools
 
 MAX_DEPTH = 256
@@ -51,6 +53,8 @@ class Translation(Struct, frozen=True, kw_only=True):
     tools: ToolMap
     tools_echo: list[Any]
     adaptations: list[Adaptation]
+    dialect: Dialect
+    form: AnswerForm | None = None
     extra_body: Mapping[str, Any]
 
     def body(self) -> bytes:
@@ -96,10 +100,13 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         report.dropped(name, "not a parameter of the Responses API")
     tools = ToolMap()
     tools_echo = declare_tools(params.tools or [], tools, dialect, report)
-    request = chat.ChatRequest(model=settings.model, messages=_messages(params, history, tools, dialect, report))
+    messages = _messages(params, history, tools, dialect, report, settings.model)
+    request = chat.ChatRequest(model=settings.model, messages=messages)
     _offer_tools(request, params, tools, dialect, report)
-    set_params(request, params, dialect, report)
-    for name in {*settings.drop_params, *settings.extra_body} & _CHAT_FIELDS:
+    form = set_params(request, params, dialect, report)
+    extra_body = {name: value for name, value in dialect.extra_body.items() if name not in settings.drop_params}
+    extra_body |= settings.extra_body
+    for name in {*settings.drop_params, *extra_body} & _CHAT_FIELDS:
         setattr(request, name, UNSET)
     return Translation(
         chat=request,
@@ -107,7 +114,9 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         tools=tools,
         tools_echo=tools_echo,
         adaptations=report.adaptations,
-        extra_body=settings.extra_body,
+        dialect=dialect,
+        form=form,
+        extra_body=extra_body,
     )
 
 
@@ -126,9 +135,9 @@ def _with_defaults(params: ResponsesRequest, defaults: ResponsesRequest | None) 
 
 
 def _messages(
-    params: ResponsesRequest, history: Sequence[Item], tools: ToolMap, dialect: Dialect, report: Report
+    params: ResponsesRequest, history: Sequence[Item], tools: ToolMap, dialect: Dialect, report: Report, model: str
 ) -> list[chat.Message]:
-    builder = MessageBuilder(dialect, report)
+    builder = MessageBuilder(dialect, report, model=model)
     if params.instructions:
         builder.add(Instruction(params.instructions, "system"))
     for earlier in history:
@@ -160,9 +169,10 @@ def _offer_tools(
     request: chat.ChatRequest, params: ResponsesRequest, tools: ToolMap, dialect: Dialect, report: Report
 ) -> None:
     offered, choice = apply_tool_choice(params.tool_choice, tools, dialect, report)
-    request.tool_choice = choice
+    offered = fit_tools(offered, dialect, report)
     if not offered:
         return  # servers refuse an empty list, and what goes with it
+    request.tool_choice = choice
     request.tools = offered
     parallel = True if params.parallel_tool_calls is None else params.parallel_tool_calls
     if dialect.parallel_tool_calls == "always" or (dialect.parallel_tool_calls == "false_only" and not parallel):

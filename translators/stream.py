@@ -14,13 +14,15 @@ import msgspec
 from translators import fragments
 from translators.emitter import Emitter
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
-from translators.fragments import ChatReader, Fragment
+from translators.fragments import Fragment
 from translators.items.function_call import FunctionCallWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
 from translators.logprobs import response_logprobs
 from translators.params import wants_logprobs
+from translators.reading import AnswerReader
+from translators.report import Adaptation
 from translators.request import Translation
 from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, open_response, read_usage
 from translators.schema import chat, events
@@ -48,7 +50,8 @@ class ResponseStream:
         reasoning = params.reasoning
         self._summarized = reasoning is not None and bool(reasoning.summary or reasoning.generate_summary)
         self._out = Emitter()
-        self._reader = ChatReader()
+        self._reader = AnswerReader(translation)
+        self._translation = translation
         self._items: list[ItemWriter] = []
         self._speaking: MessageWriter | ReasoningWriter | None = None
         self._calls: dict[int, FunctionCallWriter] = {}
@@ -58,6 +61,7 @@ class ResponseStream:
             fragments.Text: self._text,
             fragments.Refusal: self._refusal,
             fragments.Reasoning: self._reasoning,
+            fragments.ReasoningDetails: self._reasoning_details,
             fragments.Annotation: self._annotation,
             fragments.ToolCall: self._tool_call,
             fragments.ToolArguments: self._tool_arguments,
@@ -110,6 +114,9 @@ class ResponseStream:
         if ending.status == "failed":
             error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
             return self.fail(error, completed_at=completed_at)
+        misfit = self._misfit(ending)
+        if misfit is not None:
+            return self.fail(misfit, completed_at=completed_at)
         self._end(ending, completed_at)
         return self._out.take()
 
@@ -143,14 +150,20 @@ class ResponseStream:
         writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
         writer.text(fragment.text)
 
+    def _reasoning_details(self, fragment: fragments.ReasoningDetails) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
+        writer.keep_details(fragment.details)
+
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
+        item_id, call_id = self._new_id("fc"), fragment.id or self._new_id("call")
+        if fragment.extra is not None:
+            speaking = self._speaking
+            thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
+            thought.keep_extra(call_id, fragment.extra)
         self._close_speaking("completed")
         writer = FunctionCallWriter(
-            self._out,
-            len(self._items),
-            self._new_id("fc"),
-            fragment.id or self._new_id("call"),
-            self._tools.client_name(fragment.name),
+            self._out, len(self._items), item_id, call_id, self._tools.client_name(fragment.name)
         )
         self._calls[fragment.key] = writer
         self._open(writer)
@@ -187,7 +200,13 @@ class ResponseStream:
 
     def _open_reasoning(self) -> ReasoningWriter:
         self._close_speaking("completed")
-        writer = ReasoningWriter(self._out, len(self._items), self._new_id("rs"), summarized=self._summarized)
+        writer = ReasoningWriter(
+            self._out,
+            len(self._items),
+            self._new_id("rs"),
+            summarized=self._summarized,
+            model=self._translation.chat.model,
+        )
         self._speaking = writer
         self._open(writer)
         return writer
@@ -201,6 +220,19 @@ class ResponseStream:
         for fragment in self._reader.flush():
             if not self.ended:
                 self._take[type(fragment)](fragment)
+
+    def _misfit(self, ending: Ending) -> UpstreamError | None:
+        """An answer without the wanted form is reported, or is an error where nothing may be lost."""
+        form = self._translation.form
+        if form is None or ending is not COMPLETED or (self._calls and form.tool is None):
+            return None
+        fault = form.misfit("".join(item.said for item in self._items if type(item) is MessageWriter))
+        if fault is None:
+            return None
+        if form.refuse:
+            return UpstreamError(f"The upstream's answer is not in the wanted form: {fault}.", code="server_error")
+        self._translation.adaptations.append(Adaptation("dropped", "text.format", f"the answer does not fit: {fault}"))
+        return None
 
     # --- the end ---------------------------------------------------------------------------------
 

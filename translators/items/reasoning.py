@@ -11,11 +11,13 @@ from typing import Any
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import is_null
+from translators.details import join_details
 from translators.emitter import Emitter
 from translators.items.item import Item
 from translators.items.parts import decode_parts
 from translators.items.writer import ItemWriter
 from translators.messages import MessageBuilder, Reasoning
+from translators.opaque import Opaque, pack, unpack
 from translators.schema import events
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
@@ -28,9 +30,13 @@ class ReasoningItem(Item):
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         text = self._text(self.content, f"{at}.content", into) or self._text(self.summary, f"{at}.summary", into)
-        if text:
-            into.add(Reasoning(text, at))
-        elif self.encrypted_content:
+        opaque = unpack(self.encrypted_content) if self.encrypted_content else None
+        if opaque is not None and opaque.model == into.model:
+            into.extras |= opaque.calls
+        details = opaque.details if opaque is not None and opaque.model == into.model else []
+        if text or details:
+            into.add(Reasoning(text, at, details))
+        elif self.encrypted_content and opaque is None:
             into.report.dropped(f"{at}.encrypted_content", "it was not made here and cannot be read")
 
     @staticmethod
@@ -52,14 +58,16 @@ class OutputReasoning(Struct, tag_field="type", tag="reasoning", frozen=True):
     id: str
     summary: list[SummaryText]
     content: list[ReasoningText] | UnsetType = UNSET
+    encrypted_content: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
 
 
 class ReasoningWriter(ItemWriter):
     """Writes one text, as `reasoning_text` or, with `summarized`, as `reasoning_summary_text`."""
 
-    def __init__(self, out: Emitter, index: int, item_id: str, *, summarized: bool) -> None:
+    def __init__(self, out: Emitter, index: int, item_id: str, *, summarized: bool, model: str) -> None:
         super().__init__(out, index, item_id)
+        self.opaque = Opaque(model)
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
 
@@ -79,9 +87,16 @@ class ReasoningWriter(ItemWriter):
 
     def snapshot(self, status: str) -> OutputReasoning:
         parts: list[Any] = [] if self._pieces is None else [self._form.part("".join(self._pieces))]
+        sealed = UNSET if self.opaque.empty else pack(self.opaque)
         if self._form is _SUMMARY:
-            return OutputReasoning(self.id, parts, status=status)
-        return OutputReasoning(self.id, [], parts, status)
+            return OutputReasoning(self.id, parts, encrypted_content=sealed, status=status)
+        return OutputReasoning(self.id, [], parts, sealed, status)
+
+    def keep_details(self, details: list[Any]) -> None:
+        self.opaque.details = join_details([*self.opaque.details, *details])
+
+    def keep_extra(self, call_id: str, extra: Any) -> None:
+        self.opaque.calls = {**self.opaque.calls, call_id: extra}
 
 
 class _Form(Struct, frozen=True):

@@ -1,0 +1,78 @@
+"""`BACKENDS`: one module a backend, each a few lines of facts; the facts are explained in `dialect`."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import Preset
+from translators.dialects.presets import (
+    anthropic,
+    ark,
+    azure,
+    baidu,
+    bedrock,
+    cerebras,
+    cohere,
+    dashscope,
+    databricks,
+    deepseek,
+    fireworks,
+    gemini,
+    generic,
+    glm,
+    groq,
+    kimi,
+    llama_cpp_python,
+    llamacpp,
+    lmstudio,
+    minimax,
+    mistral,
+    nim,
+    ollama,
+    openai,
+    openrouter,
+    perplexity,
+    sglang,
+    stepfun,
+    tgi,
+    together,
+    vllm,
+    xai,
+)
+
+GENERIC = generic.PRESET
+BACKENDS: dict[str, Preset] = {
+    module.PRESET.name: module.PRESET
+    for module in (
+        anthropic,
+        ark,
+        azure,
+        baidu,
+        bedrock,
+        cerebras,
+        cohere,
+        dashscope,
+        databricks,
+        deepseek,
+        fireworks,
+        gemini,
+        generic,
+        glm,
+        groq,
+        kimi,
+        llama_cpp_python,
+        llamacpp,
+        lmstudio,
+        minimax,
+        mistral,
+        nim,
+        ollama,
+        openai,
+        openrouter,
+        perplexity,
+        sglang,
+        stepfun,
+        tgi,
+        together,
+        vllm,
+        xai,
+    )
+}
