@@ -62,7 +62,7 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: BaseUrl | None = None
     api_key: ApiKey | None = None
     pass_client_key: bool = False
-    dialect: str = "auto"
+    dialect: str | dict[str, Any] = "auto"
     headers: dict[FixedHeader, HeaderValue] = {}
     forward_headers: tuple[TravellingHeader, ...] = ()
     return_headers: tuple[TravellingHeader, ...] = RETURN_HEADERS
@@ -85,6 +85,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     defaults: dict[str, Any] = {}
     extra_body: dict[str, Any] = {}
     drop_params: tuple[str, ...] = ()
+    dialect: str | dict[str, Any] = "auto"
     on_unsupported: OnUnsupported | None = None
 
 

@@ -17,9 +17,10 @@ from msgspec import Struct
 from translators.dialects.dialect import Dialect
 from translators.dialects.families import FAMILIES
 from translators.dialects.preset import FACTS, Facts, Preset, read_fact, read_facts
-from translators.dialects.presets import BACKENDS, GENERIC
+from translators.dialects.presets import BACKENDS
 
 AUTO = "auto"
+GENERIC = "generic"
 Setting = str | Mapping[str, Any]
 """A preset's name, or facts, among which `preset` may name one."""
 
@@ -30,14 +31,16 @@ class Choice(Struct, frozen=True):
     """Fact → where it is from, for those that differ from generic."""
 
 
-def choose(upstream: Setting = AUTO, model: Setting = AUTO, *, host: str, model_name: str) -> Choice:
-    """`host` is the upstream's host, with its port where it names one.
+def choose(
+    upstream: Setting = AUTO, model: Setting = AUTO, *, host: str, model_name: str, otherwise: str = GENERIC
+) -> Choice:
+    """`host` is the upstream's host, with its port where it names one; `otherwise` the preset of an unknown one.
 
     Raises KeyError for an unknown preset and ValueError for an unknown fact.
     """
     settings = (("upstream setting", upstream), ("model setting", model))
     named = [name for _, setting in settings if (name := preset_name(setting)) != AUTO]
-    found = BACKENDS[named[-1]] if named else preset_of_host(host)
+    found = BACKENDS[named[-1]] if named else preset_of_host(host) or BACKENDS[otherwise]
     layers: list[tuple[str, Facts]] = [
         *((f"family {family.name}", family.facts) for family in FAMILIES if family.rule.matches(model_name)),
         (f"preset {found.name}", found.facts),
@@ -53,15 +56,15 @@ def choose(upstream: Setting = AUTO, model: Setting = AUTO, *, host: str, model_
     return Choice(dialect, {name: origin for name, origin in origins.items() if differs(dialect, name)})
 
 
-def preset_of_host(host: str) -> Preset:
-    """The preset whose backend lives at `host`, else generic."""
+def preset_of_host(host: str) -> Preset | None:
+    """The preset whose backend lives at `host`."""
     host = host.lower()
     bare, colon, port = host.partition(":")
     for found in BACKENDS.values():
         for pattern in found.hosts:
             if fnmatch.fnmatchcase(bare, pattern) or (pattern.startswith(":") and pattern == colon + port):
                 return found
-    return GENERIC
+    return None
 
 
 def preset_name(setting: Setting) -> str:

@@ -38,7 +38,6 @@ from translators.dialects.presets import (
     xai,
 )
 
-GENERIC = generic.PRESET
 BACKENDS: dict[str, Preset] = {
     module.PRESET.name: module.PRESET
     for module in (
