@@ -17,8 +17,10 @@ from proxy.config import Config, load_config
 from proxy.endpoints import CreateResponse, Models, health
 from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
+from proxy.fetch import Fetcher
 from proxy.log import configure_logging
 from proxy.routing import Router
+from proxy.sending import Sender
 from proxy.transports import Transport
 from proxy.upstream import Upstreams
 from translators.errors import BridgeError
@@ -39,7 +41,7 @@ def create_app(
     """`transport` replaces the one each upstream asks for; `clock` gives Unix seconds."""
     services = Services(
         router=Router(config),
-        upstreams=Upstreams(config.upstreams, transport),
+        sender=Sender(Upstreams(config.upstreams, transport), Fetcher(config.fetch)),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
@@ -48,7 +50,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await services.upstreams.aclose()
+        await services.sender.upstreams.aclose()
 
     api = _api_routes(services, config)
     return Starlette(

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from msgspec import Struct
 
 from proxy.routing import Route, Router
-from proxy.upstream import UpstreamCall, Upstreams
+from proxy.sending import Sender, Sending
 from translators.errors import BridgeError
 from translators.report import Adaptation
 from translators.request import parse_request, to_chat
@@ -25,7 +25,7 @@ class Services(Struct, frozen=True):
     """What every exchange needs; `clock` gives Unix seconds, `new_id(prefix)` an identifier."""
 
     router: Router
-    upstreams: Upstreams
+    sender: Sender
     clock: Callable[[], float]
     new_id: Callable[[str], str]
     max_depth: int
@@ -38,11 +38,17 @@ class Exchange:
         parsed = parse_request(body, max_depth=services.max_depth)
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
-        translation = to_chat(parsed, self.route.dialect, self.route.translation)
+        self._call = Sending(
+            services.sender,
+            self.route,
+            lambda dialect: to_chat(parsed, dialect, self.route.translation),
+            client_headers,
+        )
+        translation = self._call.translation
         self.adaptations: list[Adaptation] = translation.adaptations
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
-        self._call: UpstreamCall = services.upstreams.call(self.route, translation.body(), client_headers)
+        self._call.stream = self._stream
         self._stack = AsyncExitStack()
 
     @property

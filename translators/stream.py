@@ -24,7 +24,7 @@ from translators.params import wants_logprobs
 from translators.reading import AnswerReader
 from translators.report import Adaptation
 from translators.request import Translation
-from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, open_response, read_usage
+from translators.response import COMPLETED, CUT_BY_LENGTH, STATUS_OF_FINISH, Ending, open_response, read_usage
 from translators.schema import chat, events
 from translators.schema.responses import IncompleteDetails, Response, ResponseError
 
@@ -71,6 +71,12 @@ class ResponseStream:
             fragments.Failed: self._failed,
         }
 
+    def answers(self, translation: Translation) -> None:
+        """The answer to come is to another translation of the same request."""
+        self._translation = translation
+        self._tools = translation.tools
+        self._reader = AnswerReader(translation)
+
     # --- what the shell calls --------------------------------------------------------------------
 
     @property
@@ -114,6 +120,10 @@ class ResponseStream:
         if ending.status == "failed":
             error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
             return self.fail(error, completed_at=completed_at)
+        if ending is CUT_BY_LENGTH and not self._items and self._usage and self._usage.completion_tokens == 0:
+            # Some say so instead of refusing a prompt that fills the whole window.
+            full = UpstreamError("The prompt leaves no room for an answer.", code="context_length_exceeded", status=400)
+            return self.fail(full, completed_at=completed_at)
         misfit = self._misfit(ending)
         if misfit is not None:
             return self.fail(misfit, completed_at=completed_at)

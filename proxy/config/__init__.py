@@ -17,6 +17,7 @@ from proxy.config.secret import Secret, hide_secrets
 from proxy.config.settings import (
     LOCAL_MODEL,
     Config,
+    FetchSettings,
     LogLevel,
     ModelSettings,
     OnUnsupported,
@@ -36,6 +37,7 @@ __all__ = [
     "WORKERS_VARIABLE",
     "Config",
     "ConfigError",
+    "FetchSettings",
     "LogLevel",
     "ModelSettings",
     "OnUnsupported",

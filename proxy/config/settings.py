@@ -15,6 +15,7 @@ from translators.report import OnUnsupported
 __all__ = [
     "LOCAL_MODEL",
     "Config",
+    "FetchSettings",
     "LogLevel",
     "ModelSettings",
     "OnUnsupported",
@@ -89,6 +90,14 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     on_unsupported: OnUnsupported | None = None
 
 
+class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Images and files that the proxy fetches for upstreams which take contents only."""
+
+    max_bytes: Annotated[int, Meta(ge=1)] = 20 * 1024 * 1024
+    timeout: Seconds = 20.0
+    allow_private: bool = False
+
+
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where responses are kept."""
 
@@ -102,4 +111,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     upstreams: dict[Name, UpstreamSettings] = {}
     models: dict[Name, ModelSettings] = {}
     store: StoreSettings = StoreSettings()
+    fetch: FetchSettings = FetchSettings()
     on_unsupported: OnUnsupported = "report"

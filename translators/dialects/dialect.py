@@ -6,9 +6,10 @@ The defaults are `generic`: what most Chat Completions servers take, and nothing
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 SAMPLING = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
 LOGPROBS = frozenset({"logprobs", "top_logprobs"})
@@ -42,8 +43,10 @@ CallForm = Literal["tool_call_tags", "invoke_tags", "dsml", "kimi_tokens"]
 class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str = "generic"
     # Address
-    auth_header: str = "authorization"  # carries `Bearer KEY`; any other header carries the bare key
-    path: str = "/chat/completions"
+    auth_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")] = (
+        "authorization"  # carries `Bearer KEY`; any other header carries the bare key
+    )
+    path: Annotated[str, Meta(pattern=r"^/[!-~]*$")] = "/chat/completions"
     query: dict[str, str] = {}
     extra_body: dict[str, Any] = {}  # fields that every request to it has
     # Roles and content
@@ -68,7 +71,6 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     params_without_reasoning: frozenset[str] = frozenset()  # refused while the model reasons
     logprobs_with_tools: bool = True
     stream_usage: Literal["option", "implicit"] = "option"  # `stream_options.include_usage`, or unasked
-    context_window: int | None = None  # in tokens, for a server that cuts long prompts without a word
     # Tools
     tools: bool = True  # otherwise none can be offered, and calls in the history go as text
     tool_choice: frozenset[Literal["auto", "none", "required", "named"]] = frozenset(

@@ -16,7 +16,7 @@ from translators.dialects.dialect import Dialect
 
 Facts = dict[str, Any]
 
-_TYPES = {field.name: field.type for field in msgspec.structs.fields(Dialect) if field.name != "name"}
+_TYPES: Facts = {field.name: field.type for field in msgspec.structs.fields(Dialect) if field.name != "name"}
 
 
 class ModelRule(Struct, frozen=True):

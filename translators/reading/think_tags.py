@@ -18,6 +18,7 @@ class ThinkTags(Filter):
         self._prefilled = prefilled
         self._held: list[Text] = []
         self._text = ""  # of what is held
+        self._tagged = False  # white space behind a tag belongs to neither side
         self._thought = False  # whether the open tag holds anything yet
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
@@ -51,29 +52,32 @@ class ThinkTags(Filter):
     def _read_start(self, out: list[Fragment]) -> None:
         """Nothing visible has come yet."""
         start = self._text.lstrip()
+        if self._tagged and start != self._text:
+            self._keep(start)
         if not start:
             return
         for opener in self._openers:
             if start.startswith(opener):
                 self._keep(start[len(opener) :])
+                self._tagged = True
                 self._inside, self._prefilled, self._thought = True, False, False
                 return
         if self._prefilled:
-            self._read_prefilled(out)
+            self._read_prefilled()
             return
         for closer in self._closers:
             if start.startswith(closer):  # the reasoning came in a field of its own, its end did not
-                self._keep(start[len(closer) :].lstrip())
+                self._keep(start[len(closer) :])
+                self._tagged = True
                 return
         if not any(mark.startswith(start) for mark in (*self._openers, *self._closers)):
             held, _ = self._take()
             out += held
             self.done = True
 
-    def _read_prefilled(self, out: list[Fragment]) -> None:
-        found = self._find_closer()
-        if found is not None:
-            self._inside, self._prefilled = True, False
+    def _read_prefilled(self) -> None:
+        if self._find_closer() is not None:
+            self._inside, self._prefilled, self._tagged = True, False, True
 
     def _read_inside(self, out: list[Fragment]) -> None:
         text = self._text if self._thought else self._text.lstrip()
@@ -85,7 +89,7 @@ class ThinkTags(Filter):
             if thought:
                 out.append(Reasoning(thought))
             self._inside = False
-            self._keep(self._text[at + len(closer) :].lstrip())
+            self._keep(self._text[at + len(closer) :])
             return
         # The white space before a closing tag belongs to neither side.
         sure = text[: len(text) - could_begin(text, self._closers)].rstrip()
