@@ -23,7 +23,7 @@ from benchmarks.report import Result, Table, notes, summary
 from benchmarks.rows import ROWS
 from benchmarks.servers import DIRECT, SERVERS, USUAL, Server
 
-SHORT = Form(rounds=3, seconds=0.5, long=False)
+SHORT = Form(rounds=3, seconds=0.4, long=False)
 LONG = Form(rounds=5, seconds=2.0, long=True)
 
 
@@ -31,7 +31,8 @@ def main() -> None:
     options = _parse_options()
     if not Path("/proc/self/stat").exists():
         sys.exit("The benchmarks read CPU and memory from /proc, which this system does not have.")
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     rows = [row for row in ROWS if not options.only or row.name in options.only]
     chosen = _choose_servers(options)
     with Bench(upstream_processes=options.upstream_processes, load_processes=options.load_processes) as bench:
@@ -126,7 +127,7 @@ def _show(progress: str) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    # An exception, and so the end of every `with` block, where the default action would leave the servers behind.
+    # An exception ends every `with` block and so every server; the default action of SIGTERM would leave them behind.
     raise SystemExit(128 + number)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -10,17 +11,20 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from proxy.access import Access
-from proxy.config import Config, load_config
-from proxy.endpoints import CreateResponse, Models, health
+from proxy.background import BackgroundRuns
+from proxy.config import Config, load_config, with_data_dir
+from proxy.endpoints import Conversations, CreateResponse, Models, ResponsesSocket, StoredResponses, health
 from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
 from proxy.fetch import Fetcher
+from proxy.housekeeping import keep_house
 from proxy.log import configure_logging
 from proxy.routing import Router
 from proxy.sending import Sender
+from proxy.store import Store, create_store
 from proxy.transports import Transport
 from proxy.upstream import Upstreams
 from translators.errors import BridgeError
@@ -35,24 +39,36 @@ def create_app(
     config: Config,
     *,
     transport: Transport | None = None,
+    store: Store | None = None,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[str], str] = random_id,
 ) -> Starlette:
-    """`transport` replaces the one each upstream asks for; `clock` gives Unix seconds."""
+    """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
     services = Services(
         router=Router(config),
         sender=Sender(Upstreams(config.upstreams, transport), Fetcher(config.fetch)),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
+        store=store or create_store(config.store),
+        store_settings=config.store,
     )
+
+    runs = BackgroundRuns(services)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
-        await services.sender.upstreams.aclose()
+        await services.store.open()
+        keeping = asyncio.get_running_loop().create_task(keep_house(services))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await runs.aclose()
+            await services.sender.upstreams.aclose()
+            await services.store.close()
 
-    api = _api_routes(services, config)
+    api = _api_routes(services, runs, config)
     return Starlette(
         routes=[
             Route("/healthz", health),
@@ -69,25 +85,60 @@ def create_app(
     )
 
 
-def _api_routes(services: Services, config: Config) -> list[BaseRoute]:
+def _api_routes(services: Services, runs: BackgroundRuns, config: Config) -> list[BaseRoute]:
     """What stands both under `/v1` and at the root, since clients differ in what they append."""
     access = Access(config.server.api_keys)
+    keep_alive_seconds = config.server.keep_alive_seconds
     models = Models(services, access=access)
     create = CreateResponse(
         services,
+        runs,
         access=access,
         max_body_bytes=config.server.max_body_bytes,
-        keep_alive_seconds=config.server.keep_alive_seconds,
+        keep_alive_seconds=keep_alive_seconds,
+    )
+    socket = ResponsesSocket(
+        services,
+        access=access,
+        keep_alive_seconds=keep_alive_seconds,
+        limit_seconds=config.server.websocket_seconds,
     )
     return [
         Route("/responses", create, methods=["POST"]),
+        WebSocketRoute("/responses", socket),
+        *_response_routes(StoredResponses(services, runs, access=access, keep_alive_seconds=keep_alive_seconds)),
+        *_conversation_routes(Conversations(services, access=access, max_body_bytes=config.server.max_body_bytes)),
         Route("/models", models.list),
         Route("/models/{name:path}", models.retrieve),
     ]
 
 
+def _response_routes(responses: StoredResponses) -> list[BaseRoute]:
+    one = "/responses/{response_id}"
+    return [
+        Route(one, responses.retrieve, methods=["GET"]),
+        Route(one, responses.delete, methods=["DELETE"]),
+        Route(f"{one}/cancel", responses.cancel, methods=["POST"]),
+        Route(f"{one}/input_items", responses.input_items, methods=["GET"]),
+    ]
+
+
+def _conversation_routes(conversations: Conversations) -> list[BaseRoute]:
+    one = "/conversations/{conversation_id}"
+    return [
+        Route("/conversations", conversations.create, methods=["POST"]),
+        Route(one, conversations.retrieve, methods=["GET"]),
+        Route(one, conversations.update, methods=["POST"]),
+        Route(one, conversations.delete, methods=["DELETE"]),
+        Route(f"{one}/items", conversations.append, methods=["POST"]),
+        Route(f"{one}/items", conversations.items, methods=["GET"]),
+        Route(f"{one}/items/{{item_id}}", conversations.item, methods=["GET"]),
+        Route(f"{one}/items/{{item_id}}", conversations.delete_item, methods=["DELETE"]),
+    ]
+
+
 def create_app_from_environment() -> Starlette:
     """The factory of a worker process: its configuration is where the environment says."""
-    config = load_config(None, os.environ)
+    config = with_data_dir(load_config(None, os.environ), os.environ)
     configure_logging(config.server.log_level)
     return create_app(config)

@@ -1,23 +1,29 @@
 """`Exchange`: the life of one request, from its body to the last event of its response.
 
 Made: parsed, routed, translated. Opened: the upstream has answered. `events()` then gives what the client
-gets, batch by batch; a plain answer is the same with the events left unread. Closed: so is the upstream.
+gets, batch by batch; a plain answer is the same with the events left unread. A response is stored before its
+last event leaves. Closed: so is the upstream.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import Protocol, Self
 
 from msgspec import Struct
 
+from proxy.config import StoreSettings
+from proxy.continuation import Past, Remembered, recall, resolve_references
+from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
 from proxy.sending import Sender, Sending
-from translators.errors import BridgeError
+from proxy.store import Store, StoreError
+from translators.errors import BridgeError, InvalidRequest
 from translators.report import Adaptation
-from translators.request import parse_request, to_chat
+from translators.request import ParsedRequest, parse_request, to_chat
 from translators.schema.events import Event
-from translators.schema.responses import Response
+from translators.schema.responses import Response, ResponsesRequest
 from translators.stream import ResponseStream
 
 
@@ -29,23 +35,60 @@ class Services(Struct, frozen=True):
     clock: Callable[[], float]
     new_id: Callable[[str], str]
     max_depth: int
+    store: Store
+    store_settings: StoreSettings
+
+
+class Keeper(Protocol):
+    """Where a response goes when it has ended, with its last events."""
+
+    async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
+        """Raises StoreError."""
 
 
 class Exchange:
-    """Raises BridgeError when made from a body that is no request, or for a model that is not known."""
+    """Made by `begin`; `owner` is whose responses it may read, and whose its own will be."""
 
-    def __init__(self, services: Services, body: bytes, client_headers: Mapping[str, str]) -> None:
+    @classmethod
+    async def begin(
+        cls,
+        services: Services,
+        body: bytes,
+        client_headers: Mapping[str, str],
+        *,
+        owner: str = "",
+        remembered: Remembered | None = None,
+        generate: bool = True,
+    ) -> Self:
+        """With `generate` false the model is not called: the response has no output and can be continued.
+
+        Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
         parsed = parse_request(body, max_depth=services.max_depth)
+        past = await recall(parsed.params, services.store, owner, remembered)
+        params = await resolve_references(parsed.params, services.store, owner, past)
+        exchange = cls(services, ParsedRequest(params, parsed.unknown), past, client_headers, owner)
+        exchange._generates = generate
+        return exchange
+
+    def __init__(
+        self, services: Services, parsed: ParsedRequest, past: Past, client_headers: Mapping[str, str], owner: str
+    ) -> None:
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
+        history = past.decoded()
         self._call = Sending(
             services.sender,
             self.route,
-            lambda dialect: to_chat(parsed, dialect, self.route.translation),
+            lambda dialect: to_chat(parsed, dialect, self.route.translation, history),
             client_headers,
         )
         translation = self._call.translation
+        _check_storing(translation.params, past, services.store_settings)
         self.adaptations: list[Adaptation] = translation.adaptations
+        self.stored = translation.params.store is not False
+        self.recorder = Recorder(parsed.params, past, owner, services.new_id)
+        self.keeper: Keeper = _Foreground(services)
+        self._generates = True
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
         self._call.stream = self._stream
@@ -54,6 +97,14 @@ class Exchange:
     @property
     def response(self) -> Response:
         return self._stream.response
+
+    @property
+    def ended(self) -> bool:
+        return self._stream.ended
+
+    @property
+    def background(self) -> bool:
+        return self.response.background
 
     @property
     def error(self) -> BridgeError | None:
@@ -67,7 +118,8 @@ class Exchange:
 
     async def open(self) -> None:
         """Waits for the upstream's first answer. Raises UpstreamError where it refuses."""
-        await self._stack.enter_async_context(self._call)
+        if self._generates:
+            await self._stack.enter_async_context(self._call)
 
     def start(self) -> list[Event]:
         return self._stream.start()
@@ -75,27 +127,70 @@ class Exchange:
     def keep_alive(self) -> list[Event]:
         return self._stream.keep_alive()
 
-    def fail(self, error: BridgeError) -> list[Event]:
-        return self._stream.fail(error, completed_at=self._now())
+    async def fail(self, error: BridgeError) -> list[Event]:
+        return await self._kept(self._stream.fail(error, completed_at=self._now()))
 
     async def events(self) -> AsyncIterator[list[Event]]:
         """The events behind the first two, those together that arrived together. Ends with the terminal one."""
         stream = self._stream
+        if not self._generates:
+            yield await self._kept(stream.end_without_output(completed_at=self._now()))
+            return
         try:
             async for chunks in self._call.batches():
                 events: list[Event] = []
                 for chunk in chunks:
                     events += stream.feed(chunk)
+                if stream.ended:
+                    events = await self._kept(events)
                 if events:
                     yield events
                 if stream.ended:
                     return
-            yield stream.finish(said_done=self._call.said_done, completed_at=self._now())
+            events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
+            yield await self._kept(events)
         except BridgeError as error:
-            yield self.fail(error)
+            yield await self.fail(error)
+
+    async def _kept(self, events: list[Event]) -> list[Event]:
+        """The last events, once the response is stored; where it cannot be, the last of them says so."""
+        told = self.streamed or self.background or self.error is None  # else its id never reaches anybody
+        if not (self.stored and told and events):
+            return events
+        try:
+            await self.keeper.keep(self.recorder.record(self._stream.response), events)
+        except StoreError as error:
+            return [*events[:-1], self._stream.revoke(error)]
+        return events
 
     async def close(self) -> None:
         await self._stack.aclose()
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+class _Foreground:
+    """Stores a response that somebody waits for: it is not there before it has ended."""
+
+    def __init__(self, services: Services) -> None:
+        self._store = services.store
+
+    async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
+        await self._store.put(recording.record, recording.named, recording.appended)
+
+
+def _check_storing(params: ResponsesRequest, past: Past, settings: StoreSettings) -> None:
+    if params.store is not False:
+        return
+    if params.background:
+        raise InvalidRequest(
+            "A background response has to be stored: 'background' needs 'store' to be true.",
+            param="background",
+            code="unsupported_parameter",
+        )
+    named = "previous_response_id" if past.parent is not None else "conversation"
+    if settings.unstored_continuation == "refuse" and (past.parent or past.conversation):
+        raise InvalidRequest(
+            f"'{named}' cannot be used with 'store' set to false here.", param=named, code="unsupported_parameter"
+        )

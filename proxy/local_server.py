@@ -25,6 +25,7 @@ import msgspec
 _log = logging.getLogger(__name__)
 
 _CHILD = Path(__file__).with_name("local_server_child.py")
+_TEMPLATE = Path(__file__).with_name("smollm2.jinja")
 _SLOTS = 2
 _LOG_LINES = 20
 _STOP_SECONDS = 5.0
@@ -51,6 +52,7 @@ class LocalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _ChildOptions(msgspec.Struct, frozen=True):
     model_path: str
+    chat_template: str  # empty: the model's own
     alias: str
     port: int
     context_size: int
@@ -73,6 +75,7 @@ class LocalServer:
         self.model = "smollm2" if settings.model_path is None else Path(settings.model_path).stem
         self._options = _ChildOptions(
             model_path=str(_find_model(settings.model_path)),
+            chat_template=_TEMPLATE.read_text() if settings.model_path is None else "",
             alias=self.model,
             port=0,
             context_size=settings.context_size,

@@ -47,6 +47,7 @@ def _parameters(options: dict[str, Any]) -> "xllamacpp.CommonParams":
     params.cpuparams_batch.n_threads = options["threads"]
     params.n_gpu_layers = 0
     params.use_jinja = True
+    params.chat_template = options["chat_template"]
     # Loads the model once more just to measure it, which takes longer than all the rest of the start.
     params.fit_params = False
     # Saved prompts in memory, in MiB; the default, 8192, is more than this model is worth.

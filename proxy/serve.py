@@ -6,6 +6,7 @@ SIGINT end it at any of these points: requests under way are answered, the embed
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -15,13 +16,13 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls
+from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.log import logging_settings
 from proxy.routing import names_shown
@@ -127,7 +128,7 @@ def _start_local_servers(config: Config, stack: contextlib.ExitStack, stop: _Sto
 def _serve_here(config: Config, listener: socket.socket, stop: _StopSignals) -> int:
     from proxy.app import create_app
 
-    settings = _uvicorn_settings(create_app(config), config)
+    settings = uvicorn_settings(create_app(with_data_dir(config, os.environ)), config)
     try:
         _Server(settings, _announcement(config, listener), stop).run(sockets=[listener])
     except SystemExit:  # uvicorn's answer to an application that does not start; it has logged why
@@ -138,7 +139,7 @@ def _serve_here(config: Config, listener: socket.socket, stop: _StopSignals) -> 
 def _serve_in_workers(config: Config, listener: socket.socket, stop: _StopSignals) -> int:
     if config.store.kind == "memory":
         _log.warning("each worker remembers its own responses only", extra={"workers": config.server.workers})
-    settings = _uvicorn_settings("proxy.app:create_app_from_environment", config, factory=True)
+    settings = uvicorn_settings("proxy.app:create_app_from_environment", config, factory=True)
     supervisor = _Supervisor(settings, listener, _announcement(config, listener))
     if stop.received:  # before the supervisor took the signals over
         return 0
@@ -146,14 +147,15 @@ def _serve_in_workers(config: Config, listener: socket.socket, stop: _StopSignal
     return 1 if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes) else 0
 
 
-def _uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvicorn.Config:
+def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=factory,
         workers=config.server.workers,
         loop="auto",  # uvloop, where the platform has it
         http="httptools",
-        ws="none",
+        ws=cast("type[asyncio.Protocol]", _websocket_protocol),
+        ws_max_size=config.server.max_body_bytes,
         lifespan="on",
         interface="asgi3",
         log_config=logging_settings(config.server.log_level),
@@ -165,6 +167,13 @@ def _uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvi
         timeout_keep_alive=_IDLE_CONNECTION_SECONDS,
         timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_SECONDS,
     )
+
+
+def _websocket_protocol(*arguments: Any, **options: Any) -> asyncio.Protocol:
+    """Imported when the first client asks for it: it takes a tenth of a second and a megabyte."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(*arguments, **options)
 
 
 class _Server(uvicorn.Server):

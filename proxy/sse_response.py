@@ -18,7 +18,7 @@ from translators.schema.events import Event
 from translators.sse import DONE_FRAME, encode
 
 # The last two keep proxies such as nginx from buffering or compressing the stream.
-_HEAD: RawHeaders = [
+HEAD: RawHeaders = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
@@ -51,6 +51,17 @@ class EventStream:
                     await self._emit(events)
         finally:
             self._stop_beating()
+        await self.send_end()
+
+    async def send_head(self) -> None:
+        headers = HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def send_events(self, events: Sequence[Event]) -> None:
+        frames = b"".join([encode(event) for event in events])
+        await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+
+    async def send_end(self) -> None:
         await self._send({"type": "http.response.body", "body": DONE_FRAME, "more_body": False})
 
     async def _open(self) -> bool:
@@ -59,19 +70,17 @@ class EventStream:
         except BridgeError as error:
             if not self._started:
                 raise
-            await self._emit(self._exchange.fail(error))
+            await self._emit(await self._exchange.fail(error))
             return False
         return True
 
     async def _start(self) -> None:
         self._started = True
-        headers = _HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self.send_head()
         await self._emit(self._exchange.start())
 
     async def _emit(self, events: Sequence[Event]) -> None:
-        frames = b"".join([encode(event) for event in events])
-        await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+        await self.send_events(events)
         self._silent_since = asyncio.get_running_loop().time()
 
     # --- keep-alive ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from proxy.local_server import LocalServer, LocalSettings
+from tests.postgres import PostgresServer, running_postgres
 
 # No deadline and no health check on time: what passes must not depend on the machine's speed.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,3 +21,20 @@ def local_llm() -> Iterator[str]:
     """The base URL of a real llama.cpp server with a small model, started once."""
     with LocalServer(LocalSettings(context_size=4096)) as server:
         yield server.base_url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test writes into the state directory of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, started once."""
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip("no PostgreSQL: install the dev dependencies")
+        yield server

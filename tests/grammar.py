@@ -50,6 +50,7 @@ class ItemKind:
 
     `steps` are events that carry only the item's place, in order, each with its alternatives. `can_be_cut`: clients
     run the item at `output_item.done`, so a truncated one gets no done event and stands in the output as incomplete.
+    `commands`: it says each of its `action.commands` by added, delta and done, without an item_id.
     """
 
     fields: Fields
@@ -57,6 +58,7 @@ class ItemKind:
     parts: tuple[Parts, ...] = ()
     steps: tuple[tuple[str, ...], ...] = ()
     can_be_cut: bool = False
+    commands: bool = False
 
 
 OUTPUT_TEXT = Run("response.output_text", "text", {"logprobs": LIST}, {"logprobs": LIST})
@@ -96,6 +98,7 @@ ITEM_KINDS: Mapping[str, ItemKind] = {
     "tool_search_call": ItemKind({**CALL, "execution": TEXT, "arguments": OBJECT}),
     "apply_patch_call": ItemKind({**CALL, "operation": OBJECT}),
     "local_shell_call": ItemKind({**CALL, "action": OBJECT}),
+    "shell_call": ItemKind({**CALL, "action": OBJECT, "environment": OBJECT_OR_NULL}, commands=True),
     "computer_call": ItemKind({**CALL, "pending_safety_checks": LIST}),
     "mcp_approval_request": ItemKind({"id": TEXT, "arguments": TEXT, "name": TEXT, "server_label": TEXT}),
     "mcp_list_tools": ItemKind(

@@ -59,6 +59,7 @@ class ItemState:
     parts: dict[str, list[PartState]]
     texts: dict[str, TextState]
     steps: list[str] = field(default_factory=list)
+    commands: list[TextState] = field(default_factory=list)
     done: Json | None = None
 
     def open_parts(self) -> list[PartState]:
@@ -82,6 +83,9 @@ class StreamCheck:
             "response.output_item.added": self._read_item_added,
             "response.output_item.done": self._read_item_done,
             "response.output_text.annotation.added": self._read_annotation,
+            "response.shell_call_command.added": self._read_command,
+            "response.shell_call_command.delta": self._read_command,
+            "response.shell_call_command.done": self._read_command,
         }
         readers |= dict.fromkeys(STARTS, self._read_start) | dict.fromkeys(TERMINALS, self._read_terminal)
         for kind in ITEM_KINDS.values():
@@ -259,6 +263,25 @@ class StreamCheck:
         self.holds("grammar", event["type"] in item.kind.steps[len(item.steps)], f"after {item.steps}")
         item.steps.append(event["type"])
 
+    def _read_command(self, event: Json) -> None:
+        item = self._open_item(with_id=False)
+        self.holds("grammar", item.kind.commands, f"no commands in a {item.added['type']}")
+        self._shape("S7", {"command_index": WHOLE})
+        step = event["type"].rpartition(".")[2]
+        if step == "added":
+            self.same("S7", event["command_index"], len(item.commands), "command_index")
+            item.commands.append(TextState())
+            return
+        self.holds("S7", event["command_index"] == len(item.commands) - 1, "no such command is open")
+        text = item.commands[-1]
+        self.holds("S6", text.whole is None, "its command is already done")
+        if step == "delta":
+            self.holds("S13", bool(event["delta"]), "an empty delta")
+            text.deltas.append(event["delta"])
+        else:
+            self.same("S6", event["command"], text.joined, "command")
+            text.whole = event["command"]
+
     def _read_item_done(self, event: Json) -> None:
         self._shape("S3", {"item": OBJECT})
         item = self._open_item(with_id=False)
@@ -272,6 +295,8 @@ class StreamCheck:
         for name, text in item.texts.items():
             self.holds("S6", text.whole is not None, f"before the done event of its {name}")
             self.same("S6", done.get(name), text.joined, f"item.{name}")
+        if item.kind.commands:
+            self.same("S6", done["action"]["commands"], [text.whole for text in item.commands], "action.commands")
         statuses = ("completed", "failed") if item.kind.can_be_cut else ("completed", "incomplete", "failed")
         self.holds("S9", done.get("status", "completed") in statuses, f"item.status {done.get('status')!r}")
         if done.get("status", "completed") == "completed":

@@ -1,4 +1,4 @@
-"""The fixtures are whole: each case says where it is from, asks something valid and holds an answer of its stated kind."""
+"""The fixtures are whole: each says where it is from, asks something valid and holds an answer of its stated kind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CASES = read_cases()
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
-def test_every_folder_is_a_case() -> None:
-    assert [case.name for case in CASES] == sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
+def test_every_recorded_answer_is_a_case() -> None:
+    assert [case.name for case in CASES] == sorted(path.parent.name for path in FIXTURES.glob("*/upstream.*"))
 
 
 @each_case

@@ -325,7 +325,9 @@ def test_a_signal_while_the_embedded_server_starts(staged: Command) -> None:
 
 
 def test_workers_with_a_store_of_their_own_are_warned_of(staged: Command) -> None:
-    with staged.running("serve", "--port", "0", "--workers", "2") as process:
+    (staged.folder / "memory.yaml").write_text(CONFIG + "store: {kind: memory}\n")
+    arguments = ("serve", "--config", "memory.yaml", "--port", "0", "--workers", "2")
+    with staged.running(*arguments) as process:
         process.wait_for(r"Z WARNING proxy\.serve each worker .* workers=2$", process.popen.stderr)
         process.port()
         process.popen.send_signal(signal.SIGTERM)

@@ -111,7 +111,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
-OBJECT = st.dictionaries(TEXT, JSON, max_size=3)
+PARAMETER = TEXT.filter(lambda name: name not in ("messages", "model", "stream"))
 DEFAULTS = st.fixed_dictionaries(
     {},
     optional={
@@ -171,8 +171,8 @@ def configs(draw: st.DrawFn) -> Config:
         upstream=st.sampled_from(sorted(upstreams)),
         model=st.none() | NAME,
         defaults=DEFAULTS,
-        extra_body=OBJECT,
-        drop_params=st.lists(TEXT, max_size=3).map(tuple),
+        extra_body=st.dictionaries(PARAMETER, JSON, max_size=3),
+        drop_params=st.lists(PARAMETER, max_size=3).map(tuple),
         on_unsupported=st.sampled_from([None, "report", "refuse"]),
     )
     return Config(
@@ -194,7 +194,7 @@ def without_dollars(value: Any) -> Any:
         return value.replace("$", "$$")
     if isinstance(value, dict):
         return {key: without_dollars(inner) for key, inner in value.items()}
-    return [without_dollars(inner) for inner in value] if isinstance(value, list) else value
+    return [without_dollars(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def to_document(config: Config) -> Any:
@@ -287,7 +287,7 @@ REFUSED = [
     (MINIMAL + "server: {log_level: !x info}\n", "config.yaml:3: server.log_level: YAML tags other than"),
     (MINIMAL + "server: !x {}\n", "config.yaml:3: server: YAML tags other than"),
     (MINIMAL + "server: {<<: 5}\n", "config.yaml:3: server: `<<` takes a mapping or a list of mappings"),
-    (MINIMAL + "store: {kind: tape}\n", "config.yaml:3: store.kind: expected one of memory"),
+    (MINIMAL + "store: {kind: tape}\n", "config.yaml:3: store.kind: expected one of sqlite, memory, postgres"),
     (MINIMAL + "on_unsupported: hide\n", "config.yaml:3: on_unsupported: expected one of report, refuse"),
     ("upstreams: {a: }\nmodels: {m: {upstream: a}}\n", "config.yaml:1: upstreams.a.base_url: is required"),
     ("upstreams: {a: 5}\nmodels: {m: {upstream: a}}\n", "config.yaml:1: upstreams.a: expected a mapping of settings"),

@@ -34,7 +34,3 @@ def test_byte_by_byte(case: Case) -> None:
 @pytest.mark.parametrize("case", STREAMED, ids=lambda case: case.name)
 def test_with_crlf(case: Case) -> None:
     assert client_files(case, [case.upstream.replace(b"\n", b"\r\n")]) == written(case)
-
-
-def test_there_are_cases() -> None:
-    assert {case.meta.backend for case in CASES} >= {"llamacpp"}

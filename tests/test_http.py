@@ -163,8 +163,8 @@ async def test_connections_are_used_again(tmp_path: Path) -> None:
         ({**ASK, "tool_choice": "perhaps"}, "invalid_value", "tool_choice"),
         ({**ASK, "tool_choice": {"type": "function", "name": "f"}}, "invalid_value", "tool_choice.name"),
         ({**ASK, "text": {"format": {"type": "json_schema"}}}, "missing_required_parameter", "text.format.schema"),
-        ({**ASK, "previous_response_id": "resp_1"}, "unsupported_parameter", "previous_response_id"),
-        ({**ASK, "background": True}, "unsupported_parameter", "background"),
+        ({**ASK, "previous_response_id": "resp_1"}, "previous_response_not_found", "previous_response_id"),
+        ({**ASK, "background": True, "store": False}, "unsupported_parameter", "background"),
     ],
 )
 async def test_bad_input(tmp_path: Path, body: Json | bytes, code: str, param: str | None) -> None:
@@ -226,7 +226,7 @@ async def test_unknown_types_are_dropped_and_reported(tmp_path: Path, caplog: py
         p.backend.script(json_answer(COMPLETION))
         answer = await p.post(body)
         assert answer.status_code == 200
-        assert answer.headers["x-dragoman-adapted"] == "dropped aura, dropped tools[0], dropped input[0]"
+        assert answer.headers["x-dragoman-adapted"] == "dropped aura, dropped input[0], dropped tools[0]"
         assert p.backend.requests[0].json["messages"] == [{"role": "user", "content": "Hi"}]
     assert any("telepathy" in str(getattr(record, "adapted", "")) for record in caplog.records)
 

@@ -20,6 +20,7 @@ from translators.items import decode_item
 from translators.report import Report
 from translators.request import Settings, Translation, parse_request, to_chat
 from translators.response import open_response
+from translators.schema import chat
 from translators.tools.map import ToolMap, ToolName
 
 DIALECTS = st.sampled_from(sorted(PRESETS))
@@ -138,6 +139,8 @@ def test_history_and_input_may_be_split_anywhere(request: Json, dialect: str, da
 def test_tool_names_find_their_way_back(names: list[tuple[str, str | None]]) -> None:
     """R7."""
     tools = ToolMap()
+    for name, namespace in names:
+        assert tools.offer(chat.Function(name), ToolName(name, namespace))
     chat_names = [tools.chat_name(name, namespace) for name, namespace in names]
     assert len(set(chat_names)) == len(names)
     for chat_name, (name, namespace) in zip(chat_names, names, strict=True):

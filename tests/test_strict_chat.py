@@ -17,7 +17,7 @@ CALLS = [
 FULL: Json = {
     "model": "m",
     "messages": [
-        {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
+        {"role": "developer", "content": [{"type": "text", "text": "Be short."}]},
         {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}}]},
         {"role": "assistant", "content": None, "tool_calls": CALLS},
         {"role": "tool", "tool_call_id": "c2", "content": "2"},

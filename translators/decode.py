@@ -65,6 +65,15 @@ def is_null(raw: msgspec.Raw) -> bool:
     return memoryview(raw)[0] == 0x6E  # the n of null
 
 
+def is_object(raw: msgspec.Raw) -> bool:
+    return memoryview(raw)[0] == 0x7B  # an opening brace
+
+
+def compact(raw: msgspec.Raw) -> str:
+    """The same JSON without white space: a client may format what it sends back anew."""
+    return msgspec.json.format(raw, indent=-1).decode()
+
+
 def is_json_object(text: str) -> bool:
     """Whether `text` is one whole JSON object."""
     try:

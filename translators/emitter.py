@@ -20,6 +20,10 @@ class Emitter:
         self._batch.append(kind(self._next, *fields))
         self._next += 1
 
+    def again(self, kind: Callable[..., Event], *fields: Any) -> Event:
+        """An event under the last number, in the place of one that will not go out."""
+        return kind(self._next - 1, *fields)
+
     def take(self) -> list[Event]:
         batch, self._batch = self._batch, []
         return batch

@@ -18,6 +18,7 @@ from translators.dialects.replay import carry_extra, replay_reasoning
 from translators.errors import InvalidRequest
 from translators.report import Report
 from translators.schema import chat
+from translators.sealing import PLAIN, Sealer
 
 # An interrupted turn leaves a call without output; strict servers would refuse the thread for ever.
 NO_OUTPUT = "[No output: the call was interrupted before it returned.]"
@@ -74,10 +75,11 @@ class Reasoning(Piece):
 
 
 class Output(Piece):
-    call_id: str
-    text: str
-    media: list[chat.Part]
+    call_id: str | None
     at: str
+    text: str = ""
+    media: list[chat.Part] = []
+    item_id: str | None = None
 
     def place(self, messages: _Arrangement) -> None:
         messages.close_turn()  # its text already stands behind its call
@@ -89,6 +91,7 @@ class Call(Piece):
     arguments: str
     at: str
     cut: bool = False  # the length limit ended it: its arguments are no JSON
+    item_id: str | None = None
     output: Output | None = None
     extra: Any = None  # what the backend put on its call and wants back, such as a signature
 
@@ -99,13 +102,15 @@ class Call(Piece):
 class MessageBuilder:
     """Collects pieces by `add`; `build` arranges them for one dialect."""
 
-    def __init__(self, dialect: Dialect, report: Report, *, model: str = "") -> None:
+    def __init__(self, dialect: Dialect, report: Report, *, sealer: Sealer = PLAIN, model: str = "") -> None:
         self.dialect = dialect
         self.report = report
+        self.sealer = sealer
         self.model = model
         self.extras: dict[str, Any] = {}  # by call id, what a backend wants back with each call
         self._pieces: list[Piece] = []
         self._open_calls: dict[str, Call] = {}
+        self._unnamed_calls = 0
 
     def add(self, piece: Piece) -> None:
         self._pieces.append(piece)
@@ -115,9 +120,17 @@ class MessageBuilder:
         self._open_calls[call.id] = call
         self._pieces.append(call)
 
+    def unnamed_call(self) -> str:
+        """An id for a call that came without one, the same whenever the same history comes again."""
+        self._unnamed_calls += 1
+        return f"call_{self._unnamed_calls}"
+
     def add_output(self, output: Output) -> None:
-        """Pairs an output with the latest open call of its id. Raises InvalidRequest where there is none."""
-        call = self._open_calls.pop(output.call_id, None)
+        """Pairs an output with the latest open call of its id. Raises InvalidRequest where there is none.
+
+        An output without a `call_id` answers the call whose own or whose item's id it bears, else the first open one.
+        """
+        call = self._open_calls.pop(output.call_id or self._answered_by(output), None)
         if call is None:
             raise InvalidRequest(
                 f"No tool call found for function call output with call_id {output.call_id}.",
@@ -125,6 +138,12 @@ class MessageBuilder:
             )
         call.output = output
         self._pieces.append(output)
+
+    def _answered_by(self, output: Output) -> str:
+        for call in self._open_calls.values():
+            if output.item_id is not None and output.item_id in (call.id, call.item_id):
+                return call.id
+        return next(iter(self._open_calls), "")
 
     def build(self) -> list[chat.Message]:
         arrangement = _Arrangement(self.dialect, self.report)

@@ -1,42 +1,39 @@
-"""`Opaque`: what a backend wants back verbatim and nobody else can read; it travels in `encrypted_content`.
-
-Packed, it is text that names itself; whoever seals the content of reasoning items may seal it like any other.
-"""
+"""`Opaque`: what the `encrypted_content` of a reasoning item holds for the upstream that gets it back."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-_PREFIX = "dragoman-opaque-1."
+from translators.sealing import PLAIN, Sealer
 
 
-class Opaque(Struct, omit_defaults=True):
-    """`details` are OpenRouter's and MiniMax's records of a thought, `calls` what Gemini puts beside each call."""
+class Opaque(Struct, omit_defaults=True, kw_only=True):
+    """`text` is the whole thought. `details` and `calls` are a backend's own records of it and of its calls.
 
-    model: str  # another model could not verify it
+    Those are for the model that made them alone; the text may go to any.
+    """
+
+    v: Literal[1]
+    model: str
+    field: str = ""
+    text: str = ""
     details: list[Any] = []
     calls: dict[str, Any] = {}
 
-    @property
-    def empty(self) -> bool:
-        return not self.details and not self.calls
+
+def pack(opaque: Opaque, sealer: Sealer = PLAIN) -> str:
+    return sealer.seal(msgspec.json.encode(opaque))
 
 
-def pack(opaque: Opaque) -> str:
-    return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(opaque)).decode()
-
-
-def unpack(content: str) -> Opaque | None:
-    """What `pack` made, or None for anything else."""
-    if not content.startswith(_PREFIX):
+def unpack(sealed: str, sealer: Sealer = PLAIN) -> Opaque | None:
+    """What `pack` made, or None for what is foreign, damaged or of a version to come."""
+    content = sealer.open(sealed)
+    if content is None:
         return None
     try:
-        packed = base64.urlsafe_b64decode(content.removeprefix(_PREFIX))
-        return msgspec.json.decode(packed, type=Opaque)
-    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
+        return msgspec.json.decode(content, type=Opaque)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None

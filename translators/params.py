@@ -16,8 +16,6 @@ from translators.schema.responses import NULL, ResponsesRequest
 from translators.structured import AnswerForm, set_format
 
 _REFUSED: dict[str, str] = {
-    "previous_response_id": "responses are not stored here; send the whole history in 'input'",
-    "conversation": "conversations are not stored here; send the whole history in 'input'",
     "prompt": "there are no prompt templates here; send 'instructions' and 'input'",
     "moderation": "answers are not moderated here",
     "multi_agent": "there is one agent to a response",
@@ -34,6 +32,7 @@ _HINTS = ("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retenti
 _ABSENT: tuple[object, ...] = (None, NULL)
 _ORDINARY_TIERS = (None, "auto", "default")
 LOGPROBS = "message.output_text.logprobs"
+ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
 def set_params(
@@ -69,12 +68,6 @@ def _refuse(params: ResponsesRequest) -> None:
     for name, reason in _REFUSED.items():
         if getattr(params, name) not in _ABSENT:
             raise InvalidRequest(f"'{name}' is not supported: {reason}.", param=name, code="unsupported_parameter")
-    if params.background:
-        raise InvalidRequest(
-            "'background' is not supported: nothing runs after its request has ended here.",
-            param="background",
-            code="unsupported_parameter",
-        )
 
 
 def _pass_on(request: chat.ChatRequest, name: str, value: float | str | None, dialect: Dialect, report: Report) -> None:
@@ -94,7 +87,7 @@ def _cap_temperature(request: chat.ChatRequest, dialect: Dialect, report: Report
 
 def _set_logprobs(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
     for index, name in enumerate(params.include or ()):
-        if name != LOGPROBS:
+        if name not in (LOGPROBS, ENCRYPTED_REASONING):
             report.ignored(f"include[{index}]", f"there is no '{name}' to include")
     if not wants_logprobs(params):
         return

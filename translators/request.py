@@ -22,8 +22,9 @@ from translators.params import set_params
 from translators.report import Adaptation, OnUnsupported, Report
 from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest
+from translators.sealing import PLAIN, Sealer
 from translators.structured import AnswerForm
-from translators.tools import ToolMap, apply_tool_choice, declare_tools
+from translators.tools import Offering, ToolMap, apply_tool_choice, declare_tools, has_client_search
 
 MAX_DEPTH = 256
 
@@ -43,6 +44,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     defaults: ResponsesRequest | None = None
     extra_body: Mapping[str, Any] = {}
     drop_params: tuple[str, ...] = ()
+    grammar_retries: int = 1
+    sealer: Sealer = PLAIN
 
 
 class Translation(Struct, frozen=True, kw_only=True):
@@ -56,6 +59,7 @@ class Translation(Struct, frozen=True, kw_only=True):
     dialect: Dialect
     form: AnswerForm | None = None
     extra_body: Mapping[str, Any]
+    sealer: Sealer = PLAIN
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
@@ -98,10 +102,14 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     report = Report(settings.on_unsupported)
     for name in parsed.unknown:
         report.dropped(name, "not a parameter of the Responses API")
+    items = [LocatedItem(earlier, "history") for earlier in history] + _input_items(params, history, report)
+    for located in items:
+        params = located.item.configure(params)
     tools = ToolMap()
-    tools_echo = declare_tools(params.tools or [], tools, dialect, report)
-    messages = _messages(params, history, tools, dialect, report, settings.model)
-    request = chat.ChatRequest(model=settings.model, messages=messages)
+    offering = Offering(tools, dialect, report, check_grammars=settings.grammar_retries > 0)
+    tools_echo = _declare_tools(params, items, offering)
+    builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)
+    request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
     _offer_tools(request, params, tools, dialect, report)
     form = set_params(request, params, dialect, report)
     extra_body = {name: value for name, value in dialect.extra_body.items() if name not in settings.drop_params}
@@ -117,6 +125,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         dialect=dialect,
         form=form,
         extra_body=extra_body,
+        sealer=settings.sealer,
     )
 
 
@@ -134,27 +143,49 @@ def _with_defaults(params: ResponsesRequest, defaults: ResponsesRequest | None) 
     return msgspec.structs.replace(params, **filled)
 
 
-def _messages(
-    params: ResponsesRequest, history: Sequence[Item], tools: ToolMap, dialect: Dialect, report: Report, model: str
-) -> list[chat.Message]:
-    builder = MessageBuilder(dialect, report, model=model)
-    if params.instructions:
-        builder.add(Instruction(params.instructions, "system"))
-    for earlier in history:
-        earlier.replay(builder, tools, "history")
+class LocatedItem(Struct, frozen=True):
+    """An item and its path in the request."""
+
+    item: Item
+    at: str
+
+
+def _input_items(params: ResponsesRequest, history: Sequence[Item], report: Report) -> list[LocatedItem]:
+    """The items of `input`; there may be none where there is a history."""
     if is_null(params.input) and not history:
         raise _missing_input()
+    if is_null(params.input) or is_string(params.input):
+        return []
+    raws = decode_as(list[Raw], params.input, "input")
+    if not raws and not history:
+        raise _missing_input()
+    decoded = ((f"input[{index}]", raw) for index, raw in enumerate(raws))
+    found = ((at, decode_item(raw, at, report)) for at, raw in decoded)
+    return [LocatedItem(item, at) for at, item in found if item is not None]
+
+
+def _declare_tools(params: ResponsesRequest, items: list[LocatedItem], into: Offering) -> list[Any]:
+    """Offers the tools of `tools` and of the items that bring some; gives the form that the response echoes."""
+    raws = params.tools or []
+    into.searchable = has_client_search(raws, "tools") or any(
+        located.item.brings_search(located.at) for located in items
+    )
+    echo = declare_tools(raws, into)
+    for located in items:
+        located.item.declare(into, located.at)
+    into.close()
+    return echo
+
+
+def _messages(
+    params: ResponsesRequest, items: list[LocatedItem], tools: ToolMap, builder: MessageBuilder
+) -> list[chat.Message]:
+    if params.instructions:
+        builder.add(Instruction(params.instructions, "system"))
+    for located in items:
+        located.item.replay(builder, tools, located.at)
     if is_string(params.input):
         builder.add(UserSpeech(decode_as(str, params.input, "input")))
-    elif not is_null(params.input):
-        raws = decode_as(list[Raw], params.input, "input")
-        if not raws and not history:
-            raise _missing_input()
-        for index, raw in enumerate(raws):
-            at = f"input[{index}]"
-            item = decode_item(raw, at, report)
-            if item is not None:
-                item.replay(builder, tools, at)
     messages = builder.build()
     if not messages:
         raise InvalidRequest("There is nothing to answer in 'input'.", param="input", code="invalid_value")

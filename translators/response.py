@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import decode_as, is_null, is_string
 from translators.request import Translation
 from translators.schema import chat
 from translators.schema.responses import (
+    ConversationEcho,
     InputTokensDetails,
     OutputTokensDetails,
     ReasoningEcho,
@@ -65,7 +66,10 @@ def open_response(translation: Translation, *, response_id: str, created_at: int
     return Response(
         id=response_id,
         created_at=created_at,
-        status="in_progress",
+        status="queued" if params.background else "in_progress",
+        background=bool(params.background),
+        conversation=_conversation(params.conversation),
+        previous_response_id=params.previous_response_id,
         instructions=params.instructions,
         max_output_tokens=params.max_output_tokens,
         max_tool_calls=params.max_tool_calls,
@@ -89,6 +93,22 @@ def open_response(translation: Translation, *, response_id: str, created_at: int
         user=params.user,
         metadata=params.metadata or {},
     )
+
+
+class _Named(Struct):
+    id: str
+
+
+def conversation_id(raw: Raw) -> str | None:
+    """The conversation a request names, as a string or an object. Raises InvalidRequest."""
+    if is_null(raw):
+        return None
+    return decode_as(str, raw, "conversation") if is_string(raw) else decode_as(_Named, raw, "conversation").id
+
+
+def _conversation(raw: Raw) -> ConversationEcho | UnsetType:
+    name = conversation_id(raw)
+    return UNSET if name is None else ConversationEcho(name)
 
 
 def _or(value: float | None, default: float) -> float:

@@ -10,17 +10,20 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from translators import fragments
 from translators.emitter import Emitter
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.fragments import Fragment
-from translators.items.function_call import FunctionCallWriter
+from translators.items.call_writer import CallWriter
+from translators.items.calls import CALL_WRITERS
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
 from translators.logprobs import response_logprobs
-from translators.params import wants_logprobs
+from translators.opaque import Opaque, pack
+from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.reading import AnswerReader
 from translators.report import Adaptation
 from translators.request import Translation
@@ -29,6 +32,10 @@ from translators.schema import chat, events
 from translators.schema.responses import IncompleteDetails, Response, ResponseError
 
 NewId = Callable[[str], str]
+
+# The phases of messages: what is said before more is done, and the answer itself.
+COMMENTARY = "commentary"
+FINAL_ANSWER = "final_answer"
 
 _TERMINAL: dict[str, type[events.Event]] = {
     "completed": events.ResponseCompleted,
@@ -54,7 +61,7 @@ class ResponseStream:
         self._translation = translation
         self._items: list[ItemWriter] = []
         self._speaking: MessageWriter | ReasoningWriter | None = None
-        self._calls: dict[int, FunctionCallWriter] = {}
+        self._calls: dict[int, CallWriter] = {}
         self._usage: chat.Usage | None = None
         self._ending: Ending | None = None
         self._take: dict[type[Fragment], Callable[[Any], None]] = {
@@ -81,10 +88,13 @@ class ResponseStream:
 
     @property
     def ended(self) -> bool:
-        return self.response.status != "in_progress"
+        return self.response.status not in ("queued", "in_progress")
 
     def start(self) -> list[events.Event]:
         self._out.emit(events.ResponseCreated, self.response)
+        if self.response.status == "queued":
+            self._out.emit(events.ResponseQueued, self.response)
+            self.response = msgspec.structs.replace(self.response, status="in_progress")
         self._out.emit(events.ResponseInProgress, self.response)
         return self._out.take()
 
@@ -110,7 +120,7 @@ class ResponseStream:
         if self.ended:
             return self._out.take()
         ending = self._ending
-        if ending is None and said_done and self._items:
+        if ending is None and said_done and (self._items or self._calls):
             ending = COMPLETED
         if ending is None:
             return self.fail(
@@ -124,6 +134,11 @@ class ResponseStream:
             # Some say so instead of refusing a prompt that fills the whole window.
             full = UpstreamError("The prompt leaves no room for an answer.", code="context_length_exceeded", status=400)
             return self.fail(full, completed_at=completed_at)
+        unreadable = [call for call in self._calls.values() if not call.readable]
+        if unreadable and ending.status == "completed":
+            name = unreadable[0].tool.name
+            error = UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
+            return self.fail(error, completed_at=completed_at)
         misfit = self._misfit(ending)
         if misfit is not None:
             return self.fail(misfit, completed_at=completed_at)
@@ -136,6 +151,19 @@ class ResponseStream:
             self.error = error
             self._end(Ending("failed"), completed_at)
         return self._out.take()
+
+    def end_without_output(self, *, completed_at: int) -> list[events.Event]:
+        """Ends a response that the model was not asked for."""
+        self._end(COMPLETED, completed_at)
+        return self._out.take()
+
+    def revoke(self, error: BridgeError) -> events.Event:
+        """Instead of the last event, which has not gone out: the response could not be stored, so it failed."""
+        self.error = error
+        self.response = msgspec.structs.replace(
+            self.response, status="failed", completed_at=None, incomplete_details=None, error=self._response_error()
+        )
+        return self._out.again(events.ResponseFailed, self.response)
 
     # --- fragments -------------------------------------------------------------------------------
 
@@ -166,17 +194,19 @@ class ResponseStream:
         writer.keep_details(fragment.details)
 
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
-        item_id, call_id = self._new_id("fc"), fragment.id or self._new_id("call")
+        call_id = fragment.id or self._new_id("call")
         if fragment.extra is not None:
             speaking = self._speaking
             thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
             thought.keep_extra(call_id, fragment.extra)
         self._close_speaking("completed")
-        writer = FunctionCallWriter(
-            self._out, len(self._items), item_id, call_id, self._tools.client_name(fragment.name)
-        )
+        self._release_whole_calls()
+        tool = self._tools.client_name(fragment.name)
+        kind = CALL_WRITERS[tool.kind]
+        writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, self._tools.grammars.get(tool))
         self._calls[fragment.key] = writer
-        self._open(writer)
+        if writer.streams:
+            self._open(writer)
 
     def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
         self._calls[fragment.key].arguments(fragment.delta)
@@ -198,12 +228,12 @@ class ResponseStream:
     # --- items -----------------------------------------------------------------------------------
 
     def _open(self, writer: ItemWriter) -> None:
+        writer.open(len(self._items))
         self._items.append(writer)
-        writer.open()
 
     def _open_message(self) -> MessageWriter:
         self._close_speaking("completed")
-        writer = MessageWriter(self._out, len(self._items), self._new_id("msg"), with_logprobs=self._with_logprobs)
+        writer = MessageWriter(self._out, self._new_id("msg"), with_logprobs=self._with_logprobs)
         self._speaking = writer
         self._open(writer)
         return writer
@@ -212,19 +242,41 @@ class ResponseStream:
         self._close_speaking("completed")
         writer = ReasoningWriter(
             self._out,
-            len(self._items),
             self._new_id("rs"),
             summarized=self._summarized,
-            model=self._translation.chat.model,
+            sealed=ENCRYPTED_REASONING in (self._translation.params.include or ()),
+            pack=self._pack,
         )
         self._speaking = writer
         self._open(writer)
         return writer
 
-    def _close_speaking(self, status: str) -> None:
-        if self._speaking is not None:
-            self._speaking.close(status)
-            self._speaking = None
+    def _pack(self, text: str, details: list[Any], calls: dict[str, Any]) -> str:
+        """The `encrypted_content` of a thought."""
+        translation = self._translation
+        opaque = Opaque(
+            v=1,
+            model=translation.chat.model,
+            field=translation.dialect.reasoning_field,
+            text=text,
+            details=details,
+            calls=calls,
+        )
+        return pack(opaque, translation.sealer)
+
+    def _close_speaking(self, status: str, *, phase: str | UnsetType = COMMENTARY) -> None:
+        speaking, self._speaking = self._speaking, None
+        if speaking is not None:
+            if type(speaking) is MessageWriter:
+                speaking.phase = phase
+            speaking.close(status)
+
+    def _release_whole_calls(self) -> None:
+        """Lets the calls out that were held back and are whole, so that items keep the order of the model."""
+        for call in self._calls.values():
+            if not call.opened and call.whole and call.readable and call.problem is None:
+                self._open(call)
+                call.close("completed")
 
     def _flush_calls(self) -> None:
         for fragment in self._reader.flush():
@@ -249,10 +301,17 @@ class ResponseStream:
     def _end(self, ending: Ending, completed_at: int | None) -> None:
         """Closes every open item and emits the terminal event."""
         whole = ending.status == "completed"
-        self._close_speaking("completed" if whole else "incomplete")
+        phase = COMMENTARY if self._calls else FINAL_ANSWER
+        self._close_speaking(
+            "completed" if whole else "incomplete", phase=UNSET if ending.status == "failed" else phase
+        )
         for call in self._calls.values():
             # Only a call that is certainly whole may be run by a client.
-            if whole or (ending.status == "incomplete" and call.whole):
+            if call.final is not None:
+                continue
+            if call.readable and (whole or (ending.status == "incomplete" and call.whole)):
+                if not call.opened:
+                    self._open(call)
                 call.close("completed")
             else:
                 call.cut()

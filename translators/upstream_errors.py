@@ -164,7 +164,7 @@ def _error(status: int, message: str, said: _Said, retry_after: str | None) -> U
     return UpstreamError(
         message,
         status=meaning.status,
-        type=kind if type(kind) is str and kind != "error" else _type_of(meaning.status),
+        type=kind if _says_something(kind) and meaning.status == status else _type_of(meaning.status),
         code=meaning.code,
         param=said.param if type(said.param) is str else None,
         retry_after=retry_after,
@@ -190,6 +190,10 @@ def _meaning(status: int, text: str, code: Any, status_code: Any) -> Meaning:
     return Meaning(
         status, named or _CODE_OF_STATUS.get(status) or ("server_error" if status >= 500 else "upstream_error")
     )
+
+
+def _says_something(kind: Any) -> bool:
+    return type(kind) is str and kind != "error"
 
 
 def _type_of(status: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.config.data_dir import DATA_DIR_VARIABLE, with_data_dir
 from proxy.config.environment import (
     CONFIG_VARIABLE,
     HOST_VARIABLE,
@@ -28,6 +29,7 @@ from proxy.config.settings import (
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "DATA_DIR_VARIABLE",
     "DEFAULT_FILE",
     "HOST_VARIABLE",
     "LOCAL_BASE_URLS_VARIABLE",
@@ -51,4 +53,5 @@ __all__ = [
     "load_config",
     "local_base_urls_value",
     "with_base_urls",
+    "with_data_dir",
 ]

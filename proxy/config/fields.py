@@ -16,6 +16,7 @@ from proxy.config.secret import Secret
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 # RFC 9110, section 5.5: visible text, inner spaces and tabs; the ASCII part, which every transport can send
+_SEALING_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 # Each of these belongs to one connection or one body, and the proxy writes its own.
@@ -98,6 +99,22 @@ def existing_file(value: str) -> str:
     return value
 
 
+def dsn(value: Secret) -> Secret:
+    try:
+        usable = urlsplit(value.reveal()).scheme in ("postgres", "postgresql")
+    except ValueError:  # its message may quote a password
+        usable = False
+    if not usable:
+        raise ValueError("must be a postgresql:// address")
+    return value
+
+
+def sealing_key(value: Secret) -> Secret:
+    if not _SEALING_KEY.fullmatch(value.reveal()):
+        raise ValueError("must be 64 hexadecimal digits, as `openssl rand -hex 32` makes them")
+    return value
+
+
 # The configuration's own types: `decode` runs the check that an annotation names.
 BaseUrl = Annotated[str, base_url]
 ApiKey = Annotated[Secret, api_key]
@@ -105,3 +122,5 @@ HeaderValue = Annotated[Secret, header_value]
 FixedHeader = Annotated[str, fixed_header]
 TravellingHeader = Annotated[str, travelling_header]
 ExistingFile = Annotated[str, existing_file]
+Dsn = Annotated[Secret, dsn]
+SealingKey = Annotated[Secret, sealing_key]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from proxy.config.problems import Path, Report
-from proxy.config.settings import Config, ModelSettings, UpstreamSettings
+from proxy.config.settings import Config, ModelSettings, StoreSettings, UpstreamSettings
 from translators.dialects import Setting, problems
 from translators.errors import InvalidRequest
 from translators.request import parse_defaults
@@ -34,6 +34,7 @@ def check_config(config: Config, report: Report) -> None:
         _check_upstream(name, upstream, report)
     for name, model in config.models.items():
         _check_model(name, model, config, report)
+    _check_store(config.store, report)
     if not config.models and not report.has_spoilt_below(("models",)):
         report.add(("models",), "names no model: at least one is needed")
 
@@ -58,6 +59,14 @@ def _check_upstream(name: str, upstream: UpstreamSettings, report: Report) -> No
 def _check_dialect(at: Path, setting: Setting, report: Report) -> None:
     for path, message in problems(setting):
         report.add((*at, "dialect", *path), message)
+
+
+def _check_store(store: StoreSettings, report: Report) -> None:
+    at = ("store",)
+    if store.kind == "postgres" and store.dsn is None and not report.is_spoilt((*at, "dsn")):
+        report.add((*at, "dsn"), "is required for `kind: postgres`")
+    if store.kind != "postgres" and store.dsn is not None and not report.is_spoilt((*at, "kind")):
+        report.add((*at, "dsn"), "has a meaning for `kind: postgres` only")
 
 
 def _check_model(name: str, model: ModelSettings, config: Config, report: Report) -> None:

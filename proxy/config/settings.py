@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from proxy.config.fields import ApiKey, BaseUrl, ExistingFile, FixedHeader, HeaderValue, TravellingHeader
+from proxy.config.fields import (
+    ApiKey,
+    BaseUrl,
+    Dsn,
+    ExistingFile,
+    FixedHeader,
+    HeaderValue,
+    SealingKey,
+    TravellingHeader,
+)
 from translators.report import OnUnsupported
 
 __all__ = [
@@ -54,6 +63,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_body_bytes: Annotated[int, Meta(ge=1)] = 64 * 1024 * 1024
     max_depth: Annotated[int, Meta(ge=1, le=900)] = 256  # CPython recurses about a thousand calls deep
     keep_alive_seconds: Annotated[float, Meta(ge=0, le=3600)] = 15.0
+    websocket_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
 
 
 class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,9 +109,20 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where responses are kept."""
+    """Where responses are kept, and for how long."""
 
-    kind: Literal["memory"] = "memory"
+    kind: Literal["sqlite", "memory", "postgres"] = "sqlite"
+    data_dir: Name | None = None
+    dsn: Dsn | None = None
+    fsync: bool = False
+    max_age_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
+    max_conversation_age_days: Annotated[float, Meta(ge=0, le=36_500)] = 0.0
+    max_responses: Annotated[int, Meta(ge=0)] = 0
+    max_bytes: Annotated[int, Meta(ge=0)] = 0
+    lease_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 15.0
+    keep_events: Literal["background", "all"] = "background"
+    unstored_continuation: Literal["allow", "refuse"] = "allow"
+    sealing_keys: tuple[SealingKey, ...] = ()
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

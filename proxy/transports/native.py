@@ -59,6 +59,9 @@ class NativeAnswer(BodyReader):
             except BaseException:
                 await self.aclose()
                 raise
+            if self._connection is None:
+                # Closed by another task meanwhile: the connection may serve another request already.
+                raise ConnectionCut("the answer was closed before its end")
         data = connection.take()
         if connection.complete:
             self._ended = True

@@ -37,14 +37,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def transport(kind: str) -> AsyncIterator[Transport]:
     # Without TLS to verify, the system's authorities need not be loaded for each test.
-    transport = create_transport(kind, verify=False)
+    transport = create_transport(kind, verify=False, idle_limit=3600)
     yield transport
     await transport.aclose()
 
 
 @pytest.fixture
 async def native() -> AsyncIterator[Transport]:
-    transport = create_transport("native", verify=False)
+    transport = create_transport("native", verify=False, idle_limit=3600)
     yield transport
     await transport.aclose()
 

@@ -47,7 +47,7 @@ async def _read(transport: Transport, server: ScriptedServer, begun: asyncio.Eve
         return await answer.read(1000)
 
 
-async def _cancelled(task: asyncio.Task[bytes]) -> None:
+async def _cancelled(task: asyncio.Future[bytes]) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -86,6 +86,15 @@ async def test_cancelled_in_the_body(transport: Transport) -> None:
         begun = asyncio.Event()
         task = asyncio.create_task(_read(transport, server, begun))
         await begun.wait()
+        await _cancelled(task)
+        await (await server.peer()).closed.wait()
+
+
+async def test_cancelled_in_the_body_without_a_context(transport: Transport) -> None:
+    async with ScriptedServer(answering(CHUNKED)) as server:
+        answer = await transport.send(server.endpoint(), [], b"{}", PATIENT)
+        task = asyncio.ensure_future(answer.read(1000))
+        await asyncio.sleep(0)
         await _cancelled(task)
         await (await server.peer()).closed.wait()
 

@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import cast
 
 import pytest
 
 from proxy.transports import ConnectionCut, TimedOut
+from proxy.transports.native import NativeAnswer
 from proxy.transports.native_connection import Connection
+from tests.transports.clock import HandClock
 from tests.transports.wire import CHUNKED, LAST_CHUNK, chunk
-
-
-class _Timer:
-    def __init__(self, at: float, ring: Callable[[], None]) -> None:
-        self.at = at
-        self.ring = ring
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class _HandClock:
-    """As much of an event loop as a connection uses."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.timers: list[_Timer] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_at(self, at: float, ring: Callable[[], None]) -> _Timer:
-        self.timers.append(_Timer(at, ring))
-        return self.timers[-1]
-
-    def create_future(self) -> asyncio.Future[None]:
-        return asyncio.get_running_loop().create_future()
-
-    def turn_to(self, now: float) -> None:
-        while due := [timer for timer in self.timers if timer.at <= now and not timer.cancelled]:
-            first = min(due, key=lambda timer: timer.at)
-            self.timers.remove(first)
-            self.now = first.at
-            first.ring()
-        self.now = now
 
 
 class _Wire:
@@ -71,7 +36,7 @@ class _Exchange:
     """A connection whose answer has begun."""
 
     def __init__(self) -> None:
-        self.clock = _HandClock()
+        self.clock = HandClock()
         loop = cast("asyncio.AbstractEventLoop", self.clock)
         self.connection = Connection(("http", "host", 80), loop, lambda _connection: None)
         self.wire = _Wire()
@@ -180,3 +145,17 @@ async def test_connected_after_it_was_given_up() -> None:
     assert wire.aborted
     with pytest.raises(ConnectionCut):
         await connection.request(b"", b"", head_only=False, seconds=60)
+
+
+def _drop(connection: Connection) -> None:
+    connection.take()
+
+
+async def test_an_answer_closed_under_its_reader_does_not_seem_to_end(exchange: _Exchange) -> None:
+    answer = NativeAnswer(exchange.connection, 60, _drop)
+    reading = asyncio.ensure_future(answer.arrived())
+    await asyncio.sleep(0)
+    exchange.connection.data_received(chunk(b"word") + LAST_CHUNK)
+    await answer.aclose()
+    with pytest.raises(ConnectionCut):
+        await reading

@@ -6,20 +6,72 @@ from msgspec import Raw
 
 from translators.decode import decode_as
 from translators.errors import InvalidRequest
+from translators.items.additional_tools import AdditionalTools
+from translators.items.agent_message import AgentMessage
+from translators.items.apply_patch_call import ApplyPatchCall, ApplyPatchCallOutput
+from translators.items.compaction import Compaction
+from translators.items.compaction_trigger import CompactionTrigger
+from translators.items.computer_call import ComputerCall, ComputerCallOutput
+from translators.items.configuration_update import ConfigurationUpdate
+from translators.items.custom_tool_call import CustomToolCall
 from translators.items.function_call import FunctionCall
 from translators.items.function_call_output import FunctionCallOutput
+from translators.items.hosted_calls import (
+    CodeInterpreterCall,
+    FileSearchCall,
+    ImageGenerationCall,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
+    Program,
+    ProgramOutput,
+    WebSearchCall,
+)
 from translators.items.item import Item
 from translators.items.item_reference import ItemReference
+from translators.items.local_shell_call import LocalShellCall, LocalShellCallOutput
 from translators.items.message import Message
 from translators.items.reasoning import ReasoningItem
+from translators.items.shell_call import ShellCall, ShellCallOutput
+from translators.items.tool_search_call import ToolSearchCall
+from translators.items.tool_search_output import ToolSearchOutput
 from translators.report import Report
 
 ITEM_TYPES: dict[str, type[Item]] = {
-    "message": Message,
+    "additional_tools": AdditionalTools,
+    "agent_message": AgentMessage,
+    "apply_patch_call": ApplyPatchCall,
+    "apply_patch_call_output": ApplyPatchCallOutput,
+    "code_interpreter_call": CodeInterpreterCall,
+    "compaction": Compaction,
+    "compaction_summary": Compaction,
+    "compaction_trigger": CompactionTrigger,
+    "computer_call": ComputerCall,
+    "computer_call_output": ComputerCallOutput,
+    "configuration_update": ConfigurationUpdate,
+    "custom_tool_call": CustomToolCall,
+    "custom_tool_call_output": FunctionCallOutput,
+    "file_search_call": FileSearchCall,
     "function_call": FunctionCall,
     "function_call_output": FunctionCallOutput,
-    "reasoning": ReasoningItem,
+    "image_generation_call": ImageGenerationCall,
     "item_reference": ItemReference,
+    "local_shell_call": LocalShellCall,
+    "local_shell_call_output": LocalShellCallOutput,
+    "mcp_approval_request": McpApprovalRequest,
+    "mcp_approval_response": McpApprovalResponse,
+    "mcp_call": McpCall,
+    "mcp_list_tools": McpListTools,
+    "message": Message,
+    "program": Program,
+    "program_output": ProgramOutput,
+    "reasoning": ReasoningItem,
+    "shell_call": ShellCall,
+    "shell_call_output": ShellCallOutput,
+    "tool_search_call": ToolSearchCall,
+    "tool_search_output": ToolSearchOutput,
+    "web_search_call": WebSearchCall,
 }
 
 # Fields that clients resend from an output item and that mean nothing to a Chat server.

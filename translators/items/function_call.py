@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec import UNSET, Struct, UnsetType
 
 from translators.decode import is_json_object
-from translators.emitter import Emitter
+from translators.items.call_writer import CallWriter
 from translators.items.item import Item
-from translators.items.writer import ItemWriter
 from translators.messages import Call, MessageBuilder
 from translators.schema import events
-from translators.tools import ToolMap, ToolName
+from translators.tools import ToolMap
+from translators.tools.repair import repaired
 
 
 class FunctionCall(Item):
@@ -23,7 +23,7 @@ class FunctionCall(Item):
         # Servers parse replayed arguments; a call without any has an empty object, not an empty text.
         arguments = self.arguments if self.arguments.strip() else "{}"
         name = tools.chat_name(self.name, self.namespace)
-        into.add_call(Call(self.call_id, name, arguments, at, cut=self.status == "incomplete"))
+        into.add_call(Call(self.call_id, name, arguments, at, cut=self.status == "incomplete", item_id=self.id))
 
 
 class OutputFunctionCall(Struct, tag_field="type", tag="function_call", frozen=True):
@@ -35,38 +35,52 @@ class OutputFunctionCall(Struct, tag_field="type", tag="function_call", frozen=T
     namespace: str | UnsetType = UNSET
 
 
-class FunctionCallWriter(ItemWriter):
-    """Arguments pass through as they come; a call without any gets an empty object at its end."""
+class FunctionCallWriter(CallWriter):
+    """Arguments pass through as they come; a call without any gets an empty object at its end.
 
-    def __init__(self, out: Emitter, index: int, item_id: str, call_id: str, name: ToolName) -> None:
-        super().__init__(out, index, item_id)
-        self.call_id = call_id
-        self._name = name
-        self._pieces: list[str] = []
+    Arguments that do not begin as an object does are held until the end and then freed of what is around it.
+    """
 
-    @property
-    def arguments_text(self) -> str:
-        return "".join(self._pieces)
-
-    @property
-    def whole(self) -> bool:
-        """Whether the arguments are one JSON object, which no later text could continue."""
-        return is_json_object(self.arguments_text)
+    prefix = "fc"
+    _passing = False  # from the first brace on
 
     def arguments(self, delta: str) -> None:
         self._pieces.append(delta)
-        self.out.emit(events.FunctionCallArgumentsDelta, self.id, self.index, delta)
+        if self._passing:
+            self._emit(delta)
+        elif len(self._pieces) == 1 or self._pieces[0].isspace():
+            text = self.arguments_text
+            self._pieces = [text]
+            if text.lstrip().startswith("{"):
+                self._passing = True
+                self._emit(text)
 
     def close_parts(self) -> None:
-        if not self._pieces:
-            self.arguments("{}")
-        self.out.emit(events.FunctionCallArgumentsDone, self.id, self.index, self._name.name, self.arguments_text)
+        if not self._passing:
+            text = self.arguments_text
+            self._pieces = [repaired(text) if text.strip() else "{}"]
+            self._emit(self._pieces[0])
+        self.out.emit(events.FunctionCallArgumentsDone, self.id, self.index, self.tool.name, self.arguments_text)
+
+    @property
+    def whole(self) -> bool:
+        text = self.arguments_text
+        return is_json_object(text if self._passing else repaired(text))
 
     def cut(self) -> None:
-        """Ends a call that is not whole without a `done`: clients run tools at that event."""
-        self.final = self.snapshot("incomplete")
+        if not self._passing:
+            self._pieces = []  # the client has seen none of it
+        super().cut()
 
     def snapshot(self, status: str) -> OutputFunctionCall:
         return OutputFunctionCall(
-            self.id, self.call_id, self._name.name, self.arguments_text, status, self._name.namespace or UNSET
+            self.id,
+            self.call_id,
+            self.tool.name,
+            self.arguments_text,
+            status,
+            self.tool.namespace or UNSET,
         )
+
+    def _emit(self, delta: str) -> None:
+        self.out.emit(events.FunctionCallArgumentsDelta, self.id, self.index, delta)

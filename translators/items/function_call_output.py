@@ -1,10 +1,10 @@
-"""`function_call_output`: what a function returned, as text or as parts."""
+"""`function_call_output` and `custom_tool_call_output`: what a tool returned, as text or as parts."""
 
 from __future__ import annotations
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
-from translators.decode import is_null
+from translators.decode import decode_as, is_null, is_object
 from translators.items.item import Item
 from translators.items.parts import decode_parts
 from translators.messages import MessageBuilder, Output
@@ -15,19 +15,36 @@ from translators.tools import ToolMap
 SEE_BELOW = "[The output is in the next message.]"
 
 
-class FunctionCallOutput(Item):
-    call_id: str
+class _Wrapped(Struct):
+    """The form `{"output": …}` in which some clients hold a result."""
+
     output: Raw = NULL
+    content: Raw = NULL
+
+
+class FunctionCallOutput(Item):
+    call_id: str | None = None
+    output: Raw = NULL
+    name: str | None = None
+    namespace: str | None = None
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        """Text stays in the tool message; media, which Chat tool messages cannot hold, follows it."""
-        texts: list[str] = []
-        media: list[chat.Part] = []
-        if not is_null(self.output):
-            for located in decode_parts(self.output, f"{at}.output", into.report):
-                if located.part.spoken is not None:
-                    texts.append(located.part.spoken)
-                else:
-                    media.append(located.part.to_chat(into.dialect, located.at, into.report))
-        text = "\n".join(texts) if texts or not media else SEE_BELOW
-        into.add_output(Output(self.call_id, text, media, at))
+        into.add_output(read_output(self.output, into, f"{at}.output", Output(self.call_id, at, item_id=self.id)))
+
+
+def read_output(raw: Raw, into: MessageBuilder, at: str, output: Output) -> Output:
+    """Text stays in the tool message; media, which Chat tool messages cannot hold, follows it."""
+    if is_object(raw):
+        wrapped = decode_as(_Wrapped, raw, at)
+        raw = wrapped.content if is_null(wrapped.output) else wrapped.output
+    texts: list[str] = []
+    media: list[chat.Part] = []
+    if not is_null(raw):
+        for located in decode_parts(raw, at, into.report):
+            if located.part.spoken is not None:
+                texts.append(located.part.spoken)
+            else:
+                media.append(located.part.to_chat(into.dialect, located.at, into.report))
+    output.text = "\n".join(texts) if texts or not media else SEE_BELOW
+    output.media = media
+    return output

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from translators.messages import MessageBuilder
-from translators.tools import ToolMap
+from translators.schema.responses import ResponsesRequest
+from translators.tools import Offering, ToolMap
 
 
 class Item(Struct, kw_only=True):
@@ -13,6 +14,17 @@ class Item(Struct, kw_only=True):
 
     id: str | None = None
     status: str | None = None
+
+    def declare(self, into: Offering, at: str) -> None:
+        """Offers the tools that the item brings; called for every item before any is replayed."""
+
+    def brings_search(self, at: str) -> bool:
+        """Whether the item declares a search for tools that the client carries out."""
+        return False
+
+    def configure(self, params: ResponsesRequest) -> ResponsesRequest:
+        """The parameters as they are from this item on."""
+        return params
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         """Adds the item's pieces to `into`; `at` is its path. Raises InvalidRequest."""

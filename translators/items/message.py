@@ -90,6 +90,7 @@ class OutputMessage(Struct, tag_field="type", tag="message", frozen=True):
     status: str
     role: Literal["assistant"]
     content: list[OutputText | OutputRefusal]
+    phase: str | UnsetType = UNSET
 
 
 class _TextPart:
@@ -127,11 +128,13 @@ class _RefusalPart:
 class MessageWriter(ItemWriter):
     """Text and refusals of the model, each kind a part of its own, one part open at a time."""
 
-    def __init__(self, out: Emitter, index: int, item_id: str, *, with_logprobs: bool) -> None:
-        super().__init__(out, index, item_id)
+    def __init__(self, out: Emitter, item_id: str, *, with_logprobs: bool) -> None:
+        super().__init__(out, item_id)
         self._with_logprobs = with_logprobs
         self._parts: list[OutputText | OutputRefusal] = []
         self._part: _TextPart | _RefusalPart | None = None
+        # Unknown while the message is open: `commentary` where the model goes on, else `final_answer` (case S24).
+        self.phase: str | UnsetType = UNSET
 
     @property
     def content_index(self) -> int:
@@ -194,4 +197,4 @@ class MessageWriter(ItemWriter):
         self._part = None
 
     def snapshot(self, status: str) -> OutputMessage:
-        return OutputMessage(self.id, status, "assistant", [*self._parts])
+        return OutputMessage(self.id, status, "assistant", [*self._parts], self.phase)

@@ -1,11 +1,13 @@
 """`reasoning`: what the model thought, replayed to the upstream that thought it, and its writer.
 
 Clients show either the raw text (`content`) or a summary. Chat backends know one text only: it is
-written as the summary where the request asks for one, else as content.
+written as the summary where the request asks for one, else as content, and in both cases sealed besides for
+clients that store nothing and ask for `reasoning.encrypted_content`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -17,7 +19,7 @@ from translators.items.item import Item
 from translators.items.parts import decode_parts
 from translators.items.writer import ItemWriter
 from translators.messages import MessageBuilder, Reasoning
-from translators.opaque import Opaque, pack, unpack
+from translators.opaque import unpack
 from translators.schema import events
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
@@ -29,21 +31,29 @@ class ReasoningItem(Item):
     encrypted_content: str | None = None
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        text = self._text(self.content, f"{at}.content", into) or self._text(self.summary, f"{at}.summary", into)
-        opaque = unpack(self.encrypted_content) if self.encrypted_content else None
-        if opaque is not None and opaque.model == into.model:
+        """The sealed text wins, being the whole thought; a foreign seal leaves what can be read (case R16)."""
+        opaque = unpack(self.encrypted_content, into.sealer) if self.encrypted_content else None
+        text = opaque.text if opaque is not None else ""
+        text = text or self._text(self.content, f"{at}.content", into)
+        text = text or self._text(self.summary, f"{at}.summary", into)
+        own = opaque is not None and opaque.model == into.model  # another model could not verify them
+        details = opaque.details if opaque is not None and own else []
+        if opaque is not None and own:
             into.extras |= opaque.calls
-        details = opaque.details if opaque is not None and opaque.model == into.model else []
         if text or details:
             into.add(Reasoning(text, at, details))
-        elif self.encrypted_content and opaque is None:
-            into.report.dropped(f"{at}.encrypted_content", "it was not made here and cannot be read")
+        if self.encrypted_content and opaque is None:
+            report = into.report.ignored if text else into.report.dropped
+            report(f"{at}.encrypted_content", "it was not made here and cannot be read")
 
     @staticmethod
     def _text(raw: Raw, at: str, into: MessageBuilder) -> str:
         if is_null(raw):
             return ""
         return "\n\n".join(part.part.spoken or "" for part in decode_parts(raw, at, into.report))
+
+
+Pack = Callable[[str, list[Any], dict[str, Any]], str]
 
 
 class ReasoningText(Struct, tag_field="type", tag="reasoning_text", frozen=True):
@@ -63,11 +73,18 @@ class OutputReasoning(Struct, tag_field="type", tag="reasoning", frozen=True):
 
 
 class ReasoningWriter(ItemWriter):
-    """Writes one text, as `reasoning_text` or, with `summarized`, as `reasoning_summary_text`."""
+    """Writes one text, as `reasoning_text` or, with `summarized`, as `reasoning_summary_text`.
 
-    def __init__(self, out: Emitter, index: int, item_id: str, *, summarized: bool, model: str) -> None:
-        super().__init__(out, index, item_id)
-        self.opaque = Opaque(model)
+    `pack` makes the `encrypted_content`: of the whole text where the request asks for it (`sealed`), and of what the
+    backend wants back and nobody else can read.
+    """
+
+    def __init__(self, out: Emitter, item_id: str, *, summarized: bool, sealed: bool, pack: Pack) -> None:
+        super().__init__(out, item_id)
+        self._sealed = sealed
+        self._pack = pack
+        self._details: list[Any] = []
+        self._calls: dict[str, Any] = {}
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
 
@@ -86,17 +103,25 @@ class ReasoningWriter(ItemWriter):
         self.out.emit(self._form.part_done, self.id, self.index, 0, self._form.part(text))
 
     def snapshot(self, status: str) -> OutputReasoning:
-        parts: list[Any] = [] if self._pieces is None else [self._form.part("".join(self._pieces))]
-        sealed = UNSET if self.opaque.empty else pack(self.opaque)
+        text = "".join(self._pieces or ())
+        parts: list[Any] = [] if self._pieces is None else [self._form.part(text)]
+        sealed = UNSET if status == "in_progress" else self._encrypted(text)
         if self._form is _SUMMARY:
-            return OutputReasoning(self.id, parts, encrypted_content=sealed, status=status)
+            return OutputReasoning(self.id, parts, UNSET, sealed, status)
         return OutputReasoning(self.id, [], parts, sealed, status)
 
+    def _encrypted(self, text: str) -> str | UnsetType:
+        if not (self._sealed or self._details or self._calls):
+            return UNSET
+        return self._pack(text if self._sealed else "", self._details, self._calls)
+
     def keep_details(self, details: list[Any]) -> None:
-        self.opaque.details = join_details([*self.opaque.details, *details])
+        """A backend's own records of the thought."""
+        self._details = join_details([*self._details, *details])
 
     def keep_extra(self, call_id: str, extra: Any) -> None:
-        self.opaque.calls = {**self.opaque.calls, call_id: extra}
+        """What a backend put beside a call that follows."""
+        self._calls = {**self._calls, call_id: extra}
 
 
 class _Form(Struct, frozen=True):

@@ -14,14 +14,19 @@ from translators.schema import events
 class ItemWriter:
     """Subclasses say what a snapshot of the item is and what is written before it closes."""
 
-    def __init__(self, out: Emitter, index: int, item_id: str) -> None:
+    def __init__(self, out: Emitter, item_id: str) -> None:
         self.out = out
-        self.index = index
         self.id = item_id
+        self.index = -1  # its place in the output, from `open` on
         self.final: Any = None  # the item as it stands in the final output; None while open
 
-    def open(self) -> None:
-        self.out.emit(events.OutputItemAdded, self.index, self.snapshot("in_progress"))
+    @property
+    def opened(self) -> bool:
+        return self.index >= 0
+
+    def open(self, index: int) -> None:
+        self.index = index
+        self.out.emit(events.OutputItemAdded, index, self.snapshot("in_progress"))
 
     def close(self, status: str) -> None:
         """Writes what is left and the `done` event; `status` is `completed` or `incomplete`."""

@@ -20,6 +20,10 @@ class ResponseCreated(Event, tag="response.created", frozen=True):
     response: Response
 
 
+class ResponseQueued(Event, tag="response.queued", frozen=True):
+    response: Response
+
+
 class ResponseInProgress(Event, tag="response.in_progress", frozen=True):
     response: Response
 
@@ -151,3 +155,33 @@ class FunctionCallArgumentsDone(Event, tag="response.function_call_arguments.don
     output_index: int
     name: str
     arguments: str
+
+
+class CustomToolCallInputDelta(Event, tag="response.custom_tool_call_input.delta", frozen=True):
+    item_id: str
+    output_index: int
+    delta: str
+
+
+class CustomToolCallInputDone(Event, tag="response.custom_tool_call_input.done", frozen=True):
+    item_id: str
+    output_index: int
+    input: str
+
+
+class ShellCallCommandAdded(Event, tag="response.shell_call_command.added", frozen=True):
+    output_index: int
+    command_index: int
+    command: str
+
+
+class ShellCallCommandDelta(Event, tag="response.shell_call_command.delta", frozen=True):
+    output_index: int
+    command_index: int
+    delta: str
+
+
+class ShellCallCommandDone(Event, tag="response.shell_call_command.done", frozen=True):
+    output_index: int
+    command_index: int
+    command: str

@@ -140,6 +140,10 @@ class TextEcho(Struct, frozen=True):
     verbosity: str | UnsetType = UNSET
 
 
+class ConversationEcho(Struct, frozen=True):
+    id: str
+
+
 class Response(Struct, kw_only=True, frozen=True):
     """The response object. Which fields may be null follows the Open Responses schema."""
 
@@ -149,6 +153,7 @@ class Response(Struct, kw_only=True, frozen=True):
     status: str
     completed_at: int | None = None
     background: bool = False
+    conversation: ConversationEcho | UnsetType = UNSET
     error: ResponseError | None = None
     incomplete_details: IncompleteDetails | None = None
     instructions: str | None = None

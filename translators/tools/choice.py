@@ -9,9 +9,27 @@ from translators.dialects import Dialect
 from translators.errors import InvalidRequest
 from translators.report import Report
 from translators.schema import chat
-from translators.tools.map import ToolMap
+from translators.tools.apply_patch import APPLY_PATCH
+from translators.tools.computer import COMPUTER, COMPUTER_PREVIEW
+from translators.tools.declare import TOOL_TYPES
+from translators.tools.hosted import why_not_offered
+from translators.tools.local_shell import LOCAL_SHELL
+from translators.tools.map import ToolMap, ToolName
+from translators.tools.shell import SHELL
+from translators.tools.tool_search import TOOL_SEARCH
 
 _MODES = ("none", "auto", "required")
+# The kinds whose tools are chosen by name, and the tools that are chosen by their type alone.
+_NAMED_KINDS = frozenset({"function", "custom"})
+_UNNAMED: dict[str, tuple[ToolName, ...]] = {
+    "apply_patch": (APPLY_PATCH,),
+    "computer": (COMPUTER, COMPUTER_PREVIEW),
+    "computer_use": (COMPUTER, COMPUTER_PREVIEW),
+    "computer_use_preview": (COMPUTER_PREVIEW, COMPUTER),
+    "local_shell": (LOCAL_SHELL,),
+    "shell": (SHELL,),
+    "tool_search": (TOOL_SEARCH,),
+}
 
 
 class _Named(Struct, kw_only=True):
@@ -19,18 +37,20 @@ class _Named(Struct, kw_only=True):
 
 
 class ToolChoiceObject(Struct, kw_only=True):
-    """Any of the object forms; `function` holds the name in the nested Chat form."""
+    """Any of the object forms; `function` or `custom` holds the name in the nested Chat form."""
 
     type: str
     name: str | None = None
     namespace: str | None = None
     function: _Named | None = None
+    custom: _Named | None = None
     mode: str | None = None
     tools: list[ToolChoiceObject] | None = None
 
     @property
     def wanted(self) -> str | None:
-        return self.name if self.function is None else self.function.name
+        nested = self.function or self.custom
+        return self.name if nested is None else nested.name
 
 
 def apply_tool_choice(
@@ -46,7 +66,7 @@ def apply_tool_choice(
         choice = decode_as(ToolChoiceObject, raw, "tool_choice")
         if choice.type != "allowed_tools":
             return _one(_resolve(choice, tools, "tool_choice"), tools, dialect, report)
-        offered, mode = _allowed(choice, tools)
+        offered, mode = _allowed(choice, tools, report)
     if mode == "none" and mode not in dialect.tool_choice:
         return [], UNSET  # what is not offered is not called
     return offered, _by_mode(mode, offered, dialect, report)
@@ -76,7 +96,7 @@ def _by_mode(
     return UNSET  # `auto` is what they do unasked
 
 
-def _allowed(choice: ToolChoiceObject, tools: ToolMap) -> tuple[list[chat.FunctionTool], str]:
+def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[list[chat.FunctionTool], str]:
     """The subset is enforced by offering nothing else."""
     if not choice.tools:
         raise InvalidRequest(
@@ -84,26 +104,56 @@ def _allowed(choice: ToolChoiceObject, tools: ToolMap) -> tuple[list[chat.Functi
             param="tool_choice.tools",
             code="missing_required_parameter",
         )
-    names = {_resolve(tool, tools, f"tool_choice.tools[{index}]") for index, tool in enumerate(choice.tools)}
+    names: set[str] = set()
+    for index, tool in enumerate(choice.tools):
+        at = f"tool_choice.tools[{index}]"
+        if tool.type in TOOL_TYPES:
+            names |= _resolve_set(tool, tools, at)
+        else:
+            report.dropped(at, why_not_offered(tool.type))
     return [tool for tool in tools.offered if tool.function.name in names], choice.mode or "auto"
+
+
+def _resolve_set(choice: ToolChoiceObject, tools: ToolMap, at: str) -> set[str]:
+    """A namespace among the allowed tools allows all of its own."""
+    if choice.type != "namespace":
+        return {_resolve(choice, tools, at)}
+    offered = {tool.function.name for tool in tools.offered}
+    found = {name for name in offered if tools.client_name(name).namespace == choice.wanted}
+    if not found:
+        raise _not_found(choice, at)
+    return found
 
 
 def _resolve(choice: ToolChoiceObject, tools: ToolMap, at: str) -> str:
     """The chat name of the tool a choice names. Raises InvalidRequest where it is not offered."""
-    if choice.type != "function":
+    if choice.type in _UNNAMED:
+        candidates = _UNNAMED[choice.type]
+    elif choice.type in _NAMED_KINDS:
+        if not choice.wanted:
+            raise InvalidRequest(
+                f"Missing required parameter: '{at}.name'.", param=f"{at}.name", code="missing_required_parameter"
+            )
+        candidates = (ToolName(choice.wanted, choice.namespace, choice.type),)
+    else:
         raise InvalidRequest(
-            f"The tool type '{choice.type}' cannot be chosen here.", param=f"{at}.type", code="unsupported_value"
+            f"The tool type '{choice.type}' cannot be chosen here: {why_not_offered(choice.type)}.",
+            param=f"{at}.type",
+            code="unsupported_value",
         )
-    if not choice.wanted:
-        raise InvalidRequest(
-            f"Missing required parameter: '{at}.name'.", param=f"{at}.name", code="missing_required_parameter"
-        )
-    name = tools.chat_name(choice.wanted, choice.namespace)
-    if all(tool.function.name != name for tool in tools.offered):
-        raise InvalidRequest(
-            f"Tool choice '{choice.wanted}' not found in 'tools'.", param=f"{at}.name", code="invalid_value"
-        )
-    return name
+    for candidate in candidates:
+        if tools.is_offered(candidate):
+            return tools.chat_name(candidate.name, candidate.namespace, candidate.kind)
+    raise _not_found(choice, at)
+
+
+def _not_found(choice: ToolChoiceObject, at: str) -> InvalidRequest:
+    field = "name" if choice.wanted else "type"
+    return InvalidRequest(
+        f"Tool choice '{choice.wanted or choice.type}' not found in 'tools'.",
+        param=f"{at}.{field}",
+        code="invalid_value",
+    )
 
 
 def _one(

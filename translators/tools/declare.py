@@ -1,99 +1,82 @@
-"""The tools of a request, type by type: `TOOL_TYPES` and `declare_tools(raws, ...)`."""
+"""The tools of a request, type by type: `TOOL_TYPES`, `declare_tools` and what can be said of declarations."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import Raw, Struct
 
-from translators.decode import decode_as, is_null
-from translators.dialects import Dialect
-from translators.errors import InvalidRequest
-from translators.report import Report
-from translators.schema import chat
-from translators.schema.responses import NULL
-from translators.tools.map import ToolMap, ToolName
+from translators.decode import decode_as
+from translators.tools.apply_patch import ApplyPatchTool
+from translators.tools.computer import ComputerPreviewTool, ComputerTool
+from translators.tools.custom import CustomTool
+from translators.tools.function import FunctionTool
+from translators.tools.hosted import why_not_offered
+from translators.tools.local_shell import LocalShellTool
+from translators.tools.map import ToolName
+from translators.tools.namespace import SEPARATOR, NamespaceTool
+from translators.tools.shell import ShellTool
+from translators.tools.tool import Offering, Tool, type_of
+from translators.tools.tool_search import ToolSearchTool
 
-NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
-
-
-class Tool(Struct, kw_only=True):
-    """A tool declaration; `declare` offers what stands for it and returns the form to echo."""
-
-    def declare(self, tools: ToolMap, dialect: Dialect, at: str, report: Report) -> Any:
-        raise NotImplementedError
-
-
-class FunctionEcho(Struct, tag_field="type", tag="function"):
-    name: str
-    description: str | None
-    parameters: Raw
-    strict: bool | None
-
-
-class FunctionFields(Struct, kw_only=True):
-    name: str
-    description: str | None = None
-    parameters: Raw = NULL
-    strict: bool | None = None
+TOOL_TYPES: dict[str, type[Tool]] = {
+    "apply_patch": ApplyPatchTool,
+    "computer": ComputerTool,
+    "computer_use": ComputerTool,
+    "computer_use_preview": ComputerPreviewTool,
+    "custom": CustomTool,
+    "function": FunctionTool,
+    "local_shell": LocalShellTool,
+    "namespace": NamespaceTool,
+    "shell": ShellTool,
+    "tool_search": ToolSearchTool,
+}
 
 
-class FunctionTool(Tool):
-    """The flat form, or the nested Chat form `{"type": "function", "function": {...}}`."""
+def declare_tools(raws: Sequence[Raw], into: Offering, at: str = "tools") -> list[Any]:
+    """Offers every tool and returns the tools as the response echoes them. Raises InvalidRequest.
 
-    name: str | None = None
-    description: str | None = None
-    parameters: Raw = NULL
-    strict: bool | None = None
-    function: FunctionFields | None = None
-
-    def declare(self, tools: ToolMap, dialect: Dialect, at: str, report: Report) -> Any:
-        fields: FunctionTool | FunctionFields = self if self.function is None else self.function
-        if not fields.name:
-            param = f"{at}.name" if self.function is None else f"{at}.function.name"
-            raise InvalidRequest(
-                f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter"
-            )
-        function = chat.Function(
-            fields.name,
-            UNSET if fields.description is None else fields.description,
-            NO_PARAMETERS if is_null(fields.parameters) else _schema(fields.parameters, f"{at}.parameters"),
-        )
-        if fields.strict is not None:
-            if dialect.strict_tools:
-                function.strict = fields.strict
-            elif fields.strict:
-                report.ignored(f"{at}.strict", "the upstream does not enforce strict tools")
-        if not tools.offer(function, ToolName(fields.name)):
-            report.dropped(at, f"a tool named '{fields.name}' is declared already")
-        return FunctionEcho(fields.name, fields.description, fields.parameters, fields.strict)
-
-
-def _schema(raw: Raw, at: str) -> Raw:
-    decode_as(dict[str, Raw], raw, at)
-    return raw
-
-
-TOOL_TYPES: dict[str, type[Tool]] = {"function": FunctionTool}
-
-
-class _Typed(Struct):
-    type: str
-
-
-def declare_tools(raws: list[Raw], tools: ToolMap, dialect: Dialect, report: Report) -> list[Any]:
-    """Offers every tool of the request in `tools` and returns them as the response echoes them.
-
-    A tool of a type that nothing here stands for is reported. Raises InvalidRequest.
+    A tool of a type that nothing here stands for is reported, or refused where drops are.
     """
-    echo: list[Any] = []
+    return [_declare(raw, into, f"{at}[{index}]") for index, raw in enumerate(raws)]
+
+
+def has_client_search(raws: Iterable[Raw], at: str) -> bool:
+    """Whether a client offers to search: only then can a deferred tool be found later."""
     for index, raw in enumerate(raws):
-        at = f"tools[{index}]"
-        kind = decode_as(_Typed, raw, at).type
-        tool_type = TOOL_TYPES.get(kind)
-        if tool_type is None:
-            report.dropped(at, f"tools of type '{kind}' are not supported")
-            echo.append(raw)
-        else:
-            echo.append(decode_as(tool_type, raw, at).declare(tools, dialect, at, report))
-    return echo
+        where = f"{at}[{index}]"
+        if type_of(raw, where) == "tool_search" and decode_as(ToolSearchTool, raw, where).by_client:
+            return True
+    return False
+
+
+class _Outline(Struct):
+    """What a tool is called, and the tools under its name."""
+
+    type: str
+    name: str | None = None
+    tools: list[_Outline] | None = None
+
+
+def tool_names(raws: Sequence[Raw], at: str) -> list[ToolName]:
+    """The tools that declarations stand for, in their order."""
+    outlines = [decode_as(_Outline, raw, f"{at}[{index}]") for index, raw in enumerate(raws)]
+    return [tool for outline in outlines for tool in _named(outline, None)]
+
+
+def _named(outline: _Outline, namespace: str | None) -> list[ToolName]:
+    if outline.type != "namespace":
+        return [ToolName(outline.name or outline.type, namespace, outline.type)]
+    full = f"{namespace}{SEPARATOR}{outline.name}" if namespace else outline.name
+    return [tool for member in outline.tools or () for tool in _named(member, full)]
+
+
+def _declare(raw: Raw, into: Offering, at: str) -> Any:
+    kind = type_of(raw, at)
+    tool_type = TOOL_TYPES.get(kind)
+    if tool_type is None:
+        into.report.dropped(at, why_not_offered(kind))
+        return raw
+    echo = decode_as(tool_type, raw, at).declare(into, at)
+    return echo if tool_type is FunctionTool else raw

@@ -1,4 +1,4 @@
-"""The routes, one short class or function each. Errors leave as OpenAI's envelope, through `errors`."""
+"""`POST /v1/responses`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import logging
 import time
 
 import msgspec
-from msgspec import Struct
 from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proxy.access import Access
+from proxy.access import Access, owner_of
+from proxy.background import BackgroundRuns
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.headers import RawHeaders, answer_headers
+from proxy.replay import Replay, frames_of_run
 from proxy.request_body import ClientGone, cancelled_on_disconnect, read_body
 from proxy.sse_response import EventStream
 from translators.errors import BridgeError
@@ -27,7 +26,16 @@ _log = logging.getLogger(__name__)
 class CreateResponse:
     """`POST /v1/responses`, as an ASGI application: a wrapper would hide the client's departure."""
 
-    def __init__(self, services: Services, *, access: Access, max_body_bytes: int, keep_alive_seconds: float) -> None:
+    def __init__(
+        self,
+        services: Services,
+        runs: BackgroundRuns,
+        *,
+        access: Access,
+        max_body_bytes: int,
+        keep_alive_seconds: float,
+    ) -> None:
+        self._runs = runs
         self._services = services
         self._access = access
         self._max_body_bytes = max_body_bytes
@@ -38,7 +46,7 @@ class CreateResponse:
         try:
             self._access.check(headers)
             body = await read_body(receive, self._max_body_bytes, headers.get("content-length"))
-            exchange = Exchange(self._services, body, headers)
+            exchange = await Exchange.begin(self._services, body, headers, owner=owner_of(headers))
         except ClientGone:
             return
         except BridgeError as error:
@@ -56,13 +64,19 @@ class CreateResponse:
         else:
             _log.info("answered", extra=_facts(exchange, started))
         finally:
-            await asyncio.shield(exchange.close())
+            if not exchange.background:
+                await asyncio.shield(exchange.close())
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises BridgeError as long as nothing has been sent."""
-        if exchange.streamed:
+        if exchange.background:
+            await self._answer_at_once(exchange, send)
+        elif exchange.streamed:
             await EventStream(exchange, send, self._keep_alive_seconds).run()
-            return
+        else:
+            await self._answer_whole(exchange, send)
+
+    async def _answer_whole(self, exchange: Exchange, send: Send) -> None:
         await exchange.open()
         async for _ in exchange.events():
             pass
@@ -70,6 +84,16 @@ class CreateResponse:
             raise exchange.error
         answer = msgspec.json.encode(exchange.response)
         await _send_json(send, answer, answer_headers(exchange.headers, exchange.adaptations))
+
+    async def _answer_at_once(self, exchange: Exchange, send: Send) -> None:
+        """The response as queued, or its events from the first on."""
+        queued = exchange.response
+        headers = answer_headers({}, exchange.adaptations)
+        run = await self._runs.start(exchange)
+        if exchange.streamed:
+            await Replay(frames_of_run(run, -1, self._keep_alive_seconds), headers).run(send)
+        else:
+            await _send_json(send, msgspec.json.encode(queued), headers)
 
 
 async def _send_json(send: Send, body: bytes, headers: RawHeaders) -> None:
@@ -98,45 +122,3 @@ def _facts(exchange: Exchange, started: float) -> dict[str, object]:
     if exchange.adaptations:
         facts["adapted"] = "; ".join(map(str, exchange.adaptations))
     return facts
-
-
-class Model(Struct, tag_field="object", tag="model"):
-    """An entry of OpenAI's model list."""
-
-    id: str
-    created: int
-    owned_by: str
-
-
-class ModelList(Struct, tag_field="object", tag="list"):
-    data: list[Model]
-
-
-class Models:
-    """`GET /v1/models` and `GET /v1/models/{name}`: the names that the configuration knows exactly."""
-
-    def __init__(self, services: Services, *, access: Access) -> None:
-        self._router = services.router
-        self._access = access
-        self._created = int(services.clock())
-
-    async def list(self, request: Request) -> Response:
-        self._access.check(request.headers)
-        return _json(ModelList([self._model(name) for name in self._router.names()]))
-
-    async def retrieve(self, request: Request) -> Response:
-        self._access.check(request.headers)
-        return _json(self._model(request.path_params["name"]))
-
-    def _model(self, name: str) -> Model:
-        """Raises InvalidRequest (404) for a name that no route takes."""
-        return Model(name, self._created, self._router.route(name).upstream_name)
-
-
-async def health(request: Request) -> Response:
-    """The process answers."""
-    return _json({"status": "ok"})
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")

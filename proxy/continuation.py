@@ -1,0 +1,163 @@
+"""What a request stands on: `recall` gives the items before its input, and the input with its references resolved.
+
+A response goes on from the input and the output of the one it names; a conversation from all its items.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Raw, Struct
+
+from proxy.items import item_id, split_input, split_items
+from proxy.store import ACTIVE, Store, Turn
+from translators.errors import InvalidRequest
+from translators.items import decode_item
+from translators.items.item import Item
+from translators.report import Report
+from translators.response import conversation_id
+from translators.schema.responses import ResponsesRequest
+
+# Only such an input is looked into; a bare id is the short form of a reference.
+_MAY_REFER = re.compile(rb'"item_reference"|\{\s*"id"\s*:\s*"[^"\\]*"\s*\}')
+
+
+class Past(Struct, frozen=True):
+    """`items` come before the input, oldest first; `parent` and `root` place the response in its thread."""
+
+    items: Sequence[Raw] = ()
+    parent: str | None = None
+    root: str | None = None
+    conversation: str | None = None
+
+    def decoded(self) -> list[Item]:
+        """What could not be carried over was told when it first came."""
+        report = Report()
+        items = [decode_item(raw, f"history[{index}]", report) for index, raw in enumerate(self.items)]
+        return [item for item in items if item is not None]
+
+
+class Remembered(Struct, frozen=True):
+    """The last response of a connection: all its items, whether it was stored or not."""
+
+    response_id: str
+    root: str
+    items: Sequence[Raw]
+
+
+async def recall(params: ResponsesRequest, store: Store, owner: str, remembered: Remembered | None = None) -> Past:
+    """Raises InvalidRequest for what is not known, or not to be used together."""
+    conversation = conversation_id(params.conversation)
+    previous = params.previous_response_id
+    if previous is None and conversation is None:
+        return Past()
+    if previous is not None and conversation is not None:
+        raise InvalidRequest(
+            "'previous_response_id' and 'conversation' cannot be used together.",
+            param="previous_response_id",
+            code="mutually_exclusive_parameters",
+        )
+    if conversation is not None:
+        if await store.conversation(owner, conversation) is None:
+            raise conversation_not_found(conversation, param="conversation")
+        listing = await store.conversation_items(conversation)
+        return Past(listing.items, conversation=conversation)
+    assert previous is not None
+    if remembered is not None and remembered.response_id == previous:
+        return Past(remembered.items, previous, remembered.root)
+    return _past_of(previous, await store.chain(owner, previous))
+
+
+def _past_of(previous: str, chain: Sequence[Turn]) -> Past:
+    if not chain:
+        raise previous_not_found(previous)
+    if chain[-1].status in ACTIVE:
+        raise InvalidRequest(
+            f"Response '{previous}' is still {chain[-1].status}; wait until it has ended.",
+            param="previous_response_id",
+            code="response_not_completed",
+        )
+    return Past(chain_items(chain), previous, chain[-1].root)
+
+
+def chain_items(chain: Sequence[Turn], *, whole: bool = True) -> list[Raw]:
+    """The items of a chain, without the last output unless `whole`. Raises InvalidRequest where a turn is missing."""
+    first = chain[0]
+    if first.parent is not None and not first.compacted:
+        raise previous_not_found(first.parent)
+    items: list[Raw] = []
+    for turn in chain:
+        items += split_items(turn.input)
+        if whole or turn is not chain[-1]:
+            items += split_items(turn.output)
+    return behind_compaction(items) if first.compacted and whole else items
+
+
+class _Typed(Struct):
+    type: str | None = None
+
+
+_TYPED = msgspec.json.Decoder(_Typed)
+
+
+def behind_compaction(items: list[Raw]) -> list[Raw]:
+    """From the last compaction item on: it stands for what was before it."""
+    for index in range(len(items) - 1, -1, -1):
+        if _TYPED.decode(items[index]).type == "compaction":
+            return items[index:]
+    return items
+
+
+async def resolve_references(params: ResponsesRequest, store: Store, owner: str, past: Past) -> ResponsesRequest:
+    """The same request with stored items in the place of the references to them. Raises InvalidRequest."""
+    if not _MAY_REFER.search(params.input):
+        return params
+    items = split_input(params.input)
+    wanted = {index: id_ for index, raw in enumerate(items) if (id_ := _referred(raw)) is not None}
+    if not wanted:
+        return params
+    found = {item_id(raw): raw for raw in past.items}
+    missing = [id_ for id_ in wanted.values() if id_ not in found]
+    if missing:
+        found |= await store.find_items(owner, missing)
+    for index, id_ in wanted.items():
+        if id_ not in found:
+            raise InvalidRequest(
+                f"Item with id '{id_}' not found. Items are not kept when 'store' is false: send them in full.",
+                param=f"input[{index}].id",
+                code="item_not_found",
+            )
+        items[index] = found[id_]
+    return msgspec.structs.replace(params, input=Raw(msgspec.json.encode(items)))
+
+
+class _Reference(Struct):
+    type: str | None = None
+    id: str | None = None
+    role: str | None = None
+
+
+_REFERENCE = msgspec.json.Decoder(_Reference)
+
+
+def _referred(raw: Raw) -> str | None:
+    try:
+        item = _REFERENCE.decode(raw)
+    except msgspec.ValidationError:
+        return None  # the translation says what is wrong with it
+    refers = item.type == "item_reference" or (item.type is None and item.role is None)
+    return item.id if refers else None
+
+
+def previous_not_found(response_id: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Previous response with id '{response_id}' not found.",
+        param="previous_response_id",
+        code="previous_response_not_found",
+    )
+
+
+def conversation_not_found(conversation: str, param: str | None = None) -> InvalidRequest:
+    return InvalidRequest(f"Conversation with id '{conversation}' not found.", status=404, param=param)

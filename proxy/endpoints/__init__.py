@@ -1,0 +1,12 @@
+"""The routes, one short class or function each. Errors leave as OpenAI's envelope, through `errors`."""
+
+from __future__ import annotations
+
+from proxy.endpoints.conversations import Conversations
+from proxy.endpoints.create_response import CreateResponse
+from proxy.endpoints.health import health
+from proxy.endpoints.models import Models
+from proxy.endpoints.responses import StoredResponses
+from proxy.endpoints.responses_socket import ResponsesSocket
+
+__all__ = ["Conversations", "CreateResponse", "Models", "ResponsesSocket", "StoredResponses", "health"]

@@ -1,0 +1,94 @@
+"""Items on their way into the store and out of it: as JSON, byte for byte, each with an id.
+
+What a client sent without an id, or with one that other servers would refuse, gets one of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec import Raw, Struct
+
+from proxy.store.records import NewItem
+from translators.decode import is_null, is_string
+
+# case F07: longer ids, and such with other characters, poison later turns with OpenAI's servers
+_USABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PREFIXES = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+    "reasoning": "rs",
+    "compaction": "cmp",
+}
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_ITEMS = msgspec.json.Decoder(list[Raw])
+
+
+class _Outline(Struct):
+    type: str | None = None
+    id: str | None = None
+    role: str | None = None
+
+
+_OUTLINE = msgspec.json.Decoder(_Outline)
+
+
+def split_items(json: bytes | Raw) -> list[Raw]:
+    """The members of a JSON array that was already found to be one."""
+    return _ITEMS.decode(json)
+
+
+def split_input(raw: Raw) -> list[Raw]:
+    """The items of a request's `input`, where a string stands for a message of the user."""
+    if is_null(raw):
+        return []
+    if is_string(raw):
+        return [Raw(b'{"type":"message","role":"user","content":' + bytes(raw) + b"}")]
+    return split_items(raw)
+
+
+def with_id(raw: Raw, new_id: Callable[[str], str]) -> NewItem:
+    outline = _OUTLINE.decode(raw)
+    if outline.id is not None and _USABLE.fullmatch(outline.id):
+        return NewItem(outline.id, bytes(raw))
+    fields = _FIELDS.decode(raw)
+    made = new_id(_PREFIXES.get(outline.type or "message", "item"))
+    fields = {"id": Raw(msgspec.json.encode(made)), **{key: fields[key] for key in fields if key != "id"}}
+    return NewItem(made, msgspec.json.encode(fields))
+
+
+def item_id(raw: Raw) -> str:
+    return _OUTLINE.decode(raw).id or ""
+
+
+def join_items(items: Sequence[bytes | Raw]) -> bytes:
+    return b"[" + b",".join(map(bytes, items)) + b"]"
+
+
+class _Message(Struct):
+    content: Raw = Raw(b"null")
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
+
+
+def listed(raw: Raw) -> Raw:
+    """The item as lists show it: with its type, its status, and a message's text as a part."""
+    outline = _OUTLINE.decode(raw)
+    if (outline.type or "message") != "message":
+        return raw
+    fields = {"type": Raw(b'"message"'), **_FIELDS.decode(raw)}
+    fields["type"] = Raw(b'"message"')
+    content = _MESSAGE.decode(raw).content
+    if is_string(content):
+        kind = b"output_text" if outline.role == "assistant" else b"input_text"
+        extra = b',"annotations":[]' if outline.role == "assistant" else b""
+        fields["content"] = Raw(b'[{"type":"' + kind + b'","text":' + bytes(content) + extra + b"}]")
+    if "status" not in fields or is_null(fields["status"]):
+        fields["status"] = Raw(b'"completed"')
+    return Raw(msgspec.json.encode(fields))

@@ -1,0 +1,101 @@
+"""`Replay`: the stored events of a response from any number on, and those still to come, as an SSE answer.
+
+A run of this process says itself when there is more; for one elsewhere the store is asked again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from proxy.background import BackgroundRuns, Run, read_settled, split_frames
+from proxy.exchange import Services
+from proxy.headers import RawHeaders
+from proxy.request_body import ClientGone, cancelled_on_disconnect
+from proxy.sse_response import HEAD
+from proxy.store import StoredResponse
+from translators.errors import InvalidRequest
+from translators.sse import DONE_FRAME
+
+POLL_SECONDS = 0.25
+KEEP_ALIVE_FRAME = b": keep-alive\n\n"  # an event would need a number of its own
+
+
+class Replay(Response):
+    """`frames` are sent as they come; `headers` go beside those of every stream."""
+
+    def __init__(self, frames: AsyncIterator[bytes], headers: RawHeaders | None = None) -> None:
+        self._frames = frames
+        self._head: RawHeaders = [*HEAD, *(headers or [])]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with cancelled_on_disconnect(receive):
+                await self.run(send)
+        except ClientGone:
+            return
+
+    async def run(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._head})
+        async for frames in self._frames:
+            await send({"type": "http.response.body", "body": frames, "more_body": True})
+        await send({"type": "http.response.body", "body": DONE_FRAME, "more_body": False})
+
+
+async def replayed(
+    record: StoredResponse, after: int, services: Services, runs: BackgroundRuns, keep_alive: float
+) -> AsyncIterator[bytes]:
+    """The frames behind number `after`. Raises InvalidRequest where none were kept."""
+    run = runs.find(record.id)
+    if run is not None:
+        return frames_of_run(run, after, keep_alive)
+    if not record.active and not await services.store.events(record.owner, record.id, -1):
+        raise InvalidRequest(
+            "No events of this response are kept: it cannot be streamed again.", param="stream", code="invalid_value"
+        )
+    return _frames_of_store(record, after, services, keep_alive)
+
+
+async def frames_of_run(run: Run, after: int, keep_alive: float) -> AsyncIterator[bytes]:
+    sent = after + 1
+    while True:
+        changed = run.changed  # before looking, so that nothing is missed in between
+        new = run.frames[sent:]
+        sent += len(new)
+        if new:
+            yield b"".join(new)
+        elif run.ended:
+            return
+        else:
+            try:
+                await asyncio.wait_for(changed.wait(), keep_alive or None)
+            except TimeoutError:
+                yield KEEP_ALIVE_FRAME
+
+
+async def _frames_of_store(
+    record: StoredResponse, after: int, services: Services, keep_alive: float
+) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    spoke = loop.time()
+    sent = after + 1
+    while True:
+        # The status first: events that came between the two reads are then seen before the end is.
+        now = await read_settled(services, record.owner, record.id)
+        new: list[bytes] = []
+        for first, batch in await services.store.events(record.owner, record.id, sent - 1):
+            new += split_frames(batch)[max(0, sent + len(new) - first) :]
+        sent += len(new)
+        if new:
+            yield b"".join(new)
+            spoke = loop.time()
+        elif now is None or not now.active:
+            return
+        elif keep_alive and loop.time() - spoke > keep_alive:
+            yield KEEP_ALIVE_FRAME
+            spoke = loop.time()
+        else:
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,19 @@
+"""What is kept between requests: responses, conversations, the events of background streams."""
+
+from __future__ import annotations
+
+from proxy.store.create import create_store
+from proxy.store.records import ACTIVE, Conversation, Limits, Page, StoredResponse, Turn
+from proxy.store.store import Store, StoreError
+
+__all__ = [
+    "ACTIVE",
+    "Conversation",
+    "Limits",
+    "Page",
+    "Store",
+    "StoreError",
+    "StoredResponse",
+    "Turn",
+    "create_store",
+]

@@ -1,0 +1,20 @@
+"""A scripted upstream and a proxy in front of it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.chat_backend import ChatBackend
+from tests.live import LiveProxy, config_for
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[ChatBackend]:
+    async with ChatBackend() as backend:
+        yield backend
+
+
+@pytest.fixture
+async def proxy(backend: ChatBackend) -> AsyncIterator[LiveProxy]:
+    async with LiveProxy(config_for(backend.base_url)) as proxy:
+        yield proxy

@@ -1,0 +1,110 @@
+"""Background responses: queued, polled, streamed, resumed, cancelled, lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from openai import BadRequestError
+
+from tests.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.checks import check_events, check_frames
+from tests.live import LiveProxy, chunk, said
+
+
+async def ended(proxy: LiveProxy, response_id: str) -> Any:
+    """The response once it has ended; the test's own time limit bounds the polling."""
+    async with asyncio.timeout(30):
+        while True:
+            response = await proxy.client.responses.retrieve(response_id)
+            if response.status not in ("queued", "in_progress"):
+                return response
+            await asyncio.sleep(0.02)
+
+
+async def test_queued_at_once_and_polled(backend: ChatBackend, proxy: LiveProxy) -> None:
+    go_on = asyncio.Event()
+    backend.script(sse_answer([chunk({"content": "Hel"}), go_on, chunk({"content": "lo"}), chunk(finish="stop")]))
+    made = await proxy.client.responses.create(model="m", input="Hi", background=True)
+    assert (made.status, made.background, made.output) == ("queued", True, [])
+    await backend.received()
+    with pytest.raises(BadRequestError) as refused:
+        await proxy.client.responses.create(model="m", input="x", previous_response_id=made.id)
+    assert refused.value.param == "previous_response_id"
+    go_on.set()
+    done = await ended(proxy, made.id)
+    assert (done.status, done.output_text) == ("completed", "Hello")
+
+
+async def test_an_upstream_that_refuses_fails_the_response(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(json_answer({"error": {"message": "no", "type": "x"}}, status=429))
+    made = await proxy.client.responses.create(model="m", input="Hi", background=True)
+    done = await ended(proxy, made.id)
+    assert (done.status, done.error.code) == ("failed", "rate_limit_exceeded")
+
+
+async def test_background_needs_the_store(proxy: LiveProxy) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        await proxy.client.responses.create(model="m", input="Hi", background=True, store=False)
+    assert (refused.value.param, refused.value.code) == ("background", "unsupported_parameter")
+
+
+async def test_a_broken_stream_resumes_with_the_same_bytes(backend: ChatBackend, proxy: LiveProxy) -> None:
+    go_on = asyncio.Event()
+    pieces = [chunk({"content": f"{number} "}) for number in range(20)]
+    backend.script(sse_answer([*pieces[:10], go_on, *pieces[10:], chunk(finish="stop")]))
+    stream = await proxy.client.responses.create(model="m", input="Hi", background=True, stream=True)
+    seen = []
+    async for event in stream:
+        seen.append(event)
+        if event.type == "response.output_text.delta":
+            break
+    await stream.close()
+    go_on.set()
+    resumed = await proxy.client.responses.retrieve(
+        seen[0].response.id, stream=True, starting_after=seen[-1].sequence_number
+    )
+    seen += [event async for event in resumed]
+    assert [event.sequence_number for event in seen] == list(range(len(seen)))
+    assert [event.type for event in seen[:3]] == ["response.created", "response.queued", "response.in_progress"]
+    url = f"/responses/{seen[0].response.id}"
+    whole = (await proxy.http.get(url, params={"stream": "true"})).content
+    frames = check_frames(whole)
+    assert [frame["type"] for frame in frames] == [event.type for event in seen]
+    check_events(frames)
+    for after in (0, 5, len(seen) - 2, len(seen) + 5):
+        part = (await proxy.http.get(url, params={"stream": "true", "starting_after": after})).content
+        assert whole.endswith(part)
+        assert len(check_frames(part)) == max(0, len(seen) - after - 1)
+
+
+async def test_cancelling_closes_the_upstream(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(sse_answer([chunk({"content": "Hel"}), asyncio.Event()]))
+    made = await proxy.client.responses.create(model="m", input="Hi", background=True, stream=True)
+    first = await anext(aiter(made))
+    await backend.received()
+    cancelled = await proxy.client.responses.cancel(first.response.id)
+    assert cancelled.status == "cancelled"
+    await backend.closed()
+    types = [event.type async for event in made]
+    assert "response.completed" not in types
+    again = await proxy.client.responses.cancel(first.response.id)
+    assert again.to_dict() == cancelled.to_dict()
+
+
+async def test_deleting_a_running_response_stops_it(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(sse_answer([chunk({"content": "Hel"}), asyncio.Event()]))
+    made = await proxy.client.responses.create(model="m", input="Hi", background=True)
+    await backend.received()
+    await proxy.client.responses.delete(made.id)
+    await backend.closed()
+
+
+async def test_a_conversation_gains_a_background_turn_when_it_has_ended(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("Hello"))
+    conversation = await proxy.client.conversations.create()
+    made = await proxy.client.responses.create(model="m", input="Hi", background=True, conversation=conversation.id)
+    await ended(proxy, made.id)
+    items = (await proxy.client.conversations.items.list(conversation.id, order="asc")).data
+    assert [item.content[0].text for item in items] == ["Hi", "Hello"]

@@ -1,0 +1,23 @@
+"""`additional_tools`: tools that come as an item of the input; no message is made of it."""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+from translators.items.item import Item
+from translators.messages import MessageBuilder
+from translators.tools import Offering, ToolMap, declare_tools, has_client_search
+
+
+class AdditionalTools(Item):
+    role: str | None = None
+    tools: list[Raw] | None = None
+
+    def brings_search(self, at: str) -> bool:
+        return has_client_search(self.tools or [], f"{at}.tools")
+
+    def declare(self, into: Offering, at: str) -> None:
+        declare_tools(self.tools or [], into, f"{at}.tools")
+
+    def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
+        """Everything was said when its tools were declared."""

@@ -1,0 +1,79 @@
+"""`CallWriter`: a call of the model from its name on, whichever item it comes back as.
+
+Clients run a tool at the `done` event of its call, so a call that is not whole gets none (`cut`). Calls whose
+items have no deltas, or whose input is checked first, are held back until they are whole (`HeldCallWriter`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+from translators.decode import is_json_object
+from translators.emitter import Emitter
+from translators.items.writer import ItemWriter
+from translators.tools import Grammar, ToolName
+from translators.tools.repair import repaired
+
+T = TypeVar("T")
+
+
+class CallWriter(ItemWriter):
+    """`tool` is what the client knows the called function as; `grammar` what its input is checked against."""
+
+    prefix: ClassVar[str]
+
+    def __init__(self, out: Emitter, item_id: str, call_id: str, tool: ToolName, grammar: Grammar | None) -> None:
+        super().__init__(out, item_id)
+        self.call_id = call_id
+        self.tool = tool
+        self.grammar = grammar
+        self._pieces: list[str] = []
+
+    @property
+    def streams(self) -> bool:
+        """Whether the item is opened as soon as the call has a name."""
+        return True
+
+    @property
+    def arguments_text(self) -> str:
+        return "".join(self._pieces)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the arguments are one JSON object, which no later text could continue."""
+        return is_json_object(self.arguments_text)
+
+    @property
+    def readable(self) -> bool:
+        """Whether the item can be made of the arguments; asked when there are no more to come."""
+        return True
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the input of a call that is checked before the client gets it."""
+        return None
+
+    def arguments(self, delta: str) -> None:
+        self._pieces.append(delta)
+
+    def cut(self) -> None:
+        """Ends a call that is not whole without a `done`; one that nobody has heard of is forgotten."""
+        if self.opened:
+            self.final = self.snapshot("incomplete")
+
+
+class HeldCallWriter(CallWriter):
+    """A call whose item is made of its whole arguments."""
+
+    @property
+    def streams(self) -> bool:
+        return False
+
+    def arguments_as(self, kind: type[T]) -> T | None:
+        """The arguments as a `kind`, or None for what cannot be read as one."""
+        try:
+            return msgspec.json.decode(repaired(self.arguments_text), type=kind)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None

@@ -1,0 +1,97 @@
+"""`custom_tool_call`: a call whose input is raw text, in history and from the model."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from translators.emitter import Emitter
+from translators.items.call_writer import CallWriter
+from translators.items.item import Item
+from translators.messages import Call, MessageBuilder
+from translators.schema import events
+from translators.tools import Grammar, ToolMap, ToolName
+from translators.tools.unwrap import InputReader, readings
+
+
+class _Wrapped(Struct):
+    input: str
+
+
+class CustomToolCall(Item):
+    call_id: str
+    name: str
+    input: str
+    namespace: str | None = None
+
+    def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
+        arguments = msgspec.json.encode(_Wrapped(self.input)).decode()
+        name = tools.chat_name(self.name, self.namespace, "custom")
+        into.add_call(Call(self.call_id, name, arguments, at, cut=self.status == "incomplete", item_id=self.id))
+
+
+class OutputCustomToolCall(Struct, tag_field="type", tag="custom_tool_call", frozen=True):
+    id: str
+    call_id: str
+    name: str
+    input: str
+    status: str
+    namespace: str | UnsetType = UNSET
+
+
+class CustomToolCallWriter(CallWriter):
+    """The input is unwrapped while it arrives; with a grammar it is held until it can be checked."""
+
+    prefix = "ctc"
+
+    def __init__(self, out: Emitter, item_id: str, call_id: str, tool: ToolName, grammar: Grammar | None) -> None:
+        super().__init__(out, item_id, call_id, tool, grammar)
+        self._reader = InputReader()
+        self._input: list[str] = []
+
+    @property
+    def streams(self) -> bool:
+        return self.grammar is None
+
+    @property
+    def whole(self) -> bool:
+        if self.grammar is not None:
+            return super().whole
+        return self._reader.ended or super().whole
+
+    @property
+    def problem(self) -> str | None:
+        if self.grammar is None:
+            return None
+        problems = [self.grammar.problem(reading) for reading in readings(self._whole_input())]
+        return None if None in problems else problems[0]
+
+    def arguments(self, delta: str) -> None:
+        super().arguments(delta)
+        if self.opened:
+            self._emit(self._reader.feed(delta))
+
+    def close_parts(self) -> None:
+        if self.grammar is None:
+            self._emit(self._reader.close())
+        else:
+            self._emit(self._best_reading(self.grammar))
+        self.out.emit(events.CustomToolCallInputDone, self.id, self.index, "".join(self._input))
+
+    def snapshot(self, status: str) -> OutputCustomToolCall:
+        return OutputCustomToolCall(
+            self.id, self.call_id, self.tool.name, "".join(self._input), status, self.tool.namespace or UNSET
+        )
+
+    def _emit(self, text: str) -> None:
+        if text:
+            self._input.append(text)
+            self.out.emit(events.CustomToolCallInputDelta, self.id, self.index, text)
+
+    def _whole_input(self) -> str:
+        reader = InputReader()
+        return reader.feed(self.arguments_text) + reader.close()
+
+    def _best_reading(self, grammar: Grammar) -> str:
+        text = self._whole_input()
+        return next((reading for reading in readings(text) if grammar.problem(reading) is None), text)

@@ -1,0 +1,107 @@
+"""`function` tools: offered as they are, in the flat form or in the nested form of Chat Completions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from translators.decode import decode_as, is_null
+from translators.errors import InvalidRequest
+from translators.schema import chat
+from translators.schema.responses import NULL
+from translators.tools.map import ToolName
+from translators.tools.tool import Offering, Tool
+
+NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
+# The keywords under which a schema holds schemas by name: a key there is a name, not a keyword.
+_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+
+
+class FunctionEcho(Struct, tag_field="type", tag="function"):
+    name: str
+    description: str | None
+    parameters: Raw
+    strict: bool | None
+    defer_loading: bool | UnsetType = UNSET
+
+
+class FunctionFields(Struct, kw_only=True):
+    name: str | None = None
+    description: str | None = None
+    parameters: Raw = NULL
+    strict: bool | None = None
+    defer_loading: bool | None = None
+
+
+class FunctionTool(Tool):
+    name: str | None = None
+    description: str | None = None
+    parameters: Raw = NULL
+    strict: bool | None = None
+    defer_loading: bool | None = None
+    function: FunctionFields | None = None
+
+    def declare(self, into: Offering, at: str) -> FunctionEcho:
+        return self.declare_within(into, at, None)
+
+    def declare_within(self, into: Offering, at: str, namespace: str | None) -> FunctionEcho:
+        fields: FunctionTool | FunctionFields = self if self.function is None else self.function
+        where = at if self.function is None else f"{at}.function"
+        name = required_name(fields.name, where)
+        tool = ToolName(name, namespace)
+        if not into.defers(fields.defer_loading, name, fields.description):
+            self._offer(into, where, tool, fields)
+        return FunctionEcho(
+            name,
+            fields.description,
+            fields.parameters,
+            fields.strict,
+            UNSET if fields.defer_loading is None else fields.defer_loading,
+        )
+
+    @staticmethod
+    def _offer(into: Offering, at: str, tool: ToolName, fields: FunctionTool | FunctionFields) -> None:
+        function = chat.Function(
+            tool.name,
+            UNSET if fields.description is None else fields.description,
+            read_schema(fields.parameters, f"{at}.parameters"),
+        )
+        if fields.strict is not None:
+            if into.dialect.strict_tools:
+                function.strict = fields.strict
+            elif fields.strict:
+                into.report.ignored(f"{at}.strict", "the upstream does not enforce strict tools")
+        into.offer(function, tool, at)
+
+
+def required_name(name: str | None, at: str) -> str:
+    if not name:
+        param = f"{at}.name"
+        raise InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    return name
+
+
+def read_schema(raw: Raw, at: str) -> Raw:
+    """Parameters as a Chat server takes them: always an object, without Codex's marks of encryption (case T19)."""
+    if is_null(raw):
+        return NO_PARAMETERS
+    decode_as(dict[str, Raw], raw, at)
+    if b'"encrypted"' not in bytes(raw):
+        return raw
+    return Raw(msgspec.json.encode(_without_marks(msgspec.json.decode(raw))))
+
+
+def _without_marks(schema: Any) -> Any:
+    if type(schema) is list:
+        return [_without_marks(member) for member in schema]
+    if type(schema) is not dict:
+        return schema
+    return {
+        key: {name: _without_marks(inner) for name, inner in value.items()}
+        if key in _BY_NAME and type(value) is dict
+        else _without_marks(value)
+        for key, value in schema.items()
+        if not (key == "encrypted" and type(value) is bool)
+    }

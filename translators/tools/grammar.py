@@ -1,0 +1,98 @@
+"""`Grammar`: what the input of a custom tool must look like, and `Grammar.problem(text)`, which checks it.
+
+The syntax `lark` is a subset of Lark's own. What Lark cannot load is not checked (`loadable`).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Literal, Protocol
+
+import lark
+import regex
+from lark.exceptions import LarkError, UnexpectedInput
+from msgspec import Struct
+
+# Earley takes more than linear time, in Python; what is longer has LALR's word only.
+_EARLEY_LIMIT = 2_000
+_PROBLEM_LIMIT = 600
+# Lark refuses terminals that may be empty: an atom repeated with `*`, as in /(.*)/, is an optional one with `+`.
+_STRING_OR_REGEX = re.compile(
+    r"""//[^\n]*|"(?:[^"\\\n]|\\.)*"i?|/(?P<open>\(?)(?P<atom>\.|\[(?:[^\]\\]|\\.)+\]|\\[^\d])\*(?P<close>\)?)/(?P<flags>[imslux]*)"""
+    r"""|/(?:[^/\\\n]|\\.)+/[imslux]*"""
+)
+
+
+class Grammar(Struct, frozen=True):
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+    @property
+    def loadable(self) -> bool:
+        return _checker(self) is not None
+
+    def problem(self, text: str) -> str | None:
+        """What is wrong with `text`, for the model to read, or None."""
+        checker = _checker(self)
+        return None if checker is None else checker.problem(text)
+
+
+class _Checker(Protocol):
+    def problem(self, text: str) -> str | None: ...
+
+
+class _RegexChecker:
+    def __init__(self, definition: str) -> None:
+        self._pattern = regex.compile(definition)
+
+    def problem(self, text: str) -> str | None:
+        if self._pattern.fullmatch(text) is not None:
+            return None
+        partial = self._pattern.fullmatch(text, partial=True)
+        return "It ends too early." if partial is not None else "It does not match the pattern."
+
+
+class _LarkChecker:
+    """LALR is fast and never wrong when it accepts; where it refuses, or cannot be made, Earley decides."""
+
+    def __init__(self, definition: str) -> None:
+        definition = _without_empty_terminals(definition)
+        self._earley = lark.Lark(definition, parser="earley", lexer="dynamic_complete")
+        try:
+            self._lalr: lark.Lark | None = lark.Lark(definition, parser="lalr", lexer="contextual")
+        except LarkError:
+            self._lalr = None
+
+    def problem(self, text: str) -> str | None:
+        found = None if self._lalr is None else _parse(self._lalr, text)
+        if len(text) > _EARLEY_LIMIT or (self._lalr is not None and found is None):
+            return found
+        return _parse(self._earley, text)
+
+
+def _parse(parser: lark.Lark, text: str) -> str | None:
+    try:
+        parser.parse(text)
+    except UnexpectedInput as error:
+        return str(error)[:_PROBLEM_LIMIT].strip()
+    except (LarkError, RecursionError) as error:
+        return str(error)[:_PROBLEM_LIMIT]
+    return None
+
+
+def _without_empty_terminals(definition: str) -> str:
+    def rewritten(match: re.Match[str]) -> str:
+        if match["atom"] is None:
+            return match[0]
+        return f"(/{match['open']}{match['atom']}+{match['close']}/{match['flags']})?"
+
+    return _STRING_OR_REGEX.sub(rewritten, definition)
+
+
+@lru_cache(maxsize=64)
+def _checker(grammar: Grammar) -> _Checker | None:
+    try:
+        return (_LarkChecker if grammar.syntax == "lark" else _RegexChecker)(grammar.definition)
+    except (LarkError, regex.error, re.error, RecursionError):
+        return None
