@@ -17,8 +17,8 @@ from proxy.config import StoreSettings
 from proxy.continuation import Past, Remembered, recall, resolve_references
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
+from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
-from proxy.upstream import UpstreamCall, Upstreams
 from translators.errors import BridgeError, InvalidRequest
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
@@ -31,7 +31,7 @@ class Services(Struct, frozen=True):
     """What every exchange needs; `clock` gives Unix seconds, `new_id(prefix)` an identifier."""
 
     router: Router
-    upstreams: Upstreams
+    sender: Sender
     clock: Callable[[], float]
     new_id: Callable[[str], str]
     max_depth: int
@@ -75,7 +75,14 @@ class Exchange:
     ) -> None:
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
-        translation = to_chat(parsed, self.route.dialect, self.route.translation, past.decoded())
+        history = past.decoded()
+        self._call = Sending(
+            services.sender,
+            self.route,
+            lambda dialect: to_chat(parsed, dialect, self.route.translation, history),
+            client_headers,
+        )
+        translation = self._call.translation
         _check_storing(translation.params, past, services.store_settings)
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
@@ -84,7 +91,7 @@ class Exchange:
         self._generates = True
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
-        self._call: UpstreamCall = services.upstreams.call(self.route, translation.body(), client_headers)
+        self._call.stream = self._stream
         self._stack = AsyncExitStack()
 
     @property
