@@ -26,6 +26,7 @@ from translators.opaque import Opaque, pack
 from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.request import Translation
 from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, open_response, read_usage
+from translators.retry_after import retry_after_in
 from translators.schema import chat, events
 from translators.schema.responses import IncompleteDetails, Response, ResponseError
 
@@ -273,7 +274,7 @@ class ResponseStream:
     def _response_error(self) -> ResponseError | None:
         if self.error is None:
             return None
-        return ResponseError(_failure_code(self.error), self.error.message)
+        return ResponseError(_failure_code(self.error), _failure_message(self.error))
 
 
 def _reasoning_pack(translation: Translation) -> Callable[[str], str] | None:
@@ -284,12 +285,23 @@ def _reasoning_pack(translation: Translation) -> Callable[[str], str] | None:
     return lambda text: pack(Opaque(v=1, model=model, field=field, text=text), translation.sealer)
 
 
+def _failure_message(error: BridgeError) -> str:
+    """The only place of an event where a client, such as Codex, can read when to come back (case S18)."""
+    seconds = error.retry_after
+    limited = _failure_code(error) == "rate_limit_exceeded"
+    if not limited or seconds is None or not seconds.isdigit() or retry_after_in(error.message):
+        return error.message
+    return f"{error.message.rstrip('.')}. Please try again in {seconds}s."
+
+
 def _failure_code(error: BridgeError) -> str:
     """A code of the response's own list where the upstream's says nothing to a client."""
     if error.code in _CODES:
         return str(error.code)
-    return "invalid_prompt" if error.status in (400, 413, 422) else "server_error"
+    return _CODE_OF_STATUS.get(error.status, "server_error")
 
+
+_CODE_OF_STATUS = {400: "invalid_prompt", 413: "invalid_prompt", 422: "invalid_prompt", 429: "rate_limit_exceeded"}
 
 # OpenAI's list for `response.error.code`, and the codes that Codex acts upon.
 _CODES = frozenset(
