@@ -55,8 +55,8 @@ class Translation(Struct, frozen=True, kw_only=True):
     tools_echo: list[Any]
     adaptations: list[Adaptation]
     extra_body: Mapping[str, Any]
+    dialect: Dialect
     sealer: Sealer = PLAIN
-    reasoning_field: str = ""
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
@@ -121,7 +121,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         adaptations=report.adaptations,
         extra_body=settings.extra_body,
         sealer=settings.sealer,
-        reasoning_field=dialect.reasoning_field,
+        dialect=dialect,
     )
 
 

@@ -97,6 +97,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     defaults: dict[str, Any] = {}
     extra_body: dict[str, Any] = {}
     drop_params: tuple[str, ...] = ()
+    grammar_retries: Annotated[int, Meta(ge=0, le=10)] = 1
     on_unsupported: OnUnsupported | None = None
     context_window: Annotated[int, Meta(ge=1)] | None = None
     input_modalities: tuple[Modality, ...] | None = None
