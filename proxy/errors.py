@@ -16,7 +16,8 @@ from translators.report import Adaptation
 def error_response(error: BridgeError, adaptations: Sequence[Adaptation] = ()) -> Response:
     response = Response(error.envelope(), status_code=error.status, media_type="application/json")
     headers: RawHeaders = answer_headers(error.headers if isinstance(error, UpstreamError) else {}, adaptations)
-    if error.retry_after is not None and all(name != b"retry-after" for name, _ in headers):
+    if error.retry_after is not None:
+        headers = [header for header in headers if header[0] != b"retry-after"]
         headers.append((b"retry-after", error.retry_after.encode("latin-1", "replace")))
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

@@ -19,7 +19,8 @@ from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
 from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
-from translators.errors import BridgeError, InvalidRequest
+from translators.errors import BridgeError, InvalidRequest, UpstreamError
+from translators.reask import reask
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
 from translators.schema.events import Event
@@ -92,6 +93,7 @@ class Exchange:
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
         self._call.stream = self._stream
+        self._retries = self.route.translation.grammar_retries
         self._stack = AsyncExitStack()
 
     @property
@@ -137,16 +139,19 @@ class Exchange:
             yield await self._kept(stream.end_without_output(completed_at=self._now()))
             return
         try:
-            async for chunks in self._call.batches():
-                events: list[Event] = []
-                for chunk in chunks:
-                    events += stream.feed(chunk)
-                if stream.ended:
-                    events = await self._kept(events)
-                if events:
-                    yield events
-                if stream.ended:
-                    return
+            answered = True
+            while answered:
+                async for chunks in self._call.batches():
+                    events: list[Event] = []
+                    for chunk in chunks:
+                        events += stream.feed(chunk)
+                    if stream.ended:
+                        events = await self._kept(events)
+                    if events:
+                        yield events
+                    if stream.ended:
+                        return
+                answered = await self._ask_again()
             events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
             yield await self._kept(events)
         except BridgeError as error:
@@ -162,6 +167,25 @@ class Exchange:
         except StoreError as error:
             return [*events[:-1], self._stream.revoke(error)]
         return events
+
+    async def _ask_again(self) -> bool:
+        """Whether the upstream gives another answer, since a call in this one breaks the grammar of its tool.
+
+        Where it is not asked, or refuses, the answer stands as it is: the client tells the model what is wrong.
+        """
+        calls = self._stream.rejected_calls(said_done=self._call.said_done) if self._retries > 0 else []
+        if not calls:
+            return False
+        self._retries -= 1
+        try:
+            await self._call.send_again(reask(self._call.translation, calls, self._stream.thought))
+        except UpstreamError:
+            return False
+        self.adaptations.append(
+            Adaptation("emulated", "tools", "an input broke its grammar: the model was asked again")
+        )
+        self._stream.begin_again()
+        return True
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.types import Receive
 
+from proxy.content_encoding import decode_body
 from translators.errors import InvalidRequest
 
 
 class ClientGone(Exception):
     """The client closed its connection; there is nobody to answer."""
+
+
+async def read_request(receive: Receive, limit: int, headers: Mapping[str, str]) -> bytes:
+    """The body as it was before it was compressed, if it was. Raises InvalidRequest and ClientGone."""
+    body = await read_body(receive, limit, headers.get("content-length"))
+    return decode_body(body, headers.get("content-encoding"), limit)
 
 
 async def read_body(receive: Receive, limit: int, content_length: str | None) -> bytes:

@@ -77,6 +77,7 @@ class _Entry(Struct, frozen=True):
                 defaults=self.defaults,
                 extra_body=self.settings.extra_body,
                 drop_params=self.settings.drop_params,
+                grammar_retries=self.settings.grammar_retries,
             ),
         )
 

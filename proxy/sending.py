@@ -85,6 +85,12 @@ class Sending:
         async for chunks in self._call.batches():
             yield chunks
 
+    async def send_again(self, translation: Translation) -> None:
+        """Sends a further request of the same exchange. Raises UpstreamError; the answer before it then stands."""
+        call = self._sender.upstreams.call(self._route, translation.body(), self._client_headers)
+        await self._stack.enter_async_context(call)
+        self.translation, self._call = translation, call
+
     async def _send(self) -> None:
         wanted = addresses(self.translation.chat, self.translation.dialect)
         if wanted:

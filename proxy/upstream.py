@@ -30,6 +30,7 @@ from proxy.transports import (
 )
 from translators.dialects import Dialect
 from translators.errors import UpstreamError, UpstreamProtocolError
+from translators.retry_after import retry_after
 from translators.schema.chat import ChatChunk
 from translators.upstream_errors import read_error
 
@@ -158,7 +159,7 @@ class UpstreamCall:
             name: answer.headers[name] for name in self._route.upstream.return_headers if name in answer.headers
         }
         if answer.status >= 400:
-            raise read_error(answer.status, await _error_body(answer), retry_after=answer.headers.get("retry-after"))
+            raise read_error(answer.status, await _error_body(answer), retry_after=retry_after(answer.headers))
         if answer.status != 200:
             raise UpstreamProtocolError(f"The upstream answered {answer.status}, which is no answer to this request.")
         self._answer = ChatAnswer(answer)

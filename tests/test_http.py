@@ -444,7 +444,7 @@ async def test_a_slow_upstream_does_not_keep_the_client_waiting_for_a_head(tmp_p
                 seen += piece
                 more.set()
         response = check_events(check_frames(seen))
-        assert response["error"] == {"code": "rate_limit_exceeded", "message": "Too many"}
+        assert response["error"] == {"code": "rate_limit_exceeded", "message": "Too many. Please try again in 5s."}
 
 
 # --- the other routes ----------------------------------------------------------------------------

@@ -186,3 +186,19 @@ def read_usage(said: chat.Usage) -> Usage:
         input_tokens_details=InputTokensDetails(min(cached, prompt), details.cache_write_tokens or 0),
         output_tokens_details=OutputTokensDetails(min(reasoning, output)),
     )
+
+
+def add_usage(first: Usage, second: Usage) -> Usage:
+    """What two answers took together."""
+    return Usage(
+        input_tokens=first.input_tokens + second.input_tokens,
+        output_tokens=first.output_tokens + second.output_tokens,
+        total_tokens=first.total_tokens + second.total_tokens,
+        input_tokens_details=InputTokensDetails(
+            first.input_tokens_details.cached_tokens + second.input_tokens_details.cached_tokens,
+            first.input_tokens_details.cache_write_tokens + second.input_tokens_details.cache_write_tokens,
+        ),
+        output_tokens_details=OutputTokensDetails(
+            first.output_tokens_details.reasoning_tokens + second.output_tokens_details.reasoning_tokens
+        ),
+    )

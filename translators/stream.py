@@ -25,11 +25,21 @@ from translators.logprobs import response_logprobs
 from translators.opaque import Opaque, pack
 from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.reading import AnswerReader
+from translators.reask import RejectedCall
 from translators.report import Adaptation
 from translators.request import Translation
-from translators.response import COMPLETED, CUT_BY_LENGTH, STATUS_OF_FINISH, Ending, open_response, read_usage
+from translators.response import (
+    COMPLETED,
+    CUT_BY_LENGTH,
+    STATUS_OF_FINISH,
+    Ending,
+    add_usage,
+    open_response,
+    read_usage,
+)
+from translators.retry_after import retry_after_in
 from translators.schema import chat, events
-from translators.schema.responses import IncompleteDetails, Response, ResponseError
+from translators.schema.responses import IncompleteDetails, Response, ResponseError, Usage
 
 NewId = Callable[[str], str]
 
@@ -63,6 +73,8 @@ class ResponseStream:
         self._speaking: MessageWriter | ReasoningWriter | None = None
         self._calls: dict[int, CallWriter] = {}
         self._usage: chat.Usage | None = None
+        self._spent: Usage | None = None  # by answers before this one
+        self._begins = 0  # the first item of this answer
         self._ending: Ending | None = None
         self._take: dict[type[Fragment], Callable[[Any], None]] = {
             fragments.Text: self._text,
@@ -111,6 +123,36 @@ class ResponseStream:
                 break
             self._take[type(fragment)](fragment)
         return self._out.take()
+
+    def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
+        """The calls of an answer in which one breaks its grammar and none has gone out yet, when all has arrived.
+
+        The model can be asked again then, and `begin_again` takes its next answer in place of those calls.
+        """
+        self._flush_calls()
+        ending = self._ending or (COMPLETED if said_done else None)
+        calls = list(self._calls.values())
+        if ending is not COMPLETED or any(call.opened for call in calls) or all(call.problem is None for call in calls):
+            return []
+        names = [self._tools.chat_name(call.tool.name, call.tool.namespace, call.tool.kind) for call in calls]
+        return [
+            RejectedCall(call.call_id, name, call.arguments_text, call.problem)
+            for name, call in zip(names, calls, strict=True)
+        ]
+
+    @property
+    def thought(self) -> str:
+        """All that the model thought in this answer."""
+        return "".join(item.text_so_far for item in self._items[self._begins :] if type(item) is ReasoningWriter)
+
+    def begin_again(self) -> None:
+        """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
+        self._begins = len(self._items)
+        self._spent = self._total_usage()
+        self._usage = None
+        self._reader = AnswerReader(self._translation)
+        self._calls = {}
+        self._ending = None
 
     def finish(self, *, said_done: bool, completed_at: int) -> list[events.Event]:
         """The end of the upstream's answer; `said_done` when it said `[DONE]` or was a whole answer."""
@@ -330,23 +372,38 @@ class ResponseStream:
             output=[writer.final for writer in self._items],
             error=self._response_error(),
             incomplete_details=IncompleteDetails(ending.reason) if ending.reason else None,
-            usage=None if self._usage is None else read_usage(self._usage),
+            usage=self._total_usage(),
             service_tier="default" if self.response.service_tier == "auto" else self.response.service_tier,
         )
         self._out.emit(_TERMINAL[ending.status], self.response)
 
+    def _total_usage(self) -> Usage | None:
+        said = None if self._usage is None else read_usage(self._usage)
+        return self._spent or said if self._spent is None or said is None else add_usage(self._spent, said)
+
     def _response_error(self) -> ResponseError | None:
         if self.error is None:
             return None
-        return ResponseError(_failure_code(self.error), self.error.message)
+        return ResponseError(_failure_code(self.error), _failure_message(self.error))
+
+
+def _failure_message(error: BridgeError) -> str:
+    """The only place of an event where a client, such as Codex, can read when to come back (case S18)."""
+    seconds = error.retry_after
+    limited = _failure_code(error) == "rate_limit_exceeded"
+    if not limited or seconds is None or not seconds.isdigit() or retry_after_in(error.message):
+        return error.message
+    return f"{error.message.rstrip('.')}. Please try again in {seconds}s."
 
 
 def _failure_code(error: BridgeError) -> str:
     """A code of the response's own list where the upstream's says nothing to a client."""
     if error.code in _CODES:
         return str(error.code)
-    return "invalid_prompt" if error.status in (400, 413, 422) else "server_error"
+    return _CODE_OF_STATUS.get(error.status, "server_error")
 
+
+_CODE_OF_STATUS = {400: "invalid_prompt", 413: "invalid_prompt", 422: "invalid_prompt", 429: "rate_limit_exceeded"}
 
 # OpenAI's list for `response.error.code`, and the codes that Codex acts upon.
 _CODES = frozenset(

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from translators.errors import UpstreamError
+from translators.retry_after import retry_after_in
 from translators.schema import chat
 
 
@@ -22,6 +23,10 @@ class Meaning(Struct, frozen=True):
     status: int
     code: str
 
+
+# For a rate limit that does not say when it ends: without any time Codex gives up (case G11).
+DEFAULT_RETRY_SECONDS = "5"
+_HINT_BYTES = 1 << 14
 
 CONTEXT_LENGTH = Meaning(400, "context_length_exceeded")
 RATE_LIMIT = Meaning(429, "rate_limit_exceeded")
@@ -91,6 +96,7 @@ def read_error(status: int, body: bytes, *, retry_after: str | None = None) -> U
         said = _said(msgspec.json.decode(body))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         said = None
+    retry_after = retry_after or retry_after_in(body[:_HINT_BYTES].decode(errors="replace"))
     if said is None:
         return _error(status, f"The upstream answered {status} without an error message.", _Said(), retry_after)
     return _error(status, _message(said) or f"The upstream answered {status}.", _inner(said), retry_after)
@@ -106,7 +112,9 @@ def error_in_chunk(chunk: chat.ChatChunk) -> UpstreamError | None:
     inner = _inner(said)
     if chunk.error is None and chunk.base_resp is not None and inner.status_code in (0, None):
         return None  # MiniMax reports its success, too
-    return _error(200, _message(said) or "The upstream reported an error in its answer.", inner, None)
+    return _error(
+        200, _message(said) or "The upstream reported an error in its answer.", inner, retry_after_in(_message(said))
+    )
 
 
 def _said(value: Any) -> _Said | None:
@@ -167,7 +175,7 @@ def _error(status: int, message: str, said: _Said, retry_after: str | None) -> U
         type=kind if _says_something(kind) and meaning.status == status else _type_of(meaning.status),
         code=meaning.code,
         param=said.param if type(said.param) is str else None,
-        retry_after=retry_after,
+        retry_after=retry_after or (DEFAULT_RETRY_SECONDS if meaning.status == 429 and meaning is not QUOTA else None),
     )
 
 

@@ -99,6 +99,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     extra_body: dict[str, Any] = {}
     drop_params: tuple[str, ...] = ()
     dialect: str | dict[str, Any] = "auto"
+    grammar_retries: Annotated[int, Meta(ge=0, le=10)] = 1
     on_unsupported: OnUnsupported | None = None
     context_window: Annotated[int, Meta(ge=1)] | None = None
     input_modalities: tuple[Modality, ...] | None = None

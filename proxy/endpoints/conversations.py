@@ -17,7 +17,7 @@ from proxy.endpoints.queries import read_page
 from proxy.endpoints.responses import Deleted
 from proxy.exchange import Services
 from proxy.items import listed, with_id
-from proxy.request_body import read_body
+from proxy.request_body import read_request
 from proxy.store import Conversation
 from proxy.store.records import Listing, NewItem
 from translators.decode import check_depth, decode_as
@@ -123,7 +123,7 @@ class Conversations:
         return found
 
     async def _read(self, request: Request, kind: type[T]) -> T:
-        body = await read_body(request.receive, self._max_body_bytes, request.headers.get("content-length"))
+        body = await read_request(request.receive, self._max_body_bytes, request.headers)
         check_depth(body, self._max_depth)
         return decode_as(kind, body or b"{}")
 

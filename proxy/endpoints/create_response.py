@@ -16,7 +16,7 @@ from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.headers import RawHeaders, answer_headers
 from proxy.replay import Replay, frames_of_run
-from proxy.request_body import ClientGone, cancelled_on_disconnect, read_body
+from proxy.request_body import ClientGone, cancelled_on_disconnect, read_request
 from proxy.sse_response import EventStream
 from translators.errors import BridgeError
 
@@ -45,7 +45,7 @@ class CreateResponse:
         headers = Headers(scope=scope)
         try:
             self._access.check(headers)
-            body = await read_body(receive, self._max_body_bytes, headers.get("content-length"))
+            body = await read_request(receive, self._max_body_bytes, headers)
             exchange = await Exchange.begin(self._services, body, headers, owner=owner_of(headers))
         except ClientGone:
             return

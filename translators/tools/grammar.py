@@ -6,7 +6,7 @@ The syntax `lark` is a subset of Lark's own. What Lark cannot load is not checke
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, Protocol
 
 import lark
@@ -15,7 +15,9 @@ from lark.exceptions import LarkError, UnexpectedInput
 from msgspec import Struct
 
 # Earley takes more than linear time, in Python; what is longer has LALR's word only.
-_EARLEY_LIMIT = 2_000
+_EARLEY_LIMIT = 1_000
+# A pattern may take for ever; one that takes so long checks nothing.
+_REGEX_SECONDS = 0.5
 _PROBLEM_LIMIT = 600
 # Lark refuses terminals that may be empty: an atom repeated with `*`, as in /(.*)/, is an optional one with `+`.
 _STRING_OR_REGEX = re.compile(
@@ -47,9 +49,12 @@ class _RegexChecker:
         self._pattern = regex.compile(definition)
 
     def problem(self, text: str) -> str | None:
-        if self._pattern.fullmatch(text) is not None:
+        try:
+            if self._pattern.fullmatch(text, timeout=_REGEX_SECONDS) is not None:
+                return None
+            partial = self._pattern.fullmatch(text, partial=True, timeout=_REGEX_SECONDS)
+        except TimeoutError:
             return None
-        partial = self._pattern.fullmatch(text, partial=True)
         return "It ends too early." if partial is not None else "It does not match the pattern."
 
 
@@ -57,12 +62,20 @@ class _LarkChecker:
     """LALR is fast and never wrong when it accepts; where it refuses, or cannot be made, Earley decides."""
 
     def __init__(self, definition: str) -> None:
-        definition = _without_empty_terminals(definition)
-        self._earley = lark.Lark(definition, parser="earley", lexer="dynamic_complete")
+        self._definition = _without_empty_terminals(definition)
         try:
-            self._lalr: lark.Lark | None = lark.Lark(definition, parser="lalr", lexer="contextual")
+            self._lalr: lark.Lark | None = lark.Lark(self._definition, parser="lalr", lexer="contextual")
         except LarkError:
             self._lalr = None
+            self._load_earley()
+
+    def _load_earley(self) -> None:
+        """Raises LarkError for what is no grammar at all."""
+        _ = self._earley
+
+    @cached_property
+    def _earley(self) -> lark.Lark:
+        return lark.Lark(self._definition, parser="earley", lexer="dynamic_complete")
 
     def problem(self, text: str) -> str | None:
         found = None if self._lalr is None else _parse(self._lalr, text)

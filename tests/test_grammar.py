@@ -1,0 +1,177 @@
+"""Grammars of custom tools: what loads, what is checked, and the model asked again over a real socket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.chat_backend import Answer, ChatBackend, json_answer, sse_answer
+from tests.checks import check_events, check_frames
+from tests.running import config_for, read_config, running
+from translators.tools import Grammar
+
+Json = dict[str, Any]
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+LETTERS: Json = {
+    "type": "custom",
+    "name": "letters",
+    "format": {"type": "grammar", "syntax": "regex", "definition": "[a-z]+"},
+}
+WEATHER: Json = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
+
+
+def recorded(name: str, place: str) -> Grammar:
+    """A grammar that Codex sends."""
+    request = json.loads((FIXTURES / name / "request.json").read_bytes())
+    tools = request["tools"] if place == "tools" else request["input"][0]["tools"][0]["tools"]
+    [found] = [tool["format"] for tool in tools if tool["type"] == "custom"]
+    return Grammar(found["syntax"], found["definition"])
+
+
+PATCH = recorded("codex-apply-patch-loop-2", "tools")
+EXEC = recorded("codex-code-mode-2", "input")
+
+
+def test_the_grammars_of_codex_load() -> None:
+    assert PATCH.loadable
+    assert EXEC.loadable
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "*** Begin Patch\n*** Add File: a b.txt\n+x\n+\n+y\n*** End Patch",
+        "*** Begin Patch\n*** Delete File: a\n*** End Patch\n",
+        "*** Begin Patch\n*** Update File: a\n*** Move to: b\n@@ f\n-x\n+y\n z\n \n*** End of File\n*** End Patch",
+        "*** Begin Patch\n*** Add File: a\n+*** End Patch\n*** Delete File: b\n*** End Patch",
+        "*** Begin Patch\n*** Update File: a\n" + "@@\n-x\n+y\n" * 2000 + "*** End Patch",
+    ],
+)
+def test_patches_that_are_patches(patch: str) -> None:
+    assert PATCH.problem(patch) is None
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "",
+        "echo hi",
+        "*** Begin Patch\n*** End Patch",
+        "*** Begin Patch\n*** Add File: a\nx\n*** End Patch",
+        "*** Begin Patch\n*** Add File: a\n+x\n",
+        "```\n*** Begin Patch\n*** Delete File: a\n*** End Patch\n```",
+    ],
+)
+def test_patches_that_are_none(patch: str) -> None:
+    problem = PATCH.problem(patch)
+    assert problem
+    assert len(problem) <= 600
+
+
+@given(st.text(max_size=60))
+def test_code_may_be_anything_but_nothing(code: str) -> None:
+    assert (EXEC.problem(code) is None) is bool(code)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "definition"),
+    [("lark", "start: ???"), ("lark", "start: /a*/ missing"), ("regex", "(unclosed"), ("lark", "")],
+)
+def test_a_grammar_that_cannot_be_read_refuses_nothing(syntax: Any, definition: str) -> None:
+    grammar = Grammar(syntax, definition)
+    assert not grammar.loadable
+    assert grammar.problem("anything") is None
+
+
+def test_a_grammar_that_lalr_cannot_take_is_still_checked() -> None:
+    grammar = Grammar("lark", 'start: a | b\na: "x" "y"\nb: "x" "y" "z"?\n')
+    assert grammar.problem("xyz") is None
+    assert grammar.problem("xz")
+
+
+def test_a_pattern_says_whether_more_could_mend_it() -> None:
+    grammar = Grammar("regex", "ab+c")
+    assert grammar.problem("abbc") is None
+    assert grammar.problem("ab") == "It ends too early."
+    assert grammar.problem("xb") == "It does not match the pattern."
+
+
+def test_a_pattern_that_takes_for_ever_checks_nothing() -> None:
+    assert Grammar("regex", "(a|aa)+$b").problem("a" * 200) is None
+
+
+# --- asked again ---------------------------------------------------------------------------------
+
+
+def chunk(finish: str | None = None, **fields: Any) -> Json:
+    return {"choices": [{"index": 0, "delta": fields, "finish_reason": finish}]}
+
+
+def said(text: str, *before: Json, call_id: str = "c1", index: int = 0) -> Answer:
+    function = {"name": "letters", "arguments": json.dumps({"input": text})}
+    call = chunk(tool_calls=[{"index": index, "id": call_id, "type": "function", "function": function}])
+    usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}
+    return sse_answer([*before, call, chunk("tool_calls"), usage])
+
+
+@contextlib.asynccontextmanager
+async def asked(tmp_path: Path, *answers: Answer, tools: list[Json] | None = None, **model: Any) -> AsyncIterator[Any]:
+    """The terminal response of a streamed request, and the requests that the upstream got."""
+    async with ChatBackend(extra={"reasoning_content"}) as backend:
+        backend.script(*answers)
+        settings = config_for(backend)
+        settings["models"]["m"] |= model
+        async with (
+            running(read_config(settings, tmp_path)) as url,
+            httpx2.AsyncClient(base_url=url, timeout=60) as http,
+        ):
+            body = {"model": "m", "input": "go", "stream": True, "tools": tools or [LETTERS]}
+            answer = await http.post("/v1/responses", json=body)
+        yield check_events(check_frames(answer.content)), [request.json for request in backend.requests]
+
+
+async def test_the_model_is_asked_again_and_the_client_sees_only_the_mended_call(tmp_path: Path) -> None:
+    wrong = said("123", chunk(reasoning_content="hm"), chunk(content="Wait."))
+    async with asked(tmp_path, wrong, said("abc", call_id="c2")) as (response, requests):
+        assert [item["type"] for item in response["output"]] == ["reasoning", "message", "custom_tool_call"]
+        assert (response["output"][2]["call_id"], response["output"][2]["input"]) == ("c2", "abc")
+        assert response["usage"]["total_tokens"] == 10
+        assistant, tool = requests[1]["messages"][len(requests[0]["messages"]) :]
+        assert assistant["reasoning_content"] == "hm"
+        assert assistant["tool_calls"][0]["id"] == tool["tool_call_id"] == "c1"
+        assert "does not match" in tool["content"]
+
+
+async def test_it_is_asked_no_more_often_than_configured(tmp_path: Path) -> None:
+    async with asked(tmp_path, said("1"), said("2"), said("3"), grammar_retries=2) as (response, requests):
+        assert [item["input"] for item in response["output"]] == ["3"]
+        assert len(requests) == 3
+
+
+async def test_without_retries_inputs_stream_unchecked(tmp_path: Path) -> None:
+    async with asked(tmp_path, said("1"), grammar_retries=0) as (response, requests):
+        assert response["output"][0]["input"] == "1"
+        assert len(requests) == 1
+
+
+async def test_an_upstream_that_refuses_the_second_time_leaves_the_first_answer(tmp_path: Path) -> None:
+    refusal = json_answer({"error": {"message": "no"}}, status=500)
+    async with asked(tmp_path, said("1"), refusal) as (response, _):
+        assert response["status"] == "completed"
+        assert response["output"][0]["input"] == "1"
+
+
+async def test_a_call_that_is_out_already_is_not_asked_for_twice(tmp_path: Path) -> None:
+    function = {"name": "weather", "arguments": "{}"}
+    other = chunk(tool_calls=[{"index": 0, "id": "c0", "type": "function", "function": function}])
+    async with asked(tmp_path, said("1", other, index=1), tools=[WEATHER, LETTERS]) as (response, requests):
+        assert [item["type"] for item in response["output"]] == ["function_call", "custom_tool_call"]
+        assert len(requests) == 1
