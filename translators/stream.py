@@ -211,8 +211,8 @@ class ResponseStream:
         self._release_whole_calls()
         tool = self._tools.client_name(fragment.name)
         kind = CALL_WRITERS[tool.kind]
-        call_id = fragment.id or self._new_id("call")
-        writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, self._tools.grammars.get(tool))
+        item_id, call_id = self._new_id(kind.prefix), fragment.id or self._new_id("call")
+        writer = kind(self._out, item_id, call_id, tool, self._tools.grammars.get(tool))
         self._calls[fragment.key] = writer
         if writer.streams:
             self._open(writer)
