@@ -17,8 +17,8 @@ from proxy.config import StoreSettings
 from proxy.continuation import Past, Remembered, recall, resolve_references
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
+from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
-from proxy.upstream import UpstreamCall, Upstreams
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.reask import reask
 from translators.report import Adaptation
@@ -32,7 +32,7 @@ class Services(Struct, frozen=True):
     """What every exchange needs; `clock` gives Unix seconds, `new_id(prefix)` an identifier."""
 
     router: Router
-    upstreams: Upstreams
+    sender: Sender
     clock: Callable[[], float]
     new_id: Callable[[str], str]
     max_depth: int
@@ -76,7 +76,14 @@ class Exchange:
     ) -> None:
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
-        translation = to_chat(parsed, self.route.dialect, self.route.translation, past.decoded())
+        history = past.decoded()
+        self._call = Sending(
+            services.sender,
+            self.route,
+            lambda dialect: to_chat(parsed, dialect, self.route.translation, history),
+            client_headers,
+        )
+        translation = self._call.translation
         _check_storing(translation.params, past, services.store_settings)
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
@@ -85,11 +92,8 @@ class Exchange:
         self._generates = True
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
-        self._upstreams = services.upstreams
-        self._client_headers = client_headers
-        self._translation = translation
         self._retries = self.route.translation.grammar_retries
-        self._call: UpstreamCall = services.upstreams.call(self.route, translation.body(), client_headers)
+        self._call.stream = self._stream
         self._stack = AsyncExitStack()
 
     @property
@@ -173,13 +177,10 @@ class Exchange:
         if not calls:
             return False
         self._retries -= 1
-        translation = reask(self._translation, calls, self._stream.thought)
-        call = self._upstreams.call(self.route, translation.body(), self._client_headers)
         try:
-            await self._stack.enter_async_context(call)
+            await self._call.send_again(reask(self._call.translation, calls, self._stream.thought))
         except UpstreamError:
             return False
-        self._translation, self._call = translation, call
         self.adaptations.append(
             Adaptation("emulated", "tools", "an input broke its grammar: the model was asked again")
         )
