@@ -92,8 +92,8 @@ class Exchange:
         self._generates = True
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
-        self._call.stream = self._stream
         self._retries = self.route.translation.grammar_retries
+        self._call.stream = self._stream
         self._stack = AsyncExitStack()
 
     @property

@@ -86,7 +86,7 @@ class Sending:
             yield chunks
 
     async def send_again(self, translation: Translation) -> None:
-        """Sends a further request of the same exchange. Raises UpstreamError; the answer before it then stands."""
+        """Another request in place of one whose answer has been read. Raises UpstreamError."""
         call = self._sender.upstreams.call(self._route, translation.body(), self._client_headers)
         await self._stack.enter_async_context(call)
         self.translation, self._call = translation, call
