@@ -100,6 +100,8 @@ class CodexScenario:
     arguments: tuple[str, ...] = ()
     with_mcp: bool = False
     with_catalogue: bool = False
+    provider: tuple[str, ...] = ()
+    provider_name: str = "Dragoman"
 
 
 CODEX_SCENARIOS = (
@@ -125,6 +127,19 @@ CODEX_SCENARIOS = (
         "compacts a full context and goes on",
         _said(DONE),
         arguments=("-c", "model_auto_compact_token_limit=20000"),
+    ),
+    CodexScenario(
+        "remote-compaction",
+        "has its context compacted by the proxy (a provider named OpenAI)",
+        _said(DONE),
+        arguments=("-c", "model_auto_compact_token_limit=20000"),
+        provider_name="OpenAI",
+    ),
+    CodexScenario(
+        "websocket",
+        "edits a file over a WebSocket (`supports_websockets`)",
+        _edited,
+        provider=("supports_websockets = true",),
     ),
     CodexScenario("rate-limit", "waits when it is told to (429)", _said(GREETING)),
     CodexScenario("overflow", "says that the context is full", _failed("context window")),
@@ -163,13 +178,14 @@ def _config(scenario: CodexScenario, base_url: str, catalogue: Path | None) -> s
         lines.append(f"model_catalog_json = {json.dumps(str(catalogue))}")
     lines += [
         "[model_providers.dragoman]",
-        'name = "Dragoman"',
+        f"name = {json.dumps(scenario.provider_name)}",
         f'base_url = "{base_url}"',
         'wire_api = "responses"',
         'env_key = "DRAGOMAN_KEY"',
         # Failures are short here.
         "request_max_retries = 2",
         "stream_max_retries = 2",
+        *scenario.provider,
     ]
     if scenario.with_mcp:
         lines.append(_MCP.format(command=json.dumps(sys.executable), script=json.dumps(str(_MCP_SERVER))))

@@ -20,6 +20,7 @@ from e2e.scripts import SCRIPTS
 
 _CONFIG = """
 server: {{log_level: debug}}
+store: {{kind: memory}}
 upstreams:
   scripted: {{base_url: "{base_url}", pass_client_key: true}}
 models:
