@@ -33,6 +33,9 @@ check_for_update_on_startup = false
 approval_policy = "never"
 sandbox_mode = "danger-full-access"
 """
+_RETRIES = """request_max_retries = 2
+stream_max_retries = 2
+"""
 _MCP = """
 [mcp_servers.calculator]
 command = {command}
@@ -149,13 +152,13 @@ CODEX_SCENARIOS = (
 
 
 async def run_codex(
-    scenario: CodexScenario, binary: Path, folder: Path, base_url: str, backend: ScenarioBackend, catalogue: Path | None
+    scenario: CodexScenario, binary: Path, folder: Path, config: str, backend: ScenarioBackend
 ) -> Outcome:
-    """`folder` is empty and stays behind."""
+    """`config` is what `dragoman codex-config` printed. `folder` does not exist yet and stays behind."""
     home, workspace = folder / "home", folder / "workspace"
     home.mkdir(parents=True)
     workspace.mkdir()
-    (home / "config.toml").write_text(_config(scenario, base_url, catalogue))
+    (home / "config.toml").write_text(_config(scenario, config))
     (workspace / "shopping.txt").write_text("one loaf\ntwo apples\n")
     (workspace / "pixel.png").write_bytes(_PIXEL)
     (workspace / "schema.json").write_text(json.dumps(_SCHEMA))
@@ -172,21 +175,10 @@ async def run_codex(
     return Outcome(CLIENT, scenario.key, "; ".join(faults) or None)
 
 
-def _config(scenario: CodexScenario, base_url: str, catalogue: Path | None) -> str:
-    lines = ['model_provider = "dragoman"', _SETTINGS]
-    if scenario.with_catalogue and catalogue is not None:
-        lines.append(f"model_catalog_json = {json.dumps(str(catalogue))}")
-    lines += [
-        "[model_providers.dragoman]",
-        f"name = {json.dumps(scenario.provider_name)}",
-        f'base_url = "{base_url}"',
-        'wire_api = "responses"',
-        'env_key = "DRAGOMAN_KEY"',
-        # Failures are short here.
-        "request_max_retries = 2",
-        "stream_max_retries = 2",
-        *scenario.provider,
-    ]
+def _config(scenario: CodexScenario, config: str) -> str:
+    """What `dragoman codex-config` printed ends with the provider's table; the settings of the test go around it."""
+    lines = [_SETTINGS, config.replace('name = "Dragoman"', f"name = {json.dumps(scenario.provider_name)}"), _RETRIES]
+    lines += scenario.provider
     if scenario.with_mcp:
         lines.append(_MCP.format(command=json.dumps(sys.executable), script=json.dumps(str(_MCP_SERVER))))
     return "\n".join(lines)
