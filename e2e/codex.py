@@ -33,6 +33,9 @@ check_for_update_on_startup = false
 approval_policy = "never"
 sandbox_mode = "danger-full-access"
 """
+_RETRIES = """request_max_retries = 2
+stream_max_retries = 2
+"""
 _MCP = """
 [mcp_servers.calculator]
 command = {command}
@@ -100,6 +103,8 @@ class CodexScenario:
     arguments: tuple[str, ...] = ()
     with_mcp: bool = False
     with_catalogue: bool = False
+    provider: tuple[str, ...] = ()
+    provider_name: str = "Dragoman"
 
 
 CODEX_SCENARIOS = (
@@ -126,6 +131,19 @@ CODEX_SCENARIOS = (
         _said(DONE),
         arguments=("-c", "model_auto_compact_token_limit=20000"),
     ),
+    CodexScenario(
+        "remote-compaction",
+        "has its context compacted by the proxy (a provider named OpenAI)",
+        _said(DONE),
+        arguments=("-c", "model_auto_compact_token_limit=20000"),
+        provider_name="OpenAI",
+    ),
+    CodexScenario(
+        "websocket",
+        "edits a file over a WebSocket (`supports_websockets`)",
+        _edited,
+        provider=("supports_websockets = true",),
+    ),
     CodexScenario("rate-limit", "waits when it is told to (429)", _said(GREETING)),
     CodexScenario("overflow", "says that the context is full", _failed("context window")),
     CodexScenario("dropped", "asks again when the upstream breaks off", _said(GREETING)),
@@ -134,13 +152,13 @@ CODEX_SCENARIOS = (
 
 
 async def run_codex(
-    scenario: CodexScenario, binary: Path, folder: Path, base_url: str, backend: ScenarioBackend, catalogue: Path | None
+    scenario: CodexScenario, binary: Path, folder: Path, config: str, backend: ScenarioBackend
 ) -> Outcome:
-    """`folder` is empty and stays behind."""
+    """`config` is what `dragoman codex-config` printed. `folder` does not exist yet and stays behind."""
     home, workspace = folder / "home", folder / "workspace"
     home.mkdir(parents=True)
     workspace.mkdir()
-    (home / "config.toml").write_text(_config(scenario, base_url, catalogue))
+    (home / "config.toml").write_text(_config(scenario, config))
     (workspace / "shopping.txt").write_text("one loaf\ntwo apples\n")
     (workspace / "pixel.png").write_bytes(_PIXEL)
     (workspace / "schema.json").write_text(json.dumps(_SCHEMA))
@@ -157,20 +175,10 @@ async def run_codex(
     return Outcome(CLIENT, scenario.key, "; ".join(faults) or None)
 
 
-def _config(scenario: CodexScenario, base_url: str, catalogue: Path | None) -> str:
-    lines = ['model_provider = "dragoman"', _SETTINGS]
-    if scenario.with_catalogue and catalogue is not None:
-        lines.append(f"model_catalog_json = {json.dumps(str(catalogue))}")
-    lines += [
-        "[model_providers.dragoman]",
-        'name = "Dragoman"',
-        f'base_url = "{base_url}"',
-        'wire_api = "responses"',
-        'env_key = "DRAGOMAN_KEY"',
-        # Failures are short here.
-        "request_max_retries = 2",
-        "stream_max_retries = 2",
-    ]
+def _config(scenario: CodexScenario, config: str) -> str:
+    """What `dragoman codex-config` printed ends with the provider's table; the settings of the test go around it."""
+    lines = [_SETTINGS, config.replace('name = "Dragoman"', f"name = {json.dumps(scenario.provider_name)}"), _RETRIES]
+    lines += scenario.provider
     if scenario.with_mcp:
         lines.append(_MCP.format(command=json.dumps(sys.executable), script=json.dumps(str(_MCP_SERVER))))
     return "\n".join(lines)

@@ -122,6 +122,17 @@ def compaction(turn: Turn) -> Answer:
     return turn.say(calls=[turn.call("exec_command", cmd="echo something")], prompt_tokens=90_000)
 
 
+def remote_compaction(turn: Turn) -> Answer:
+    """As before, but it is the proxy that asks for the summary, and keeps it sealed."""
+    if SUMMARY in turn.spoken:
+        expect(not turn.all_outputs, "the outputs outlived their summary")
+        return turn.say(DONE, prompt_tokens=100)
+    if turn.all_outputs:
+        expect(not turn.tools, "tools are offered for the summary")
+        return turn.say(SUMMARY, prompt_tokens=100)
+    return turn.say(calls=[turn.call("exec_command", cmd="echo something")], prompt_tokens=90_000)
+
+
 def rate_limit(turn: Turn) -> Answer:
     if turn.attempt == 0:
         return turn.refuse(429, "Rate limit reached.", code="rate_limit_exceeded", kind="requests", retry_after="1")
@@ -156,6 +167,8 @@ CODEX_SCRIPTS: dict[str, Script] = {
     "parallel": parallel,
     "reasoning": reasoning,
     "compaction": compaction,
+    "remote-compaction": remote_compaction,
+    "websocket": shell,
     "rate-limit": rate_limit,
     "overflow": overflow,
     "dropped": dropped,

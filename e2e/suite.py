@@ -20,6 +20,7 @@ from e2e.scripts import SCRIPTS
 
 _CONFIG = """
 server: {{log_level: debug}}
+store: {{kind: memory}}
 upstreams:
   scripted: {{base_url: "{base_url}", pass_client_key: true}}
 models:
@@ -77,26 +78,28 @@ def _sdk_job(
 async def _codex_jobs(
     binary: Path, scenarios: Sequence[str], folder: Path, base_url: str, backend: ScenarioBackend
 ) -> list[Job]:
-    catalogue = await _catalogue(folder)
+    chosen = [scenario for scenario in CODEX_SCENARIOS if not scenarios or scenario.key in scenarios]
+    plain = await _codex_config(folder, base_url)
+    with_catalogue = await _codex_config(folder, base_url, "--catalogue", folder / "models.json")
 
     def job(scenario: CodexScenario) -> Job:
+        config = with_catalogue if scenario.with_catalogue else plain
+
         async def go() -> list[Outcome]:
-            return [await run_codex(scenario, binary, folder / scenario.key, base_url, backend, catalogue)]
+            return [await run_codex(scenario, binary, folder / scenario.key, config, backend)]
 
         return go
 
-    return [job(scenario) for scenario in CODEX_SCENARIOS if not scenarios or scenario.key in scenarios]
+    return [job(scenario) for scenario in chosen]
 
 
-async def _catalogue(folder: Path) -> Path | None:
-    """The model catalogue as `dragoman codex-config` writes it."""
+async def _codex_config(folder: Path, base_url: str, *options: object) -> str:
+    """What `dragoman codex-config` prints."""
     command = [sys.executable, "-m", "proxy", "codex-config", "--config", folder / "config.yaml"]
-    target = folder / "models.json"
-    _, status, errors = await run([*command, "--catalogue", target], ROOT, {})
+    said, status, errors = await run([*command, "--base-url", base_url, *options], ROOT, {})
     if status != 0:
-        sys.stderr.write(errors)
-        return None
-    return target
+        raise RuntimeError(f"codex-config ended with {status}: {errors}")
+    return said
 
 
 async def _all(jobs: Sequence[Job]) -> list[Outcome]:

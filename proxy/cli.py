@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     codex = commands.add_parser("codex-config", parents=[file], help="print what Codex CLI needs in its config.toml")
     codex.add_argument("--model", help="the model to begin with (else the first of the configuration)")
     codex.add_argument("--catalogue", type=Path, metavar="FILE", help="write the model catalogue there, and name it")
+    codex.add_argument("--base-url", metavar="URL", help="where Codex finds the proxy, if not on this machine")
     codex.set_defaults(run=_codex_config)
     return parser
 
@@ -125,7 +126,7 @@ def _codex_config(arguments: argparse.Namespace) -> int:
         except OSError as error:
             return _fail(f"dragoman: cannot write {file}: {error.strerror}", status=1)
     model: str | None = arguments.model or next(iter(Router(config).names()), None)
-    _print(provider_block(config, model=model, catalogue=file).rstrip())
+    _print(provider_block(config, model=model, catalogue=file, base_url=arguments.base_url).rstrip())
     return 0
 
 

@@ -44,7 +44,7 @@ def encode_catalogue(catalogue: Catalogue) -> str:
     return msgspec.json.format(msgspec.json.encode(catalogue), indent=2).decode() + "\n"
 
 
-def provider_block(config: Config, *, model: str | None, catalogue: Path | None) -> str:
+def provider_block(config: Config, *, model: str | None, catalogue: Path | None, base_url: str | None = None) -> str:
     """The lines for `~/.codex/config.toml`; the top-level ones have to stand before its first table."""
     lines = ['model_provider = "dragoman"']
     if model is not None:
@@ -55,7 +55,7 @@ def provider_block(config: Config, *, model: str | None, catalogue: Path | None)
         "",
         "[model_providers.dragoman]",
         'name = "Dragoman"',
-        f"base_url = {_quoted(base_url(config))}",
+        f"base_url = {_quoted(base_url or local_base_url(config))}",
         'wire_api = "responses"',
     ]
     if config.server.api_keys or any(upstream.pass_client_key for upstream in config.upstreams.values()):
@@ -63,7 +63,7 @@ def provider_block(config: Config, *, model: str | None, catalogue: Path | None)
     return "\n".join([*lines, ""])
 
 
-def base_url(config: Config) -> str:
+def local_base_url(config: Config) -> str:
     """Where a client on this machine finds the proxy."""
     host = _ANY_ADDRESS.get(config.server.host, config.server.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{config.server.port}/v1"

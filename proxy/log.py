@@ -44,6 +44,8 @@ def logging_settings(level: LogLevel) -> dict[str, Any]:
         "loggers": {
             "proxy": own,
             "uvicorn": own,
+            # Its debug records are those of the WebSocket library: every header, keys among them.
+            "uvicorn.error": {"level": "INFO" if level == "debug" else level.upper()},
             "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },
     }

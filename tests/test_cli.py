@@ -384,7 +384,7 @@ def test_an_exception_is_on_the_same_line() -> None:
 
 @pytest.fixture
 def restored_logging() -> Iterator[None]:
-    names = ["", "proxy", "uvicorn", "uvicorn.access"]
+    names = ["", "proxy", "uvicorn", "uvicorn.error", "uvicorn.access"]
     loggers = [logging.getLogger(name) for name in names]
     before = [(logger.level, logger.handlers[:], logger.propagate) for logger in loggers]
     yield
@@ -397,13 +397,12 @@ def restored_logging() -> Iterator[None]:
 def test_who_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("debug")
     for name in ("proxy.a", "uvicorn.error", "httpcore.http11", "uvicorn.access"):
-        logging.getLogger(name).debug("header")
+        logging.getLogger(name).debug("authorization: Bearer of-somebody")
         logging.getLogger(name).warning("careful")
     lines = [line.split()[1:3] for line in capsys.readouterr().err.splitlines()]
     assert lines == [
         ["DEBUG", "proxy.a"],
         ["WARNING", "proxy.a"],
-        ["DEBUG", "uvicorn.error"],
         ["WARNING", "uvicorn.error"],
         ["WARNING", "httpcore.http11"],
     ]

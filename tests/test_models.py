@@ -186,10 +186,14 @@ def test_codex_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_codex_config_without_a_catalogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "config.yaml").write_text("upstreams: {l: {kind: local}}\nmodels: {'*': {upstream: l}}\n")
-    assert main(["codex-config", "--config", str(tmp_path / "config.yaml"), "--model", "x"]) == 0
+    assert (
+        main(["codex-config", "--config", str(tmp_path / "config.yaml"), "--model", "x", "--base-url", "http://far/v1"])
+        == 0
+    )
     settings = tomllib.loads(capsys.readouterr().out)
     assert settings["model"] == "x"
     assert settings.keys() == {"model", "model_provider", "model_providers"}
+    assert settings["model_providers"]["dragoman"]["base_url"] == "http://far/v1"
     assert "env_key" not in settings["model_providers"]["dragoman"]
 
 

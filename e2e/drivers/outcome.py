@@ -31,7 +31,7 @@ def weather(city: str) -> str:
 def run(scenarios: Mapping[str, Callable[[], Any]]) -> None:
     """With arguments, those scenarios only."""
     with asyncio.Runner() as runner:  # one event loop, as clients keep connections
-        for name in sys.argv[1:] or scenarios:
+        for name in [name for name in scenarios if name in (sys.argv[1:] or scenarios)]:
             try:
                 outcome = scenarios[name]()
                 if inspect.iscoroutine(outcome):

@@ -84,7 +84,7 @@ export function sharedScenarios(model) {
     async "error-400"() {
       const refusal = await error("error-400");
       assert.equal(refusal.statusCode, 400);
-      assert.match(refusal.message, /too peculiar/);
+      assert.match(refusal.responseBody, /too peculiar/);
     },
     async "error-401"() {
       assert.equal((await error("error-401")).statusCode, 401);

@@ -145,3 +145,13 @@ def test_reasoning_is_replayed_on_answers_too_where_the_upstream_wants_it() -> N
     ]
     assert chat({"input": items}, dialect=ALWAYS)["messages"][1]["reasoning_content"] == "hm"
     assert "reasoning_content" not in chat({"input": items})["messages"][1]
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["in a message of its own", "before the text"])
+def test_a_tagged_thought_is_reasoning_again(apart: bool) -> None:
+    """Pydantic AI resends a thought that it has no signature for as the assistant's text, in tags."""
+    said = ["<think>\nI must look.\n</think>", "Looking."] if apart else ["<think>\nI must look.\n</think>\n\nLooking."]
+    spoken = [{"role": "assistant", "content": text} for text in said]
+    found = messages([*spoken, CALL, OUTPUT])
+    assert found[0]["reasoning_content"] == "I must look."
+    assert found[0]["content"] == "Looking."

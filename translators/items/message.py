@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -13,11 +14,14 @@ from translators.errors import InvalidRequest
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, Refusal, decode_parts
 from translators.items.writer import ItemWriter
-from translators.messages import AssistantRefusal, AssistantSpeech, Instruction, MessageBuilder, UserSpeech
+from translators.messages import AssistantRefusal, AssistantSpeech, Instruction, MessageBuilder, Reasoning, UserSpeech
 from translators.report import Report
 from translators.schema import chat, events
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
+
+# How Pydantic AI resends the thoughts of a model it does not know, and how many models write theirs.
+_TAGGED_THOUGHT = re.compile(r"\s*<think>\n?(.+?)\n?</think>\s*", re.DOTALL)
 
 
 class Message(Item):
@@ -35,14 +39,14 @@ class Message(Item):
             )
         parts = decode_parts(self.content, where, into.report)
         if self.role == "assistant":
-            self._replay_assistant(parts, into)
+            self._replay_assistant(parts, into, where)
         elif self.role == "user":
             into.add(UserSpeech(user_content(parts, into.dialect, into.report)))
         else:
             into.add(Instruction(spoken_text(parts), self.role))
 
-    def _replay_assistant(self, parts: list[LocatedPart], into: MessageBuilder) -> None:
-        speech = []
+    def _replay_assistant(self, parts: list[LocatedPart], into: MessageBuilder, at: str) -> None:
+        speech: list[str] = []
         for located in parts:
             if type(located.part) is Refusal:
                 into.add(AssistantRefusal(located.part.refusal))
@@ -50,8 +54,15 @@ class Message(Item):
                 into.report.dropped(located.at, "an assistant message holds text only in Chat Completions")
             else:
                 speech.append(located.part.spoken)
+        text = "".join(speech)
+        thought = _TAGGED_THOUGHT.match(text)
+        if thought is not None:
+            into.add(Reasoning(thought[1], at))
+            text = text[thought.end() :]
+            if not text:
+                return
         if speech or is_string(self.content):
-            into.add(AssistantSpeech("".join(speech)))
+            into.add(AssistantSpeech(text))
 
 
 def spoken_text(parts: list[LocatedPart]) -> str:
