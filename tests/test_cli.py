@@ -184,14 +184,17 @@ def get(port: int) -> tuple[Any, dict[str, str]]:
 
 
 def test_check_shows_where_each_model_goes(command: Command) -> None:
-    assert command.run("check", "--config", "local.yaml") == (
-        0,
+    status, out, err = command.run("check", "--config", "local.yaml")
+    table, *dialects = out.split("\n\n")
+    assert (status, err) == (0, "")
+    assert table == (
         "MODEL  UPSTREAM  BASE URL                    SENT MODEL  DIALECT\n"
         "mine   example   https://api.example.com/v1  theirs      openai\n"
         "gpt-*  example   https://api.example.com/v1  (as asked)  openai\n"
-        "*      embedded  (embedded)                  smollm2     llamacpp\n",
-        "",
+        "*      embedded  (embedded)                  smollm2     llamacpp"
     )
+    assert [told.splitlines()[0] for told in dialects] == ["mine, gpt-*: dialect openai", "*: dialect llamacpp"]
+    assert re.search(r'^  max_tokens_field: "max_completion_tokens" +\(preset openai\)$', dialects[0], re.MULTILINE)
 
 
 def test_check_tells_problems_by_line(command: Command) -> None:
