@@ -172,6 +172,21 @@ def test_a_limit_of_rates_is_none_of_context(message: str) -> None:
     assert (error.status, error.code) == (429, "rate_limit_exceeded")
 
 
+HINTS: list[tuple[Any, str | None, str | None]] = [
+    ({"message": "Rate limit reached. Please try again in 1m2.5s."}, None, "63"),
+    ({"message": "Rate limit reached. Please try again in 250ms."}, None, "1"),
+    ({"message": "Too many requests. Please retry after 20 seconds."}, None, "20"),
+    ({"message": "rate limit", "details": [{"@type": "x"}, {"retryDelay": "13.4s"}]}, None, "14"),
+    ({"message": "rate limit; try again in 9s"}, "5", "5"),
+    ({"message": "rate limit"}, None, None),
+]
+
+
+@pytest.mark.parametrize(("said", "header", "expected"), HINTS)
+def test_how_long_to_wait(said: Any, header: str | None, expected: str | None) -> None:
+    assert read_error(429, encode({"error": said}), retry_after=header).retry_after == expected
+
+
 def test_a_long_user_is_no_long_prompt() -> None:
     body = {
         "error": {
