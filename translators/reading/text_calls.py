@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from translators.fragments import Fragment, Reasoning, Text, ToolArguments, ToolCall
-from translators.reading.filter import ASIDE, Filter, could_begin
+from translators.fragments import Fragment, Text, ToolArguments, ToolCall
+from translators.reading.filter import BESIDE_TEXT, Filter, could_begin
 
 FIRST_KEY = 1_000_000  # apart from the keys of the calls that came as such
 _MAX_HELD = 1 << 20
@@ -34,6 +34,8 @@ class Form(Struct, frozen=True):
 
 
 class TextCalls(Filter):
+    ignores = BESIDE_TEXT
+
     def __init__(self, forms: Iterable[str], offered: frozenset[str]) -> None:
         self._forms = [form for name in sorted(forms) for form in FORMS[name]]
         self._openers = tuple(form.opener for form in self._forms)
@@ -42,8 +44,6 @@ class TextCalls(Filter):
         self._made = 0
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
-        if isinstance(fragment, (Reasoning, *ASIDE)):
-            return [fragment]
         if not isinstance(fragment, Text):
             return [*self.flush(), fragment]
         self._text += fragment.text
