@@ -317,3 +317,12 @@ def test_references_that_explode_are_bounded() -> None:
 def test_all_tools_are_strict_or_none() -> None:
     body, _ = sent(PRESETS["cerebras"], tools=[{**TOOL, "strict": True}, OTHER])
     assert all("strict" not in tool["function"] for tool in body["tools"])
+
+
+def test_gemini_wants_names_that_begin_with_a_letter() -> None:
+    history = [{"type": "function_call", "call_id": "c", "name": "3d", "arguments": "{}"}]
+    body, translation = sent(PRESETS["gemini"], tools=[{**TOOL, "name": "3d"}], input=[LOOP[0], *history])
+    (name,) = (tool["function"]["name"] for tool in body["tools"])
+    assert name.startswith("_3d_")
+    assert body["messages"][1]["tool_calls"][0]["function"]["name"] == name
+    assert translation.tools.client_name(name).name == "3d"

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from translators.fragments import ChatReader, Finish, Fragment
 from translators.reading.filter import Filter
 from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly
-from translators.reading.text_calls import TextCalls
+from translators.reading.text_calls import BareCall, TextCalls
 from translators.reading.think_tags import ThinkTags
 from translators.report import Adaptation
 from translators.request import Translation
@@ -85,7 +87,10 @@ def _filters(translation: Translation) -> Iterator[Filter]:
     tools = translation.chat.tools
     if tools:
         if dialect.text_calls:
-            yield TextCalls(dialect.text_calls, frozenset(tool.function.name for tool in tools))
+            offered = frozenset(tool.function.name for tool in tools)
+            yield TextCalls(dialect.text_calls, offered)
+            if "bare_json" in dialect.text_calls and translation.chat.tool_choice not in (UNSET, "auto", "none"):
+                yield BareCall(offered)
         if translation.params.parallel_tool_calls is False:
             yield FirstCallOnly(lambda: translation.adaptations.append(_SECOND_CALL))
     if form is not None and form.fenced:
