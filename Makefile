@@ -17,10 +17,10 @@ PYTHON ?=
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 
-.PHONY: help run test check format golden bench image-check lock clean
+.PHONY: help run test check format golden e2e e2e-python e2e-node bench image-check lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.run ## install what is needed and serve with $(CONFIG)
 	@$(BIN)/dragoman serve --config $(CONFIG) $(ARGS)
@@ -41,6 +41,15 @@ format: $(VENV)/.dev ## rewrite the code in its standard form
 golden: $(VENV)/.dev ## rewrite the expected files under fixtures/ (read their diff before you commit it)
 	@$(BIN)/python -m tests.golden $(ARGS)
 
+e2e: $(VENV)/.dev ## run real clients against the proxy (needs Node.js) and write docs/clients.md
+	@$(BIN)/python -m e2e --docs $(ARGS)
+
+e2e-python: $(VENV)/.dev ## the clients that come from PyPI
+	@$(BIN)/python -m e2e --group python $(ARGS)
+
+e2e-node: $(VENV)/.dev ## the clients that come from npm, Codex among them (needs Node.js)
+	@$(BIN)/python -m e2e --group js --group codex $(ARGS)
+
 bench: $(VENV)/.dev ## measure this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -52,14 +61,17 @@ lock: ## write requirements/*.txt anew from pyproject.toml (all to their newest:
 	@$(lock) --extra local --group build --group dev --output-file requirements/dev.txt $(ARGS)
 	@$(lock) --extra local --group build --constraints requirements/dev.txt --output-file requirements/run.txt
 	@$(lock) --group build --constraints requirements/dev.txt --output-file requirements/slim.txt
+	@$(compile) e2e/requirements.in --output-file e2e/requirements.txt $(ARGS)
+	@$(compile) e2e/guardrails.in --output-file e2e/guardrails.txt $(ARGS)
 
 clean: ## remove .venv and everything generated
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Every platform and Python in one file, and no address of an index: each machine installs from its own.
-lock = $(UV) pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+compile = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+lock = $(compile) pyproject.toml
 
 # --- setting up: a stamp for each lock file, older than what it was made from means install again ---
 

@@ -22,6 +22,7 @@ from proxy.exchange import Services
 from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
 from proxy.log import configure_logging
+from proxy.model_facts import UpstreamModels
 from proxy.routing import Router
 from proxy.sending import Sender
 from proxy.store import Store, create_store
@@ -55,6 +56,7 @@ def create_app(
     )
 
     runs = BackgroundRuns(services)
+    upstream_models = UpstreamModels(services.sender.upstreams)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -65,10 +67,11 @@ def create_app(
         finally:
             keeping.cancel()
             await runs.aclose()
+            await upstream_models.aclose()
             await services.sender.upstreams.aclose()
             await services.store.close()
 
-    api = _api_routes(services, runs, config)
+    api = _api_routes(services, runs, upstream_models, config)
     return Starlette(
         routes=[
             Route("/healthz", health),
@@ -85,11 +88,13 @@ def create_app(
     )
 
 
-def _api_routes(services: Services, runs: BackgroundRuns, config: Config) -> list[BaseRoute]:
+def _api_routes(
+    services: Services, runs: BackgroundRuns, upstream_models: UpstreamModels, config: Config
+) -> list[BaseRoute]:
     """What stands both under `/v1` and at the root, since clients differ in what they append."""
     access = Access(config.server.api_keys)
     keep_alive_seconds = config.server.keep_alive_seconds
-    models = Models(services, access=access)
+    models = Models(services, upstream_models, access=access)
     create = CreateResponse(
         services,
         runs,

@@ -1,4 +1,4 @@
-"""The `dragoman` command: `serve`, `check`, `translate`.
+"""The `dragoman` command: `serve`, `check`, `translate`, `codex-config`.
 
 Exit status of `serve`: 0 after SIGTERM or SIGINT, 1 where it cannot listen or start, 2 for a configuration that cannot
 be used. `check` and `translate`: 1 for what they were asked to find fault with. Flags reach the configuration as the
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dragoman", description="A Responses API for any Chat Completions backend.")
     parser.add_argument("--version", action="version", version=f"dragoman {_version()}")
-    commands = parser.add_subparsers(required=True, metavar="serve|check|translate")
+    commands = parser.add_subparsers(required=True, metavar="serve|check|translate|codex-config")
     file = argparse.ArgumentParser(add_help=False)
     file.add_argument("--config", help=f"the file to read (else ${CONFIG_VARIABLE}, ./config.yaml, built-in defaults)")
 
@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     translate.add_argument("--model", help="the model name to take instead of the request's own")
     translate.set_defaults(run=_translate)
+
+    codex = commands.add_parser("codex-config", parents=[file], help="print what Codex CLI needs in its config.toml")
+    codex.add_argument("--model", help="the model to begin with (else the first of the configuration)")
+    codex.add_argument("--catalogue", type=Path, metavar="FILE", help="write the model catalogue there, and name it")
+    codex.set_defaults(run=_codex_config)
     return parser
 
 
@@ -103,6 +108,24 @@ def _translate(arguments: argparse.Namespace) -> int:
     for adaptation in result.adaptations:
         _complain(str(adaptation))
     _print(msgspec.json.format(result.body, indent=2).decode())
+    return 0
+
+
+def _codex_config(arguments: argparse.Namespace) -> int:
+    from proxy.codex_config import encode_catalogue, provider_block, read_catalogue
+
+    try:
+        config = load_config(_path(arguments), os.environ)
+    except ConfigError as error:
+        return _fail(str(error), status=2)
+    file: Path | None = arguments.catalogue
+    if file is not None:
+        try:
+            file.write_text(encode_catalogue(read_catalogue(config)), encoding="utf-8")
+        except OSError as error:
+            return _fail(f"dragoman: cannot write {file}: {error.strerror}", status=1)
+    model: str | None = arguments.model or next(iter(Router(config).names()), None)
+    _print(provider_block(config, model=model, catalogue=file).rstrip())
     return 0
 
 

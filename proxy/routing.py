@@ -109,6 +109,14 @@ class Router:
         """Where a request for `model` goes. Raises InvalidRequest where nothing is configured for it."""
         if not model:
             return self._route_without_name()
+        route = self.route_or_none(model)
+        if route is not None:
+            return route
+        shown = model if len(model) <= MAX_NAME_SHOWN else f"{model[:MAX_NAME_SHOWN]}…"
+        message = f"The model '{shown}' does not exist here. Known models: {self._known}."
+        raise InvalidRequest(message, status=404, code="model_not_found", param="model")
+
+    def route_or_none(self, model: str) -> Route | None:
         if model in self._exact:
             return self._exact[model]
         if model in self._found:
@@ -118,9 +126,7 @@ class Router:
                 if len(self._found) >= MAX_REMEMBERED:
                     self._found.clear()
                 return self._found.setdefault(model, entry.route(model))
-        shown = model if len(model) <= MAX_NAME_SHOWN else f"{model[:MAX_NAME_SHOWN]}…"
-        message = f"The model '{shown}' does not exist here. Known models: {self._known}."
-        raise InvalidRequest(message, status=404, code="model_not_found", param="model")
+        return None
 
     def _route_without_name(self) -> Route:
         if DEFAULT_NAME in self._entries:

@@ -37,11 +37,14 @@ _log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
+_MAX_FACTS_BYTES = 16 << 20
+_MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
 
 
 class _Target(Struct, frozen=True):
     """What every call to one upstream has in common."""
 
+    settings: UpstreamSettings
     base_url: str
     transport: Transport
     timeouts: Timeouts
@@ -54,6 +57,7 @@ class Upstreams:
         self._transports: dict[tuple[str, bool, str | None], Transport] = {}
         self._targets = {
             name: _Target(
+                settings,
                 settings.base_url,
                 transport or self._transport(settings),
                 Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.read_timeout),
@@ -85,6 +89,21 @@ class Upstreams:
             self._endpoints[base_url, path] = Endpoint.parse(base_url + path)
         return self._endpoints[base_url, path]
 
+    async def get(self, name: str, path: str, client_headers: Mapping[str, str]) -> bytes:
+        """The body of `GET {base_url}{path}`. Raises UpstreamError."""
+        target = self._targets[name]
+        authorization = _authorization(target.settings, client_headers)
+        headers = _request_headers(target.settings, "authorization", client_headers, authorization)
+        endpoint = self._endpoint(target.base_url, path)
+        try:
+            async with await target.transport.send(endpoint, headers, None, target.timeouts, "GET") as answer:
+                body = await answer.read(_MAX_FACTS_BYTES)
+        except TransportError as error:
+            raise _transport_error(error, name) from error
+        if answer.status != 200:
+            raise UpstreamError(f"The upstream '{name}' answered {answer.status} to GET {path}.", status=502)
+        return body
+
     async def aclose(self) -> None:
         for transport in self._transports.values():
             await transport.aclose()
@@ -110,7 +129,8 @@ class UpstreamCall:
         return self._answer is not None and self._answer.said_done
 
     async def __aenter__(self) -> Self:
-        headers = _request_headers(self._route, self._client_headers, self._authorization)
+        route = self._route
+        headers = _request_headers(route.upstream, route.dialect.auth_header, self._client_headers, self._authorization)
         with self._told_as_upstream_errors():
             answer = await self._target.transport.send(self._endpoint, headers, self._body, self._target.timeouts)
             try:
@@ -160,7 +180,8 @@ class UpstreamCall:
         """Some servers repeat the key they refuse."""
         if self._authorization is not None:
             key = self._authorization.removeprefix("Bearer ")
-            error.message = error.message.replace(key, "***")
+            if len(key) >= _MIN_KEY:
+                error.message = error.message.replace(key, "***")
 
 
 async def _error_body(answer: Answer) -> bytes:
@@ -192,9 +213,9 @@ def _authorization(settings: UpstreamSettings, client_headers: Mapping[str, str]
 
 
 def _request_headers(
-    route: Route, client_headers: Mapping[str, str], authorization: str | None
+    settings: UpstreamSettings, name: str, client_headers: Mapping[str, str], authorization: str | None
 ) -> list[tuple[str, str]]:
-    settings, name = route.upstream, route.dialect.auth_header
+    """`name` is the header that carries the key."""
     headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
     if authorization is not None:
         headers.append((name, authorization if name == "authorization" else authorization.removeprefix("Bearer ")))

@@ -79,7 +79,9 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
     return {key: value for section in sections[struct] for key, value in section.items()}
 
 
-@pytest.mark.parametrize("struct", [Config, ServerSettings, UpstreamSettings, ModelSettings, StoreSettings, FetchSettings])
+@pytest.mark.parametrize(
+    "struct", [Config, ServerSettings, UpstreamSettings, ModelSettings, StoreSettings, FetchSettings]
+)
 def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) -> None:
     shown = documented(struct)
     fields = {field.name: field for field in msgspec.structs.fields(struct)}

@@ -6,7 +6,7 @@ Every failure is an `InvalidRequest` whose `param` is a path such as `input[2].c
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -19,6 +19,7 @@ T = TypeVar("T")
 # msgspec closes a message with " - at `$.path`"; `$[...]` stands for any key of a map.
 _LOCATED = re.compile(r"(?P<said>.*?)(?: - at `(?P<key>key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+_SHORT = 1 << 15
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -90,10 +91,39 @@ def join_path(at: str, path: str) -> str:
 def check_depth(body: bytes, limit: int) -> None:
     """Refuses JSON nested deeper than `limit`: recursive readers downstream need not survive it.
 
-    Works on the brackets alone, in C: almost every body is decided by the first count.
+    Counting brackets decides nearly every body. What has too many of them is taken apart, so that a long
+    history is judged item by item, and only a suspicious rest is looked at bracket by bracket.
     """
-    if body.count(b"[") + body.count(b"{") <= limit:
+    _check_depth(memoryview(body), limit, levels=3)
+
+
+def _check_depth(value: memoryview, limit: int, levels: int) -> None:
+    raw = bytes(value)
+    # A long value would fail the count anyway, and counting costs as much as taking it apart.
+    if (len(raw) <= _SHORT or not levels) and raw.count(b"[") + raw.count(b"{") <= limit:
         return
+    if levels:
+        try:
+            members = _members(raw)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            members = None  # no container, or broken JSON, which the decoder will tell of if brackets do not
+        if members is not None:
+            for member in members:
+                _check_depth(memoryview(member), limit - 1, levels - 1)
+            return
+    _check_brackets(raw, limit)
+
+
+def _members(raw: bytes) -> Iterable[msgspec.Raw]:
+    if raw.lstrip()[:1] == b"[":
+        members: list[msgspec.Raw] = decoder(list[msgspec.Raw]).decode(raw)
+        return members
+    fields: dict[str, msgspec.Raw] = decoder(cast("Hashable", dict[str, msgspec.Raw])).decode(raw)
+    return fields.values()
+
+
+def _check_brackets(body: bytes, limit: int) -> None:
+    """Peels the innermost brackets off, one level at a time, in C."""
     outside_strings = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2]
     outline = b"".join(outside_strings).translate(_SQUARE, _NOT_BRACKETS)
     for _ in range(limit):

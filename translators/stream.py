@@ -194,7 +194,7 @@ class ResponseStream:
         writer.keep_details(fragment.details)
 
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
-        call_id = fragment.id or self._new_id("call")
+        call_id = self._unused_call_id(fragment.id)
         if fragment.extra is not None:
             speaking = self._speaking
             thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
@@ -207,6 +207,14 @@ class ResponseStream:
         self._calls[fragment.key] = writer
         if writer.streams:
             self._open(writer)
+
+    def _unused_call_id(self, said: str | None) -> str:
+        """The upstream's own, unless it has used it for another call of this answer."""
+        used = {call.call_id for call in self._calls.values()}
+        call_id = said or self._new_id("call")
+        while call_id in used:
+            call_id = self._new_id("call")
+        return call_id
 
     def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
         self._calls[fragment.key].arguments(fragment.delta)

@@ -38,6 +38,8 @@ LOCAL_MODEL = "smollm2"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 Name = Annotated[str, Meta(min_length=1)]
+Modality = Literal["text", "image", "audio", "file"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 RETURN_HEADERS = (
@@ -98,6 +100,9 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     drop_params: tuple[str, ...] = ()
     dialect: str | dict[str, Any] = "auto"
     on_unsupported: OnUnsupported | None = None
+    context_window: Annotated[int, Meta(ge=1)] | None = None
+    input_modalities: tuple[Modality, ...] | None = None
+    reasoning_efforts: tuple[Effort, ...] | None = None
 
 
 class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

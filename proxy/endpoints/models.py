@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.access import Access
+from proxy.catalogue import ModelList, asked_upstreams, codex_model, facts_of, listed_routes, openai_model
 from proxy.endpoints.answers import json_answer
 from proxy.exchange import Services
-
-
-class Model(Struct, tag_field="object", tag="model"):
-    """An entry of OpenAI's model list."""
-
-    id: str
-    created: int
-    owned_by: str
-
-
-class ModelList(Struct, tag_field="object", tag="list"):
-    data: list[Model]
+from proxy.model_facts import UpstreamModels
 
 
 class Models:
-    """The names that the configuration knows exactly."""
+    """The names that the configuration knows, and through its patterns those that upstreams list."""
 
-    def __init__(self, services: Services, *, access: Access) -> None:
+    def __init__(self, services: Services, upstream_models: UpstreamModels, *, access: Access) -> None:
         self._router = services.router
+        self._upstream_models = upstream_models
         self._access = access
         self._created = int(services.clock())
 
     async def list(self, request: Request) -> Response:
         self._access.check(request.headers)
-        return json_answer(ModelList([self._model(name) for name in self._router.names()]))
+        said = await self._upstream_models.facts(asked_upstreams(self._router), request.headers)
+        known = [(route, facts_of(route, said)) for route in listed_routes(self._router, said)]
+        data = [openai_model(route, facts, self._created) for route, facts in known]
+        models = [codex_model(route, facts, priority) for priority, (route, facts) in enumerate(known)]
+        return json_answer(ModelList(data, models))
 
     async def retrieve(self, request: Request) -> Response:
-        self._access.check(request.headers)
-        return json_answer(self._model(request.path_params["name"]))
-
-    def _model(self, name: str) -> Model:
         """Raises InvalidRequest (404) for a name that no route takes."""
-        return Model(name, self._created, self._router.route(name).upstream_name)
+        self._access.check(request.headers)
+        route = self._router.route(request.path_params["name"])
+        asked = [route.upstream_name] if route.upstream.kind == "chat" else []
+        said = await self._upstream_models.facts(asked, request.headers)
+        return json_answer(openai_model(route, facts_of(route, said), self._created))

@@ -1,0 +1,49 @@
+"""`CLIENTS`: which real clients are run, and the columns of the matrix they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["python", "guardrails", "js", "codex"]
+
+
+@dataclass(frozen=True)
+class Client:
+    """`key` is the driver's file name and the API key by which the backend knows the client."""
+
+    key: str
+    title: str
+    package: str
+    group: Group
+
+
+CLIENTS = (
+    Client("codex", "Codex CLI", "@openai/codex", "codex"),
+    Client("openai_python", "OpenAI SDK, Python", "openai", "python"),
+    Client("openai_js", "OpenAI SDK, JavaScript", "openai", "js"),
+    Client("agents_python", "OpenAI Agents SDK, Python", "openai-agents", "python"),
+    Client("agents_js", "OpenAI Agents SDK, JavaScript", "@openai/agents", "js"),
+    Client("ai_sdk_openai", "Vercel AI SDK, OpenAI provider", "@ai-sdk/openai", "js"),
+    Client("ai_sdk_open_responses", "Vercel AI SDK, Open Responses provider", "@ai-sdk/open-responses", "js"),
+    Client("langchain_python", "LangChain", "langchain-openai", "python"),
+    Client("pydantic_ai_python", "Pydantic AI", "pydantic-ai-slim", "python"),
+    Client("guardrails_python", "OpenAI Guardrails", "openai-guardrails", "guardrails"),
+)
+
+SCENARIOS = {
+    "text": "text",
+    "stream": "stream",
+    "tools": "tool loop",
+    "parallel": "parallel tools",
+    "structured": "structured output",
+    "image": "image",
+    "reasoning": "reasoning",
+    "state": "stored state",
+    "error-400": "400",
+    "error-401": "401",
+    "error-429": "429",
+    "error-500": "500",
+    "overflow": "overflow",
+    "cut": "cut stream",
+}

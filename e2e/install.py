@@ -1,0 +1,64 @@
+"""The clients' own environments, made once from the lock files and made anew when those change."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+class NotInstallable(Exception):
+    """What a group of clients needs is not on this machine; the message says what."""
+
+
+def python_environment(folder: Path, requirements: str) -> Path:
+    """The interpreter of a virtual environment with the locked requirements."""
+    lock = HERE / requirements
+    python = folder / "bin" / "python"
+    if not _is_current(folder, lock):
+        _say(f"Installing {lock.name} into {folder} ...")
+        venv.create(folder, clear=True, with_pip=True)
+        install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-deps"]
+        subprocess.run([*install, "--no-compile", "--require-hashes", "-r", str(lock)], check=True)
+        _mark(folder, lock)
+    return python
+
+
+def node_environment(folder: Path) -> Path:
+    """A folder with `node_modules` and the JavaScript drivers beside them. Raises NotInstallable."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise NotInstallable("Node.js with npm is not installed")
+    lock = HERE / "js" / "package-lock.json"
+    if not _is_current(folder, lock):
+        _say(f"Installing {lock.name} into {folder} ...")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / "js" / name, folder)
+        subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
+        _mark(folder, lock)
+    for driver in (HERE / "js").glob("*.mjs"):
+        shutil.copy(driver, folder)  # modules are looked for beside the file that imports them
+    return folder
+
+
+def _is_current(folder: Path, lock: Path) -> bool:
+    stamp = folder / ".installed"
+    return stamp.is_file() and stamp.read_text() == _digest(lock)
+
+
+def _mark(folder: Path, lock: Path) -> None:
+    (folder / ".installed").write_text(_digest(lock))
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

@@ -1,0 +1,109 @@
+"""`run_suite(...)`: the proxy, the backend and the chosen clients, together for one run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from e2e.backend import ScenarioBackend
+from e2e.clients import Client
+from e2e.codex import CODEX_SCENARIOS, CodexScenario, run_codex
+from e2e.codex_scripts import CODEX_SCRIPTS
+from e2e.drive import drive, run
+from e2e.install import HERE, node_environment, python_environment
+from e2e.outcomes import Outcome
+from e2e.proxy import ROOT, running_proxy
+from e2e.scripts import SCRIPTS
+
+_CONFIG = """
+server: {{log_level: debug}}
+upstreams:
+  scripted: {{base_url: "{base_url}", pass_client_key: true}}
+models:
+  my-model: {{upstream: scripted}}
+  "*": {{upstream: scripted}}
+"""
+_AT_ONCE = max(1, os.cpu_count() or 1)
+
+Job = Callable[[], Awaitable[list[Outcome]]]
+
+
+def install(clients: Sequence[Client], environments: Path) -> dict[str, list[str | Path]]:
+    """The command that runs each client; installs what is missing. Raises NotInstallable."""
+    return {client.key: _command(client, environments) for client in clients}
+
+
+def _command(client: Client, environments: Path) -> list[str | Path]:
+    if client.group == "codex":
+        return [node_environment(environments / "js") / "node_modules" / ".bin" / "codex"]
+    if client.group == "js":
+        return ["node", node_environment(environments / "js") / f"{client.key}.mjs"]
+    requirements = "guardrails.txt" if client.group == "guardrails" else "requirements.txt"
+    python = python_environment(environments / client.group, requirements)
+    return [python, HERE / "drivers" / f"{client.key}.py"]
+
+
+async def run_suite(
+    commands: dict[str, list[str | Path]],
+    clients: Sequence[Client],
+    scenarios: Sequence[str],
+    folder: Path,
+    log: Path,
+) -> list[Outcome]:
+    """`scenarios` empty means all. `folder` is for what the clients leave behind."""
+    async with ScenarioBackend({"codex": CODEX_SCRIPTS}, SCRIPTS) as backend:
+        config = folder / "config.yaml"
+        config.write_text(_CONFIG.format(base_url=backend.base_url))
+        async with running_proxy(config, log) as base_url:
+            jobs: list[Job] = []
+            for client in clients:
+                if client.group == "codex":
+                    binary = Path(commands[client.key][0])
+                    jobs += await _codex_jobs(binary, scenarios, folder, base_url, backend)
+                else:
+                    jobs.append(_sdk_job(client, [*commands[client.key], *scenarios], folder, base_url, backend))
+            return await _all(jobs)
+
+
+def _sdk_job(
+    client: Client, command: Sequence[str | Path], folder: Path, base_url: str, backend: ScenarioBackend
+) -> Job:
+    return lambda: drive(client, command, folder, base_url, backend)
+
+
+async def _codex_jobs(
+    binary: Path, scenarios: Sequence[str], folder: Path, base_url: str, backend: ScenarioBackend
+) -> list[Job]:
+    catalogue = await _catalogue(folder)
+
+    def job(scenario: CodexScenario) -> Job:
+        async def go() -> list[Outcome]:
+            return [await run_codex(scenario, binary, folder / scenario.key, base_url, backend, catalogue)]
+
+        return go
+
+    return [job(scenario) for scenario in CODEX_SCENARIOS if not scenarios or scenario.key in scenarios]
+
+
+async def _catalogue(folder: Path) -> Path | None:
+    """The model catalogue as `dragoman codex-config` writes it."""
+    command = [sys.executable, "-m", "proxy", "codex-config", "--config", folder / "config.yaml"]
+    target = folder / "models.json"
+    _, status, errors = await run([*command, "--catalogue", target], ROOT, {})
+    if status != 0:
+        sys.stderr.write(errors)
+        return None
+    return target
+
+
+async def _all(jobs: Sequence[Job]) -> list[Outcome]:
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(job: Job) -> list[Outcome]:
+        async with limit:
+            return await job()
+
+    return [outcome for outcomes in await asyncio.gather(*map(one, jobs)) for outcome in outcomes]
