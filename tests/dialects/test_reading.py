@@ -239,3 +239,17 @@ def test_a_signature_comes_back_with_its_call() -> None:
     assert [call.get("extra_content") for call in sent] == [extra, None]
     plain = translation(PRESETS["generic"], input=[{"role": "user", "content": "q"}, *output, *outputs])
     assert "extra_content" not in plain.body().decode()
+
+
+def test_a_refusal_needs_no_form() -> None:
+    asked = translation(PRESETS["openai"], text=FORMAT)
+    answer(asked, [{"refusal": "I may not."}])
+    assert asked.adaptations == []
+
+
+def test_an_answer_in_another_form_fails_where_nothing_may_be_lost() -> None:
+    parsed = parse_request(encode({"model": "m", "input": "hi", "text": FORMAT}))
+    asked = to_chat(parsed, PRESETS["openai"], Settings(model="m", on_unsupported="refuse"))
+    response = answer(asked, [{"content": "one"}])
+    assert response["status"] == "failed"
+    assert "it is not JSON" in response["error"]["message"]

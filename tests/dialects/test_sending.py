@@ -326,3 +326,8 @@ def test_gemini_wants_names_that_begin_with_a_letter() -> None:
     assert name.startswith("_3d_")
     assert body["messages"][1]["tool_calls"][0]["function"]["name"] == name
     assert translation.tools.client_name(name).name == "3d"
+
+
+def test_mistral_goes_on_from_the_assistants_words() -> None:
+    body, _ = sent(PRESETS["mistral"], input=[LOOP[0], {"role": "assistant", "content": "The answer is"}])
+    assert body["messages"][1] == {"role": "assistant", "content": "The answer is", "prefix": True}

@@ -55,6 +55,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     alternate_roles: bool = False  # user and assistant must take turns: neighbours of one role become one
     bridge_after_tool: bool = False  # a user may not speak right behind a tool: the assistant says a word between
     needs_user_message: bool = False  # a conversation without any user message is refused
+    prefix_field: bool = False  # a conversation may end with the assistant only where `prefix` asks to go on from there
     text_content: Literal["string", "parts"] = "string"  # how several text parts of one message travel
     empty_content: Literal["null", "empty", "omit"] = "empty"  # assistant content beside tool calls
     text_beside_calls: bool = True  # otherwise text and calls of one turn are two messages
