@@ -331,3 +331,20 @@ def test_gemini_wants_names_that_begin_with_a_letter() -> None:
 def test_mistral_goes_on_from_the_assistants_words() -> None:
     body, _ = sent(PRESETS["mistral"], input=[LOOP[0], {"role": "assistant", "content": "The answer is"}])
     assert body["messages"][1] == {"role": "assistant", "content": "The answer is", "prefix": True}
+
+
+@pytest.mark.parametrize(
+    ("host", "model", "kept"),
+    [
+        ("api.openai.com", "o4-mini", False),
+        ("api.openai.com", "gpt-4o", True),
+        ("api.openai.com", "gpt-5.2", True),
+        ("api.openai.com", "gpt-5-chat-latest", True),
+        ("api.moonshot.ai", "kimi-k2.6", False),
+        ("api.moonshot.ai", "kimi-k2-0905-preview", True),
+        ("api.deepseek.com", "deepseek-chat", True),
+        ("api.x.ai", "grok-4-fast-non-reasoning", True),
+    ],
+)
+def test_only_thinking_models_lose_the_temperature(host: str, model: str, kept: bool) -> None:
+    assert ("temperature" in sent(named(host, model), temperature=0.5)[0]) == kept
