@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.dialect_rules import check_dialect_request
+from tests.dialects.rules import check_dialect_request
 from tests.strategies import broken_requests, json_values, responses_requests, texts
 from tests.translation import Json, chat_body, encode, translate
 from translators.dialects import PRESETS

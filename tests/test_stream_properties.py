@@ -87,7 +87,7 @@ def test_the_official_accumulator_agrees(answer: PlainStream, request: Json) -> 
 
 
 def untagged(answer: PlainStream) -> bool:
-    """Tags at the start of a text make it reasoning (tests/test_reading.py)."""
+    """Tags at the start of a text make it reasoning (tests/dialects/test_reading.py)."""
     return not answer.text.lstrip().startswith(("<think>", "</think>"))
 
 

@@ -20,7 +20,7 @@ from translators.schema import chat
 _STATUSES = (400, 422)
 _REFUSAL = re.compile(
     r"unsupported|not (?:be )?supported|does ?n[o']t support|unrecogni[sz]ed|unknown|unexpected|extra_forbidden"
-    r"|extra inputs|not permitted|cannot find field|not allowed|is not valid|invalid|not available",
+    r"|extra inputs|not permitted|cannot find field|not allowed|not available",  # not `invalid`: that is a value
     re.IGNORECASE,
 )
 _MISSING_REASONING = re.compile(r"reasoning_content.*(?:must be passed back|is missing)", re.IGNORECASE | re.DOTALL)

@@ -105,7 +105,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     items = [LocatedItem(earlier, "history") for earlier in history] + _input_items(params, history, report)
     for located in items:
         params = located.item.configure(params)
-    tools = ToolMap()
+    tools = ToolMap(letter_first=dialect.tool_names == "letter_first")
     offering = Offering(tools, dialect, report, check_grammars=settings.grammar_retries > 0)
     tools_echo = _declare_tools(params, items, offering)
     builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)

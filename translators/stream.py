@@ -338,7 +338,10 @@ class ResponseStream:
         form = self._translation.form
         if form is None or ending is not COMPLETED or (self._calls and form.tool is None):
             return None
-        fault = form.misfit("".join(item.said for item in self._items if type(item) is MessageWriter))
+        messages = [item for item in self._items if type(item) is MessageWriter]
+        if any(message.refused for message in messages):
+            return None  # a refusal has no form
+        fault = form.misfit("".join(message.said for message in messages))
         if fault is None:
             return None
         if form.refuse:

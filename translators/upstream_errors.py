@@ -6,6 +6,7 @@ gathered from the servers' own messages; an error that is the client's fault is 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -46,6 +47,7 @@ _OVERFLOW = re.compile(
     r"|maximum input length is",
     re.IGNORECASE | re.DOTALL,
 )
+_LONGEST_HINT = 86_400
 _LIMITED = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient.?(?:quota|balance|credit)|exceeded your current quota", re.IGNORECASE)
 _OVERLOADED = re.compile(r"overloaded|at capacity|loading model", re.IGNORECASE)
@@ -88,6 +90,21 @@ class _Said(Struct):
     base_resp: Any = None
     status_code: Any = None
     status_msg: Any = None
+    details: Any = None
+
+
+class _RetryInfo(Struct):
+    """Gemini's hint, one of several kinds of details."""
+
+    retryDelay: str
+
+
+# "Please try again in 1m2.5s", "retry after 20 seconds": OpenAI, Groq, Azure
+_WAIT = re.compile(
+    r"(?:try again|retry)(?: your request)? (?:in|after) (?:(?P<minutes>\d+)m)?"
+    r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>ms|s)",
+    re.IGNORECASE,
+)
 
 
 def read_error(status: int, body: bytes, *, retry_after: str | None = None) -> UpstreamError:
@@ -175,8 +192,26 @@ def _error(status: int, message: str, said: _Said, retry_after: str | None) -> U
         type=kind if _says_something(kind) and meaning.status == status else _type_of(meaning.status),
         code=meaning.code,
         param=said.param if type(said.param) is str else None,
-        retry_after=retry_after or (DEFAULT_RETRY_SECONDS if meaning.status == 429 and meaning is not QUOTA else None),
+        retry_after=retry_after or _wait(message, said, meaning),
     )
+
+
+def _hint(message: str, details: Any) -> str | None:
+    """How long to wait, in whole seconds, where the body says so and no header did."""
+    for detail in details if type(details) is list else ():
+        try:
+            return _seconds(float(msgspec.convert(detail, _RetryInfo).retryDelay.removesuffix("s")))
+        except (msgspec.ValidationError, ValueError):
+            continue
+    match = _WAIT.search(message)
+    if match is None:
+        return None
+    scale = 0.001 if match["unit"].lower() == "ms" else 1
+    return _seconds(int(match["minutes"] or 0) * 60 + float(match["number"]) * scale)
+
+
+def _seconds(delay: float) -> str | None:
+    return str(math.ceil(delay)) if 0 <= delay <= _LONGEST_HINT else None
 
 
 def _meaning(status: int, text: str, code: Any, status_code: Any) -> Meaning:
@@ -198,6 +233,14 @@ def _meaning(status: int, text: str, code: Any, status_code: Any) -> Meaning:
     return Meaning(
         status, named or _CODE_OF_STATUS.get(status) or ("server_error" if status >= 500 else "upstream_error")
     )
+
+
+def _wait(message: str, said: _Said, meaning: Meaning) -> str | None:
+    """How long to wait, in seconds, where the headers did not say; every rate limit has an answer."""
+    hint = _hint(message, said.details) if meaning.status in (429, 503) else None
+    if hint is None and meaning.status == 429 and meaning is not QUOTA:
+        return DEFAULT_RETRY_SECONDS
+    return hint
 
 
 def _says_something(kind: Any) -> bool:

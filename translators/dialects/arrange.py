@@ -152,6 +152,13 @@ def _name_tools(messages: Messages, dialect: Dialect) -> Messages:
     return messages
 
 
+def _prefix(messages: Messages, dialect: Dialect) -> Messages:
+    last = messages[-1] if messages else None
+    if isinstance(last, chat.AssistantMessage):
+        last.prefix = True
+    return messages
+
+
 _PASSES: tuple[tuple[Callable[[Dialect], bool], Callable[[Messages, Dialect], Messages]], ...] = (
     (lambda dialect: not dialect.tools, _calls_as_text),
     (lambda dialect: not dialect.text_beside_calls, _text_apart),
@@ -161,4 +168,5 @@ _PASSES: tuple[tuple[Callable[[Dialect], bool], Callable[[Messages, Dialect], Me
     (lambda dialect: dialect.alternate_roles, _take_turns),
     (lambda dialect: dialect.tool_call_id != "keep", _call_ids),
     (lambda dialect: dialect.tool_name_field, _name_tools),
+    (lambda dialect: dialect.prefix_field, _prefix),
 )

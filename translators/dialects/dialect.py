@@ -37,7 +37,7 @@ SchemaStep = Literal[
     "gemini_keywords",
     "grammar_keywords",
 ]
-CallForm = Literal["tool_call_tags", "invoke_tags", "dsml", "kimi_tokens"]
+CallForm = Literal["tool_call_tags", "invoke_tags", "dsml", "kimi_tokens", "bare_json"]
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +55,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     alternate_roles: bool = False  # user and assistant must take turns: neighbours of one role become one
     bridge_after_tool: bool = False  # a user may not speak right behind a tool: the assistant says a word between
     needs_user_message: bool = False  # a conversation without any user message is refused
+    prefix_field: bool = False  # a conversation may end with the assistant only where `prefix` asks to go on from there
     text_content: Literal["string", "parts"] = "string"  # how several text parts of one message travel
     empty_content: Literal["null", "empty", "omit"] = "empty"  # assistant content beside tool calls
     text_beside_calls: bool = True  # otherwise text and calls of one turn are two messages
@@ -82,6 +83,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     strict_tools: bool = False
     mixed_strict: bool = True  # otherwise either all tools are strict or none
     schema: tuple[SchemaStep, ...] = ()  # what is done to the schemas of tools and formats, in this order
+    tool_names: Literal["plain", "letter_first"] = "plain"  # Chat's own rule, or a letter or _ at the start besides
     tool_name_field: bool = False  # tool messages repeat the name of their function
     tool_call_id: Literal["keep", "max40", "alnum9"] = "keep"
     tool_extra: bool = False  # `extra_content` of a call comes back with it

@@ -152,6 +152,10 @@ class MessageWriter(ItemWriter):
         return len(self._parts)
 
     @property
+    def refused(self) -> bool:
+        return type(self._part) is _RefusalPart or any(type(part) is OutputRefusal for part in self._parts)
+
+    @property
     def said(self) -> str:
         """The text so far, without refusals."""
         parts = self._parts if self._part is None else [*self._parts, self._part.snapshot()]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from translators.fragments import ChatReader, Finish, Fragment
 from translators.reading.filter import Filter
 from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly
-from translators.reading.text_calls import TextCalls
+from translators.reading.text_calls import BareCall, TextCalls
 from translators.reading.think_tags import ThinkTags
 from translators.report import Adaptation
 from translators.request import Translation
@@ -21,6 +23,7 @@ class AnswerReader:
     def __init__(self, translation: Translation) -> None:
         self._reader = ChatReader()
         self._filters = list(_filters(translation))
+        self._ignored = _ignored(self._filters)
 
     def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
         """The fragments of one chunk, in the order in which they mean something."""
@@ -34,13 +37,18 @@ class AnswerReader:
     def _filter(self, found: list[Fragment]) -> list[Fragment]:
         out: list[Fragment] = []
         for fragment in found:
-            out += self._ended([fragment]) if isinstance(fragment, Finish) else self._pass([fragment])
-        self._filters = [each for each in self._filters if not each.done]
+            if type(fragment) in self._ignored:
+                out.append(fragment)
+            else:
+                out += self._ended([fragment]) if isinstance(fragment, Finish) else self._pass([fragment])
+        if any(each.done for each in self._filters):
+            self._filters = [each for each in self._filters if not each.done]
+            self._ignored = _ignored(self._filters)
         return out
 
     def _pass(self, fragments: list[Fragment]) -> list[Fragment]:
         for each in self._filters:
-            fragments = [passed for fragment in fragments for passed in each.feed(fragment)]
+            fragments = _through(each, fragments)
         return fragments
 
     def _ended(self, last: list[Fragment]) -> list[Fragment]:
@@ -48,8 +56,23 @@ class AnswerReader:
         finish: list[Fragment] = [fragment for fragment in last if isinstance(fragment, Finish)]
         fragments: list[Fragment] = [fragment for fragment in last if not isinstance(fragment, Finish)]
         for each in self._filters:
-            fragments = [passed for fragment in fragments for passed in each.feed(fragment)] + each.flush()
+            fragments = _through(each, fragments) + each.flush()
         return fragments + finish
+
+
+def _through(each: Filter, fragments: list[Fragment]) -> list[Fragment]:
+    out: list[Fragment] = []
+    for fragment in fragments:
+        if type(fragment) in each.ignores:
+            out.append(fragment)
+        else:
+            out += each.feed(fragment)
+    return out
+
+
+def _ignored(filters: list[Filter]) -> frozenset[type[Fragment]]:
+    """What no filter looks at."""
+    return frozenset.intersection(*(each.ignores for each in filters)) if filters else frozenset()
 
 
 def _filters(translation: Translation) -> Iterator[Filter]:
@@ -64,7 +87,10 @@ def _filters(translation: Translation) -> Iterator[Filter]:
     tools = translation.chat.tools
     if tools:
         if dialect.text_calls:
-            yield TextCalls(dialect.text_calls, frozenset(tool.function.name for tool in tools))
+            offered = frozenset(tool.function.name for tool in tools)
+            yield TextCalls(dialect.text_calls, offered)
+            if "bare_json" in dialect.text_calls and translation.chat.tool_choice not in (UNSET, "auto", "none"):
+                yield BareCall(offered)
         if translation.params.parallel_tool_calls is False:
             yield FirstCallOnly(lambda: translation.adaptations.append(_SECOND_CALL))
     if form is not None and form.fenced:

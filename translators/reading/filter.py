@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from translators.fragments import Fragment, ReasoningDetails, ServiceTier, Usage
+from translators.fragments import Fragment, Reasoning, ReasoningDetails, ServiceTier, Text, Usage
 
-# Says nothing: what is held back may stay so.
-ASIDE: tuple[type[Fragment], ...] = (ReasoningDetails, Usage, ServiceTier)
+# What is beside the text and lets a filter of the text hold back what it holds.
+BESIDE_TEXT: frozenset[type[Fragment]] = frozenset({Reasoning, ReasoningDetails, Usage, ServiceTier})
+BESIDE_CALLS: frozenset[type[Fragment]] = BESIDE_TEXT | {Text}
 
 
 class Filter:
-    """`done` once the filter will change nothing any more."""
+    """`done` once the filter will change nothing any more; what it `ignores` it never gets to see."""
 
     done = False
+    ignores: frozenset[type[Fragment]] = frozenset()
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
         raise NotImplementedError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from translators.fragments import Fragment, Reasoning, ReasoningDetails, Text, ToolArguments, ToolCall
-from translators.reading.filter import ASIDE, Filter
+from translators.reading.filter import BESIDE_CALLS, BESIDE_TEXT, Filter
 
 
 class CumulativeReasoning(Filter):
@@ -43,6 +43,8 @@ class CumulativeReasoning(Filter):
 class FirstCallOnly(Filter):
     """The client asked for one call at a time; some backends cannot be told, others do not listen."""
 
+    ignores = BESIDE_CALLS
+
     def __init__(self, told: Callable[[], None]) -> None:
         self._told = told
         self._key: int | None = None
@@ -61,6 +63,8 @@ class FirstCallOnly(Filter):
 
 class AnswerTool(Filter):
     """The arguments of the one function that takes the answer are the answer."""
+
+    ignores = BESIDE_CALLS
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -81,13 +85,13 @@ _FENCE = "```"
 class Fence(Filter):
     """Takes the Markdown fence off an answer that should have been bare JSON."""
 
+    ignores = BESIDE_TEXT
+
     def __init__(self) -> None:
         self._inside = False
         self._text = ""
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
-        if isinstance(fragment, (Reasoning, *ASIDE)):
-            return [fragment]
         if not isinstance(fragment, Text):
             return [*self.flush(), fragment]
         self._text += fragment.text

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from translators.fragments import Fragment, Reasoning, Text, ToolArguments, ToolCall
-from translators.reading.filter import ASIDE, Filter, could_begin
+from translators.decode import is_json_object
+from translators.fragments import Fragment, Text, ToolArguments, ToolCall
+from translators.reading.filter import BESIDE_TEXT, Filter, could_begin
 
 FIRST_KEY = 1_000_000  # apart from the keys of the calls that came as such
 _MAX_HELD = 1 << 20
@@ -34,16 +35,16 @@ class Form(Struct, frozen=True):
 
 
 class TextCalls(Filter):
+    ignores = BESIDE_TEXT
+
     def __init__(self, forms: Iterable[str], offered: frozenset[str]) -> None:
-        self._forms = [form for name in sorted(forms) for form in FORMS[name]]
+        self._forms = [form for name in sorted(forms) for form in FORMS.get(name, ())]
         self._openers = tuple(form.opener for form in self._forms)
         self._offered = offered
         self._text = ""
         self._made = 0
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
-        if isinstance(fragment, (Reasoning, *ASIDE)):
-            return [fragment]
         if not isinstance(fragment, Text):
             return [*self.flush(), fragment]
         self._text += fragment.text
@@ -102,12 +103,46 @@ class TextCalls(Filter):
         calls = form.read(body)
         if not calls or any(call.name not in self._offered for call in calls):
             return []
-        out: list[Fragment] = []
-        for call in calls:
-            key = FIRST_KEY + self._made
-            self._made += 1
-            out += [ToolCall(key, None, call.name), ToolArguments(key, call.arguments)]
-        return out
+        first_key = FIRST_KEY + self._made
+        self._made += len(calls)
+        return _fragments(calls, first_key)
+
+
+class BareCall(Filter):
+    """A call that had to be made, answered as bare JSON: the call itself or its arguments (case T27)."""
+
+    ignores = BESIDE_TEXT
+
+    def __init__(self, offered: frozenset[str]) -> None:
+        self._offered = offered
+        self._text = ""
+
+    def feed(self, fragment: Fragment) -> list[Fragment]:
+        if not isinstance(fragment, Text):
+            return [*self.flush(), fragment]
+        self._text += fragment.text
+        start = self._text.lstrip()
+        if not start or start.startswith("{"):
+            return []
+        self.done = True
+        return [Text(self._text)]
+
+    def flush(self) -> list[Fragment]:
+        self.done = True
+        text, self._text = self._text, ""
+        if not text:
+            return []
+        called = [call for call in _json_calls(text) if call.name in self._offered]
+        if not called and len(self._offered) == 1 and is_json_object(text):
+            called = [Call(next(iter(self._offered)), text.strip())]
+        return _fragments(called, FIRST_KEY) or [Text(text)]
+
+
+def _fragments(calls: list[Call], first_key: int) -> list[Fragment]:
+    out: list[Fragment] = []
+    for key, call in enumerate(calls, first_key):
+        out += [ToolCall(key, None, call.name), ToolArguments(key, call.arguments)]
+    return out
 
 
 # --- the forms -----------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ template opens the tag itself, all text waits for the closing one: without it, i
 from __future__ import annotations
 
 from translators.fragments import Fragment, Reasoning, Text
-from translators.reading.filter import ASIDE, Filter, could_begin
+from translators.reading.filter import BESIDE_TEXT, Filter, could_begin
 
 
 class ThinkTags(Filter):
+    ignores = BESIDE_TEXT
+
     def __init__(self, tags: tuple[str, ...], *, prefilled: bool) -> None:
         self._openers = tuple(f"<{tag}>" for tag in tags)
         self._closers = tuple(f"</{tag}>" for tag in tags)
@@ -26,8 +28,6 @@ class ThinkTags(Filter):
             self._held.append(fragment)
             self._text += fragment.text
             return self._read()
-        if isinstance(fragment, (Reasoning, *ASIDE)):
-            return [fragment]
         return [*self.flush(), fragment]
 
     def flush(self) -> list[Fragment]:

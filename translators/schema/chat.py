@@ -101,6 +101,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant"):
     reasoning: str | UnsetType = UNSET
     reasoning_details: list[Any] | UnsetType = UNSET
     tool_calls: list[ToolCall] | UnsetType = UNSET
+    prefix: bool | UnsetType = UNSET
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool"):

@@ -15,6 +15,7 @@ from translators.schema import chat
 from translators.tools.grammar import Grammar
 
 _CHAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_LETTER_FIRST = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
 
 
 class ToolName(Struct, frozen=True):
@@ -32,7 +33,8 @@ class ToolMap:
     """Invertible: `client_name(chat_name(x)) == x` for every tool that the request declares or, alone
     of its name, its history speaks of."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, letter_first: bool = False) -> None:
+        self._fits = _LETTER_FIRST if letter_first else _CHAT_NAME
         self.offered: list[chat.FunctionTool] = []
         self.grammars: dict[ToolName, Grammar] = {}
         self._offered_names: set[str] = set()
@@ -74,18 +76,13 @@ class ToolMap:
         known = self._chat_names.get(tool)
         if known is not None:
             return known
-        name = _fitting(tool)
-        if name in self._client_names:
+        name = _joined(tool)
+        if not self._fits.fullmatch(name) or name in self._client_names:
             name = _alias(tool)
         self._chat_names[tool] = name
         self._client_names[name] = tool
         self._known.setdefault((tool.name, tool.namespace), tool)
         return name
-
-
-def _fitting(tool: ToolName) -> str:
-    name = _joined(tool)
-    return name if _CHAT_NAME.fullmatch(name) else _alias(tool)
 
 
 def _joined(tool: ToolName) -> str:
@@ -97,4 +94,5 @@ def _alias(tool: ToolName) -> str:
     if tool.kind != "function":
         whole += f"\0{tool.kind}"
     digest = hashlib.sha256(whole.encode()).hexdigest()[:10]
-    return f"{re.sub(r'[^a-zA-Z0-9_-]', '_', _joined(tool))[:53]}_{digest}"
+    readable = re.sub(r"^(?=[0-9-])", "_", re.sub(r"[^a-zA-Z0-9_-]", "_", _joined(tool)))
+    return f"{readable[:53]}_{digest}"

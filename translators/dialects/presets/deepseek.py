@@ -11,7 +11,6 @@ PRESET = preset(
     images=frozenset(),
     audio="none",
     files=frozenset(),
-    params_without_reasoning=frozenset({"temperature", "presence_penalty", "frequency_penalty"}),
     tool_choice_when_thinking="thinking_off",
     parallel_tool_calls="never",
     structured="json_object",

@@ -12,6 +12,7 @@ PRESET = preset(
     params=frozenset({"temperature", "top_p"}),
     parallel_tool_calls="never",
     schema=("inline_refs", "gemini_keywords"),
+    tool_names="letter_first",
     tool_extra=True,
     efforts=("none", "minimal", "low", "medium", "high"),
     reasoning_replay="never",

@@ -22,6 +22,12 @@ PRESET = preset(
     reasoning_replay="all",
     reasoning_filler=" ",
     models=(
+        when(
+            r"moonshot-v1|kimi-k2-(0711|0905|turbo|instruct)",
+            reasoning_controls=(),
+            thinks_by_default=False,
+            reasoning_replay="never",
+        ),
         when(r"kimi-k2\.7-code", always_thinks=True),
         when(
             r"kimi-k3",

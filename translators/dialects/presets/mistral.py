@@ -10,6 +10,7 @@ PRESET = preset(
     hosts=("api.mistral.ai", "codestral.mistral.ai"),
     system_placement="anywhere",
     bridge_after_tool=True,
+    prefix_field=True,
     files=frozenset({"document_url"}),
     params=SAMPLING,
     stream_usage="implicit",

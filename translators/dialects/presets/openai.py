@@ -35,6 +35,8 @@ PRESET = preset(
             params_without_reasoning=SAMPLING | LOGPROBS,
             thinks_by_default=True,
         ),
+        when(r"^gpt-5\.[1-9]", thinks_by_default=False),  # their effort is `none` unless they are told
+        when(r"^gpt-5.*-chat", params_without_reasoning=frozenset(), thinks_by_default=False, reasoning_controls=()),
         when(r"^(gpt-[34]|chatgpt-4)", reasoning_controls=()),
     ),
 )

@@ -24,6 +24,7 @@ PRESET = preset(
             params_without_reasoning=frozenset({"presence_penalty", "frequency_penalty", "stop"}),
             thinks_by_default=True,
         ),
+        when(r"non-reasoning", params_without_reasoning=frozenset(), thinks_by_default=False),
         when(r"grok-4\.3", reasoning_controls=("effort",), efforts=("none", "low", "medium", "high")),
         when(r"grok-4\.5", reasoning_controls=("effort",), efforts=("low", "medium", "high"), always_thinks=True),
         when(

@@ -147,6 +147,30 @@ def test_a_thought_of_a_call_is_no_call() -> None:
     assert [item["type"] for item in response["output"]] == ["reasoning", "message"]
 
 
+BARE = [
+    ('{"name": "look", "arguments": {"at": 1}}', "required", [TOOL, {**TOOL, "name": "other"}], True),
+    (' {"at": 1}', {"type": "function", "name": "look"}, [TOOL], True),
+    ('{"at": 1}', "auto", [TOOL], False),
+    ('{"at": 1}', "required", [TOOL, {**TOOL, "name": "other"}], False),
+    ('{"at": 1', "required", [TOOL], False),
+    ("I look.", "required", [TOOL], False),
+]
+
+
+@pytest.mark.parametrize(("text", "choice", "tools", "called"), BARE)
+@given(data=st.data())
+def test_a_forced_call_in_bare_json(
+    text: str, choice: Any, tools: list[Json], called: bool, data: st.DataObject
+) -> None:
+    asked = translation(Dialect(text_calls=frozenset({"bare_json"})), tools=tools, tool_choice=choice)
+    response = answer(asked, [{"content": piece} for piece in data.draw(cuts(text, max_cuts=4))])
+    (item,) = response["output"]
+    if called:
+        assert (item["name"], json.loads(item["arguments"])) == ("look", {"at": 1})
+    else:
+        assert text_of(response) == text
+
+
 SCHEMA: Json = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 FORMAT: Json = {"format": {"type": "json_schema", "name": "number", "schema": SCHEMA}}
 
@@ -215,3 +239,17 @@ def test_a_signature_comes_back_with_its_call() -> None:
     assert [call.get("extra_content") for call in sent] == [extra, None]
     plain = translation(PRESETS["generic"], input=[{"role": "user", "content": "q"}, *output, *outputs])
     assert "extra_content" not in plain.body().decode()
+
+
+def test_a_refusal_needs_no_form() -> None:
+    asked = translation(PRESETS["openai"], text=FORMAT)
+    answer(asked, [{"refusal": "I may not."}])
+    assert asked.adaptations == []
+
+
+def test_an_answer_in_another_form_fails_where_nothing_may_be_lost() -> None:
+    parsed = parse_request(encode({"model": "m", "input": "hi", "text": FORMAT}))
+    asked = to_chat(parsed, PRESETS["openai"], Settings(model="m", on_unsupported="refuse"))
+    response = answer(asked, [{"content": "one"}])
+    assert response["status"] == "failed"
+    assert "it is not JSON" in response["error"]["message"]

@@ -42,6 +42,8 @@ def _check_order(messages: list[Json], dialect: Dialect) -> None:
         assert "tool" not in roles
     if dialect.needs_user_message:
         assert "user" in roles
+    if dialect.prefix_field and roles[-1] == "assistant":
+        assert messages[-1]["prefix"] is True
     for before, after in pairwise(messages):
         pair = (before["role"], after["role"])
         assert not (dialect.bridge_after_tool and pair == ("tool", "user")), "a user behind a tool"
@@ -105,6 +107,7 @@ def _plain(body: Json, dialect: Dialect) -> Json:
     plain.get("response_format", {}).pop("schema", None)
     if plain.get("reasoning_effort") not in (None, "none", "minimal", "low", "medium", "high", "xhigh", "max"):
         assert plain.pop("reasoning_effort") in dialect.efforts
+    plain["messages"][-1].pop("prefix", None)
     for message in plain["messages"]:
         if message["role"] == "tool":
             message.pop("name", None)

@@ -1,0 +1,217 @@
+"""Refusals that teach, and the one more attempt that they are worth; media that is fetched on the way."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from proxy.config import FetchSettings
+from proxy.fetch import Fetcher
+from tests.chat_backend import Answer, ChatBackend, Request, json_answer
+from tests.running import config_for, read_config, running
+from tests.translation import Json, encode
+from translators.dialects import PRESETS, Dialect
+from translators.errors import InvalidRequest, UpstreamError
+from translators.learned import learn
+from translators.request import Settings, parse_request, to_chat
+from translators.upstream_errors import read_error
+
+TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+FORMAT: Json = {"format": {"type": "json_object"}}
+EVERYTHING: Json = {
+    "model": "m",
+    "input": "hi",
+    "instructions": "i",
+    "temperature": 0.5,
+    "max_output_tokens": 100,
+    "reasoning": {"effort": "minimal"},
+    "stream": True,
+    "tools": [TOOL],
+    "tool_choice": "required",
+    "parallel_tool_calls": False,
+    "top_logprobs": 2,
+    "text": FORMAT,
+}
+LESSONS: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        "max_tokens",
+        {"max_tokens_field": "max_completion_tokens"},
+    ),
+    ('Unknown name "temperature": Cannot find field.', "temperature", {}),
+    ("body.stream_options: Extra inputs are not permitted", "stream_options", {"stream_usage": "implicit"}),
+    (
+        "Unrecognized request argument supplied: parallel_tool_calls",
+        "parallel_tool_calls",
+        {"parallel_tool_calls": "never"},
+    ),
+    ("Validation: Unsupported parameter(s): reasoning_effort", "reasoning_effort", {"reasoning_controls": ()}),
+    (
+        "Unsupported value: 'reasoning_effort' does not support 'minimal'. "
+        "Supported values are: 'low', 'medium', and 'high'.",
+        "reasoning_effort",
+        {"efforts": ("low", "medium", "high")},
+    ),
+    ("tool_choice 'required' is not supported", "tool_choice", {"tool_choice": frozenset({"auto", "none", "named"})}),
+    ("response_format is not supported by this model", "response_format", {"json_object": False}),
+    ("logprobs is not supported", "logprobs", {}),
+    ("Input should be 'system', 'user' or 'assistant': unknown role developer", "messages", {}),
+    ("System message must be at the beginning.", "messages[].role", {}),
+]
+
+
+@pytest.mark.parametrize(("message", "about", "facts"), LESSONS)
+def test_a_refusal_teaches(message: str, about: str, facts: dict[str, Any]) -> None:
+    dialect = Dialect(developer_role=True, system_placement="anywhere")
+    request = to_chat(parse_request(encode(EVERYTHING)), dialect, Settings(model="m")).chat
+    lesson = learn(read_error(400, encode({"error": {"message": message}})), request, dialect)
+    assert lesson is not None
+    assert lesson.about == about
+    assert {name: getattr(lesson.dialect, name) for name in facts} == facts
+    if about in ("temperature", "logprobs"):
+        assert about not in lesson.dialect.params
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "the prompt is too long: maximum context length"),
+        (400, "Invalid value for 'n_predict'"),
+        (400, "Invalid 'temperature': must be less than or equal to 1"),
+        (401, "temperature is not supported"),
+        (500, "temperature is not supported"),
+        (400, "seed is not supported"),
+    ],
+)
+def test_other_refusals_teach_nothing(status: int, message: str) -> None:
+    dialect = PRESETS["generic"]
+    request = to_chat(parse_request(encode(EVERYTHING)), dialect, Settings(model="m")).chat
+    assert learn(read_error(status, encode({"error": {"message": message}})), request, dialect) is None
+
+
+def test_lost_reasoning_is_learned_to_be_wanted() -> None:
+    history = [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "r"},
+    ]
+    request = to_chat(parse_request(encode({"model": "m", "input": history})), Dialect(), Settings(model="m")).chat
+    error = UpstreamError("The `reasoning_content` in the thinking mode must be passed back to the API.", status=400)
+    lesson = learn(error, request, Dialect())
+    assert lesson is not None
+    assert (lesson.dialect.reasoning_replay, lesson.dialect.reasoning_filler) == ("all", "")
+
+
+COMPLETION: Json = {
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+}
+
+
+def picky(request: Request) -> Answer:
+    if "temperature" in request.json:
+        return json_answer({"error": {"message": "Unsupported parameter: temperature"}}, status=400)
+    return json_answer(COMPLETION)
+
+
+async def test_a_refused_parameter_is_left_out_and_stays_so(tmp_path: Path) -> None:
+    async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
+        backend.always(picky)
+        async with httpx2.AsyncClient(base_url=url) as client:
+            body = {"model": "m", "input": "hi", "temperature": 0.5}
+            answers = [await client.post("/v1/responses", json=body) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert ["temperature" in request.json for request in backend.requests] == [True, False, False]
+        assert "changed temperature" in answers[0].headers["x-dragoman-adapted"]
+        assert "ignored temperature" in answers[1].headers["x-dragoman-adapted"]
+
+
+async def test_a_second_refusal_is_told(tmp_path: Path) -> None:
+    async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
+        backend.always(json_answer({"error": {"message": "Unsupported parameter: temperature, top_p"}}, status=400))
+        async with httpx2.AsyncClient(base_url=url) as client:
+            body = {"model": "m", "input": "hi", "temperature": 0.5, "top_p": 0.5}
+            answer = await client.post("/v1/responses", json=body)
+        assert answer.status_code == 400
+        assert len(backend.requests) == 2
+
+
+async def test_address_key_and_query_of_a_dialect(tmp_path: Path) -> None:
+    async with ChatBackend() as backend:
+        upstream = {"api_key": "secret", "dialect": {"preset": "azure", "query": {"api-version": "2024-10-21"}}}
+        async with running(read_config(config_for(backend, upstream=upstream), tmp_path)) as url:
+            backend.script(json_answer(COMPLETION))
+            async with httpx2.AsyncClient(base_url=url) as client:
+                await client.post("/v1/responses", json={"model": "m", "input": "hi"})
+        (request,) = backend.requests
+        assert request.path == "/v1/chat/completions?api-version=2024-10-21"
+        assert request.headers["api-key"] == "secret"
+        assert "authorization" not in request.headers
+
+
+# ---- media
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
+
+
+async def test_an_image_is_fetched_for_a_backend_that_takes_contents_only(tmp_path: Path) -> None:
+    async with ChatBackend(strict=False) as backend:
+        settings = config_for(backend, upstream={"dialect": {"images": ["data"]}}, fetch={"allow_private": True})
+        backend.serve("/a.png", Answer(content_type="application/octet-stream", writes=[PNG]))
+        async with running(read_config(settings, tmp_path)) as url:
+            backend.script(json_answer(COMPLETION))
+            image = {"type": "input_image", "image_url": f"http://127.0.0.1:{backend.port}/a.png"}
+            body = {"model": "m", "input": [{"role": "user", "content": [image]}]}
+            async with httpx2.AsyncClient(base_url=url) as client:
+                answer = await client.post("/v1/responses", json=body)
+        assert answer.status_code == 200, answer.text
+        sent = backend.requests[-1].json["messages"][0]["content"][0]["image_url"]["url"]
+        assert sent == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+        assert "emulated input[0].content[0]" in answer.headers["x-dragoman-adapted"]
+
+
+def served(answers: dict[str, httpx2.Response]) -> httpx2.MockTransport:
+    return httpx2.MockTransport(lambda request: answers[request.url.path])
+
+
+REFUSED: list[tuple[str, dict[str, httpx2.Response], str]] = [
+    ("http://127.0.0.1/a", {}, "private network"),
+    ("http://[::1]/a", {}, "private network"),
+    ("http://[::ffff:10.0.0.1]/a", {}, "private network"),
+    ("http://169.254.169.254/latest", {}, "private network"),
+    ("http://user:pass@8.8.8.8/a", {}, "no plain http"),
+    ("http://8.8.8.8/a", {"/a": httpx2.Response(404)}, "the answer was 404"),
+    ("http://8.8.8.8/a", {"/a": httpx2.Response(200, content=b"x" * 101)}, "larger than 100 bytes"),
+    ("http://8.8.8.8/a", {"/a": httpx2.Response(302, headers={"location": "http://10.0.0.1/"})}, "private network"),
+    ("http://8.8.8.8/a", {"/a": httpx2.Response(302, headers={"location": "/a"})}, "too many redirects"),
+    ("http://8.8.8.8/a", {"/a": httpx2.Response(302, headers={"location": "file:///etc/passwd"})}, "no plain http"),
+    ("http://8.8.8.8/a", {"/a": httpx2.Response(200, html="<p>")}, "it is text/html"),
+]
+
+
+@pytest.mark.parametrize(("url", "answers", "said"), REFUSED)
+async def test_what_is_not_fetched(url: str, answers: dict[str, httpx2.Response], said: str) -> None:
+    fetcher = Fetcher(FetchSettings(max_bytes=100), transport=served(answers))
+    with pytest.raises(InvalidRequest, match=said):
+        await fetcher.fetch_all({url: "image"})
+
+
+async def test_redirects_to_public_places_are_followed_by_address() -> None:
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        if request.url.path == "/a":
+            return httpx2.Response(302, headers={"location": "https://1.1.1.1/b"})
+        return httpx2.Response(200, content=PNG, headers={"content-type": "image/png; x=y"})
+
+    fetcher = Fetcher(FetchSettings(), transport=httpx2.MockTransport(answer))
+    assert (await fetcher.fetch_all({"http://8.8.8.8/a": "image"}))["http://8.8.8.8/a"].startswith("data:image/png;")
+    assert [(request.url.host, request.headers["host"]) for request in asked] == [
+        ("8.8.8.8", "8.8.8.8"),
+        ("1.1.1.1", "1.1.1.1"),
+    ]
