@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
+import msgspec
 from msgspec import Struct
 
 from proxy.config import StoreSettings
@@ -24,6 +25,8 @@ from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
 from translators.schema.events import Event
 from translators.schema.responses import Response, ResponsesRequest
+from translators.sealing import PLAIN, Sealer
+from translators.sse import encode
 from translators.stream import ResponseStream
 
 
@@ -37,10 +40,13 @@ class Services(Struct, frozen=True):
     max_depth: int
     store: Store
     store_settings: StoreSettings
+    sealer: Sealer = PLAIN
 
 
 class Keeper(Protocol):
-    """Where a response goes when it has ended, with its last events."""
+    """Where a response goes: its events as they come, and the whole when it has ended, with the last of them."""
+
+    def saw(self, events: Sequence[Event]) -> None: ...
 
     async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
         """Raises StoreError."""
@@ -59,8 +65,10 @@ class Exchange:
         owner: str = "",
         remembered: Remembered | None = None,
         generate: bool = True,
+        internal: bool = False,
     ) -> Self:
-        """With `generate` false the model is not called: the response has no output and can be continued.
+        """With `generate` false the model is not called: the response has no output and can be continued. An
+        `internal` one is never stored, whatever it asks for.
 
         Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
         parsed = parse_request(body, max_depth=services.max_depth)
@@ -68,6 +76,10 @@ class Exchange:
         params = await resolve_references(parsed.params, services.store, owner, past)
         exchange = cls(services, ParsedRequest(params, parsed.unknown), past, client_headers, owner)
         exchange._generates = generate
+        if internal:
+            exchange.stored = False
+        else:
+            _check_storing(exchange.params, past, services.store_settings)
         return exchange
 
     def __init__(
@@ -75,16 +87,21 @@ class Exchange:
     ) -> None:
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
-        translation = to_chat(parsed, self.route.dialect, self.route.translation, past.decoded())
-        _check_storing(translation.params, past, services.store_settings)
+        settings = msgspec.structs.replace(self.route.translation, sealer=services.sealer)
+        translation = to_chat(parsed, self.route.dialect, settings, past.decoded())
+        self.params: ResponsesRequest = translation.params
+        self.past = past
+        self.chat = translation.body()
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
         self.recorder = Recorder(parsed.params, past, owner, services.new_id)
-        self.keeper: Keeper = _Foreground(services)
+        self.keeper: Keeper = _Foreground(
+            services, with_events=self.streamed and services.store_settings.keep_events == "all"
+        )
         self._generates = True
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
-        self._call: UpstreamCall = services.upstreams.call(self.route, translation.body(), client_headers)
+        self._call: UpstreamCall = services.upstreams.call(self.route, self.chat, client_headers)
         self._stack = AsyncExitStack()
 
     @property
@@ -115,10 +132,10 @@ class Exchange:
             await self._stack.enter_async_context(self._call)
 
     def start(self) -> list[Event]:
-        return self._stream.start()
+        return self._seen(self._stream.start())
 
     def keep_alive(self) -> list[Event]:
-        return self._stream.keep_alive()
+        return self._seen(self._stream.keep_alive())
 
     async def fail(self, error: BridgeError) -> list[Event]:
         return await self._kept(self._stream.fail(error, completed_at=self._now()))
@@ -134,8 +151,7 @@ class Exchange:
                 events: list[Event] = []
                 for chunk in chunks:
                     events += stream.feed(chunk)
-                if stream.ended:
-                    events = await self._kept(events)
+                events = await self._kept(events) if stream.ended else self._seen(events)
                 if events:
                     yield events
                 if stream.ended:
@@ -144,6 +160,11 @@ class Exchange:
             yield await self._kept(events)
         except BridgeError as error:
             yield await self.fail(error)
+
+    def _seen(self, events: list[Event]) -> list[Event]:
+        if self.stored:
+            self.keeper.saw(events)
+        return events
 
     async def _kept(self, events: list[Event]) -> list[Event]:
         """The last events, once the response is stored; where it cannot be, the last of them says so."""
@@ -166,11 +187,18 @@ class Exchange:
 class _Foreground:
     """Stores a response that somebody waits for: it is not there before it has ended."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, with_events: bool) -> None:
         self._store = services.store
+        self._with_events = with_events
+        self._frames: list[bytes] = []
+
+    def saw(self, events: Sequence[Event]) -> None:
+        if self._with_events:
+            self._frames += map(encode, events)
 
     async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
-        await self._store.put(recording.record, recording.named, recording.appended)
+        self.saw(events)
+        await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))
 
 
 def _check_storing(params: ResponsesRequest, past: Past, settings: StoreSettings) -> None:

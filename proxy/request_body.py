@@ -6,9 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from msgspec import Struct
 from starlette.types import Receive
 
 from translators.errors import InvalidRequest
+
+
+class BodyLimits(Struct, frozen=True):
+    """The longest and the deepest body taken."""
+
+    bytes: int
+    depth: int
 
 
 class ClientGone(Exception):

@@ -37,6 +37,7 @@ MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
 _MAX_FACTS_BYTES = 16 << 20
 _MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
+_MAX_ASKED_BYTES = 64 << 20
 
 
 class _Target(Struct, frozen=True):
@@ -74,6 +75,20 @@ class Upstreams:
                 max_connections=MAX_CONNECTIONS,
             )
         return self._transports[kind]
+
+    async def ask(self, route: Route, url: str, body: bytes, client_headers: Mapping[str, str]) -> bytes:
+        """What another address of the upstream answers. Raises UpstreamError."""
+        target = self._targets[route.upstream_name]
+        authorization = _authorization(route.upstream, client_headers)
+        headers = _request_headers(route.upstream, client_headers, authorization)
+        try:
+            async with await target.transport.send(Endpoint.parse(url), headers, body, target.timeouts) as answer:
+                answered = await answer.read(_MAX_ASKED_BYTES)
+        except TransportError as error:
+            raise _transport_error(error, route.upstream_name) from error
+        if answer.status != 200:
+            raise UpstreamError(f"The upstream answered {answer.status}.", code="server_error")
+        return answered
 
     def call(self, route: Route, body: bytes, client_headers: Mapping[str, str]) -> UpstreamCall:
         """A call that is made on entering it; `client_headers` by lower-case name."""

@@ -15,6 +15,7 @@ from translators.decode import check_depth, decode_as, is_null, is_string
 from translators.dialects import Dialect
 from translators.errors import InvalidRequest
 from translators.items import decode_item
+from translators.items.compaction_trigger import is_compaction
 from translators.items.item import Item
 from translators.messages import Instruction, MessageBuilder, UserSpeech
 from translators.params import set_params
@@ -57,6 +58,7 @@ class Translation(Struct, frozen=True, kw_only=True):
     extra_body: Mapping[str, Any]
     sealer: Sealer = PLAIN
     reasoning_field: str = ""
+    compacts: bool = False
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
@@ -109,8 +111,12 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         model=settings.model,
         messages=_messages(params, items, tools, MessageBuilder(dialect, report, sealer=settings.sealer)),
     )
-    _offer_tools(request, params, tools, dialect, report)
+    compacts = is_compaction([(located.item, located.at) for located in items])
+    if not compacts:
+        _offer_tools(request, params, tools, dialect, report)
     set_params(request, params, dialect, report)
+    if compacts:
+        request.response_format = UNSET
     for name in {*settings.drop_params, *settings.extra_body} & _CHAT_FIELDS:
         setattr(request, name, UNSET)
     return Translation(
@@ -122,6 +128,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         extra_body=settings.extra_body,
         sealer=settings.sealer,
         reasoning_field=dialect.reasoning_field,
+        compacts=compacts,
     )
 
 

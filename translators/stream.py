@@ -18,6 +18,7 @@ from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.fragments import ChatReader, Fragment
 from translators.items.call_writer import CallWriter
 from translators.items.calls import CALL_WRITERS
+from translators.items.compaction import CompactionWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
@@ -58,7 +59,7 @@ class ResponseStream:
         self._out = Emitter()
         self._reader = ChatReader()
         self._items: list[ItemWriter] = []
-        self._speaking: MessageWriter | ReasoningWriter | None = None
+        self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._calls: dict[int, CallWriter] = {}
         self._usage: chat.Usage | None = None
         self._ending: Ending | None = None
@@ -74,6 +75,10 @@ class ResponseStream:
             fragments.Finish: self._finish_reason,
             fragments.Failed: self._failed,
         }
+
+        self._compacts = translation.compacts
+        if self._compacts:
+            self._take |= self._compaction(translation)
 
     # --- what the shell calls --------------------------------------------------------------------
 
@@ -117,6 +122,10 @@ class ResponseStream:
             return self.fail(
                 UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error"),
                 completed_at=completed_at,
+            )
+        if self._compacts and not self._items:
+            return self.fail(
+                UpstreamError("The model gave no summary.", code="server_error"), completed_at=completed_at
             )
         if ending.status == "failed":
             error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
@@ -238,6 +247,32 @@ class ResponseStream:
         for fragment in self._reader.flush():
             if not self.ended:
                 self._take[type(fragment)](fragment)
+
+    def _compaction(self, translation: Translation) -> dict[type[Fragment], Callable[[Any], None]]:
+        """How the fragments of a summary are taken: one item holds its text, and nothing else is wanted."""
+        writer: CompactionWriter | None = None
+
+        def text(fragment: fragments.Text) -> None:
+            nonlocal writer
+            if writer is None:
+                writer = CompactionWriter(self._out, self._new_id("cmp"), sealer=translation.sealer)
+                self._speaking = writer
+                self._open(writer)
+            writer.text(fragment.text)
+
+        def ignore(fragment: Fragment) -> None:
+            """A model that calls or thinks aloud all the same."""
+
+        unwanted: tuple[type[Fragment], ...] = (
+            fragments.Reasoning,
+            fragments.Refusal,
+            fragments.Annotation,
+            fragments.ToolCall,
+            fragments.ToolArguments,
+        )
+        taken: dict[type[Fragment], Callable[[Any], None]] = dict.fromkeys(unwanted, ignore)
+        taken[fragments.Text] = text
+        return taken
 
     # --- the end ---------------------------------------------------------------------------------
 
