@@ -56,7 +56,7 @@ async def count_tokens(
     root = (route.upstream.base_url or "").removesuffix("/v1")
 
     async def ask(path: str, value: object) -> bytes:
-        return await upstreams.ask(route, root + path, msgspec.json.encode(value), client_headers)
+        return await upstreams.ask(route.upstream_name, root + path, client_headers, msgspec.json.encode(value))
 
     try:
         return await counter(ask, msgspec.json.decode(body, type=dict[str, Raw]))

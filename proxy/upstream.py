@@ -35,9 +35,8 @@ _log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
-_MAX_FACTS_BYTES = 16 << 20
+_MAX_FACTS_BYTES = 64 << 20
 _MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
-_MAX_ASKED_BYTES = 64 << 20
 
 
 class _Target(Struct, frozen=True):
@@ -76,37 +75,29 @@ class Upstreams:
             )
         return self._transports[kind]
 
-    async def ask(self, route: Route, url: str, body: bytes, client_headers: Mapping[str, str]) -> bytes:
-        """What another address of the upstream answers. Raises UpstreamError."""
-        target = self._targets[route.upstream_name]
-        authorization = _authorization(route.upstream, client_headers)
-        headers = _request_headers(route.upstream, client_headers, authorization)
-        try:
-            async with await target.transport.send(Endpoint.parse(url), headers, body, target.timeouts) as answer:
-                answered = await answer.read(_MAX_ASKED_BYTES)
-        except TransportError as error:
-            raise _transport_error(error, route.upstream_name) from error
-        if answer.status != 200:
-            raise UpstreamError(f"The upstream answered {answer.status}.", code="server_error")
-        return answered
-
     def call(self, route: Route, body: bytes, client_headers: Mapping[str, str]) -> UpstreamCall:
         """A call that is made on entering it; `client_headers` by lower-case name."""
         return UpstreamCall(route, self._targets[route.upstream_name], body, client_headers)
 
     async def get(self, name: str, path: str, client_headers: Mapping[str, str]) -> bytes:
         """The body of `GET {base_url}{path}`. Raises UpstreamError."""
+        return await self.ask(name, f"{self._targets[name].settings.base_url}{path}", client_headers)
+
+    async def ask(self, name: str, url: str, client_headers: Mapping[str, str], body: bytes | None = None) -> bytes:
+        """What another address of the upstream answers, to POST where there is a `body`. Raises UpstreamError."""
         target = self._targets[name]
         headers = _request_headers(target.settings, client_headers, _authorization(target.settings, client_headers))
-        endpoint = Endpoint.parse(f"{target.settings.base_url}{path}")
+        endpoint = Endpoint.parse(url)
+        method = "GET" if body is None else "POST"
         try:
-            async with await target.transport.send(endpoint, headers, None, target.timeouts, "GET") as answer:
-                body = await answer.read(_MAX_FACTS_BYTES)
+            async with await target.transport.send(endpoint, headers, body, target.timeouts, method) as answer:
+                answered = await answer.read(_MAX_FACTS_BYTES)
         except TransportError as error:
             raise _transport_error(error, name) from error
         if answer.status != 200:
-            raise UpstreamError(f"The upstream '{name}' answered {answer.status} to GET {path}.", status=502)
-        return body
+            message = f"The upstream '{name}' answered {answer.status} to {method} {endpoint.path}."
+            raise UpstreamError(message, status=502)
+        return answered
 
     async def aclose(self) -> None:
         for transport in self._transports.values():
