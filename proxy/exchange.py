@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.config import StoreSettings
+from proxy.context import Window, over_threshold, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
@@ -80,6 +81,8 @@ class Exchange:
             exchange.stored = False
         else:
             _check_storing(exchange.params, past, services.store_settings)
+            if generate and over_threshold(exchange.params, exchange.chat):
+                exchange._window = window_of(exchange.params, past)
         return exchange
 
     def __init__(
@@ -87,8 +90,10 @@ class Exchange:
     ) -> None:
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
-        settings = msgspec.structs.replace(self.route.translation, sealer=services.sealer)
-        translation = to_chat(parsed, self.route.dialect, settings, past.decoded())
+        self._services = services
+        self._client_headers = client_headers
+        self._settings = msgspec.structs.replace(self.route.translation, sealer=services.sealer)
+        translation = to_chat(parsed, self.route.dialect, self._settings, past.decoded())
         self.params: ResponsesRequest = translation.params
         self.past = past
         self.chat = translation.body()
@@ -99,6 +104,8 @@ class Exchange:
             services, with_events=self.streamed and services.store_settings.keep_events == "all"
         )
         self._generates = True
+        self._window: Window | None = None
+        self._summary: Response | None = None
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
         self._call: UpstreamCall = services.upstreams.call(self.route, self.chat, client_headers)
@@ -128,8 +135,28 @@ class Exchange:
 
     async def open(self) -> None:
         """Waits for the upstream's first answer. Raises UpstreamError where it refuses."""
+        if self._window is not None:
+            await self._summarise(self._window)
         if self._generates:
             await self._stack.enter_async_context(self._call)
+
+    async def _summarise(self, window: Window) -> None:
+        """Makes room first: the answer is asked for with a summary in the place of what that covers."""
+        parsed = ParsedRequest(window.to_summarise(self.params), {})
+        exchange = Exchange(self._services, parsed, Past(), self._client_headers, "")
+        exchange.stored = False
+        try:
+            await exchange.open()
+            async for _ in exchange.events():
+                pass
+        finally:
+            await exchange.close()
+        if exchange.error is not None:
+            raise exchange.error
+        self._summary = exchange.response
+        parsed = ParsedRequest(window.compacted(self.params, self._summary.output[0]), {})
+        self.chat = to_chat(parsed, self.route.dialect, self._settings).body()
+        self._call = self._services.upstreams.call(self.route, self.chat, self._client_headers)
 
     def start(self) -> list[Event]:
         return self._seen(self._stream.start())
@@ -147,6 +174,8 @@ class Exchange:
             yield await self._kept(stream.end_without_output(completed_at=self._now()))
             return
         try:
+            if self._summary is not None:
+                yield self._seen(stream.insert(self._summary.output[0], self._summary.usage))
             async for chunks in self._call.batches():
                 events: list[Event] = []
                 for chunk in chunks:

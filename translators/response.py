@@ -185,3 +185,18 @@ def read_usage(said: chat.Usage) -> Usage:
         input_tokens_details=InputTokensDetails(min(cached, prompt), details.cache_write_tokens or 0),
         output_tokens_details=OutputTokensDetails(min(reasoning, output)),
     )
+
+
+def add_usage(one: Usage, other: Usage | None) -> Usage:
+    if other is None:
+        return one
+    cached, more = one.input_tokens_details, other.input_tokens_details
+    return Usage(
+        one.input_tokens + other.input_tokens,
+        one.output_tokens + other.output_tokens,
+        one.total_tokens + other.total_tokens,
+        InputTokensDetails(
+            cached.cached_tokens + more.cached_tokens, cached.cache_write_tokens + more.cache_write_tokens
+        ),
+        OutputTokensDetails(one.output_tokens_details.reasoning_tokens + other.output_tokens_details.reasoning_tokens),
+    )

@@ -18,7 +18,7 @@ from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.fragments import ChatReader, Fragment
 from translators.items.call_writer import CallWriter
 from translators.items.calls import CALL_WRITERS
-from translators.items.compaction import CompactionWriter
+from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
@@ -26,9 +26,9 @@ from translators.logprobs import response_logprobs
 from translators.opaque import Opaque, pack
 from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.request import Translation
-from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, open_response, read_usage
+from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, add_usage, open_response, read_usage
 from translators.schema import chat, events
-from translators.schema.responses import IncompleteDetails, Response, ResponseError
+from translators.schema.responses import IncompleteDetails, Response, ResponseError, Usage
 
 NewId = Callable[[str], str]
 
@@ -62,6 +62,7 @@ class ResponseStream:
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._calls: dict[int, CallWriter] = {}
         self._usage: chat.Usage | None = None
+        self._spent: Usage | None = None
         self._ending: Ending | None = None
         self._take: dict[type[Fragment], Callable[[Any], None]] = {
             fragments.Text: self._text,
@@ -143,6 +144,14 @@ class ResponseStream:
         if not self.ended:
             self.error = error
             self._end(Ending("failed"), completed_at)
+        return self._out.take()
+
+    def insert(self, compaction: OutputCompaction, usage: Usage | None) -> list[events.Event]:
+        """Puts out an item that was made before the answer, at a cost of its own."""
+        writer = FinishedCompaction(self._out, compaction)
+        self._open(writer)
+        writer.close("completed")
+        self._spent = usage
         return self._out.take()
 
     def end_without_output(self, *, completed_at: int) -> list[events.Event]:
@@ -300,7 +309,7 @@ class ResponseStream:
             output=[writer.final for writer in self._items],
             error=self._response_error(),
             incomplete_details=IncompleteDetails(ending.reason) if ending.reason else None,
-            usage=None if self._usage is None else read_usage(self._usage),
+            usage=None if self._usage is None else add_usage(read_usage(self._usage), self._spent),
             service_tier="default" if self.response.service_tier == "auto" else self.response.service_tier,
         )
         self._out.emit(_TERMINAL[ending.status], self.response)

@@ -99,6 +99,46 @@ async def test_input_tokens_by_probe_and_by_tokenizer(backend: ChatBackend, prox
             assert counted.headers["x-dragoman-counted-by"] == "tokenizer"
 
 
+# ---- context_management
+
+
+async def test_a_context_over_its_threshold_is_summarised_first(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("A1"), said("Short"), said("A2"), said("A3"))
+    create = proxy.client.responses.create
+    management = [{"type": "compaction", "compact_threshold": 1000}]
+    first = await create(model="m", input="Q1 " + "x" * 5000, context_management=management)  # one turn: it stays
+    body = {"model": "m", "input": "Q2", "previous_response_id": first.id, "context_management": management}
+    events = check_frames((await proxy.http.post("/responses", json={**body, "stream": True})).content)
+    check_events(events)
+    second = events[-1]["response"]
+    assert [item["type"] for item in second["output"]] == ["compaction", "message"]
+    assert second["usage"]["input_tokens"] == 10
+    asked, answered = (request.json["messages"] for request in backend.requests[1:3])
+    assert [message["role"] for message in asked] == ["user", "assistant", "user", "user"]
+    assert [message["content"].rpartition("\n")[2] for message in answered] == ["Short", "Q2"]
+    await create(model="m", input="Q3", previous_response_id=second["id"], context_management=management)
+    contents = [message["content"].rpartition("\n")[2] for message in backend.requests[3].json["messages"]]
+    assert contents == ["Short", "A2", "Q3"]
+
+
+async def test_an_open_tool_turn_is_kept_as_it_is(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("Short"), said("Done"))
+    items: Any = [
+        {"role": "user", "content": "x" * 5000},
+        {"role": "assistant", "content": "Let me see."},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+        {"type": "function_call", "call_id": "c2", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "1"},
+        {"type": "function_call_output", "call_id": "c2", "output": "2"},
+    ]
+    management: Any = [{"type": "compaction", "compact_threshold": 1000}]
+    made = await proxy.client.responses.create(model="m", input=items, tools=TOOLS, context_management=management)
+    assert [item.type for item in made.output] == ["compaction", "message"]
+    messages = backend.requests[1].json["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "tool"]
+    assert "tools" in backend.requests[1].json
+
+
 # ---- sealing
 
 KEYS = [b"a" * 32, b"b" * 32]

@@ -60,6 +60,17 @@ class OutputCompaction(Struct, tag_field="type", tag="compaction", frozen=True):
     encrypted_content: str
 
 
+class FinishedCompaction(ItemWriter):
+    """A compaction that was made elsewhere, on its way into this output."""
+
+    def __init__(self, out: Emitter, item: OutputCompaction) -> None:
+        super().__init__(out, item.id)
+        self._item = item
+
+    def snapshot(self, status: str) -> OutputCompaction:
+        return OutputCompaction(self.id, "") if status == "in_progress" else self._item
+
+
 class CompactionWriter(ItemWriter):
     """Gathers the model's text; what it says appears sealed, when it is whole."""
 
