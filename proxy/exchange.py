@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from proxy.config import StoreSettings
 from proxy.context import Window, over_threshold, window_of
@@ -29,6 +29,9 @@ from translators.schema.responses import Response, ResponsesRequest
 from translators.sealing import PLAIN, Sealer
 from translators.sse import encode
 from translators.stream import ResponseStream
+
+# Stands for no input where nothing is to be answered, so that there is something to translate.
+NO_INPUT = Raw(b'""')
 
 
 class Services(Struct, frozen=True):
@@ -75,7 +78,12 @@ class Exchange:
         parsed = parse_request(body, max_depth=services.max_depth)
         past = await recall(parsed.params, services.store, owner, remembered)
         params = await resolve_references(parsed.params, services.store, owner, past)
-        exchange = cls(services, ParsedRequest(params, parsed.unknown), past, client_headers, owner)
+        asked = params
+        if not generate and bytes(params.input) in (b"null", b"[]"):
+            asked = msgspec.structs.replace(params, input=NO_INPUT)
+        exchange = cls(services, ParsedRequest(asked, parsed.unknown), past, client_headers, owner)
+        if asked is not params:
+            exchange.recorder = Recorder(params, past, owner, services.new_id)
         exchange._generates = generate
         if internal:
             exchange.stored = False
