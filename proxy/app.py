@@ -28,12 +28,14 @@ from proxy.endpoints import (
 )
 from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
+from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
 from proxy.log import configure_logging
 from proxy.model_facts import UpstreamModels
 from proxy.request_body import BodyLimits
 from proxy.routing import Router
 from proxy.sealing import create_sealer
+from proxy.sending import Sender
 from proxy.store import Store, create_store
 from proxy.transports import Transport
 from proxy.upstream import Upstreams
@@ -56,7 +58,7 @@ def create_app(
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
     services = Services(
         router=Router(config),
-        upstreams=Upstreams(config.upstreams, transport),
+        sender=Sender(Upstreams(config.upstreams, transport), Fetcher(config.fetch)),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
@@ -66,7 +68,7 @@ def create_app(
     )
 
     runs = BackgroundRuns(services)
-    upstream_models = UpstreamModels(services.upstreams)
+    upstream_models = UpstreamModels(services.sender.upstreams)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -78,7 +80,7 @@ def create_app(
             keeping.cancel()
             await runs.aclose()
             await upstream_models.aclose()
-            await services.upstreams.aclose()
+            await services.sender.upstreams.aclose()
             await services.store.close()
 
     api = _api_routes(services, runs, upstream_models, config)

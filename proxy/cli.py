@@ -27,6 +27,7 @@ from proxy.config import (
     LogLevel,
     load_config,
 )
+from proxy.dialect_report import dialect_lines
 from proxy.log import configure_logging
 from proxy.routing import Router, is_pattern
 from translators.errors import BridgeError
@@ -81,13 +82,16 @@ def _check(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         return _fail(str(error), status=1)
     rows = [("MODEL", "UPSTREAM", "BASE URL", "SENT MODEL", "DIALECT")]
-    for route in Router(config).entries():
+    routes = Router(config).entries()
+    for route in routes:
         sent = "(as asked)" if is_pattern(route.name) and route.model == route.name else route.model
         url = route.upstream.base_url or "(embedded)"
         rows.append((route.name, route.upstream_name, url, sent, route.dialect.name))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         _print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in dialect_lines(routes):
+        _print(line)
     return 0
 
 

@@ -48,13 +48,17 @@ class Window(Struct, frozen=True):
         return _alone(params, [Raw(msgspec.json.encode(summary)), *self.items[self.covered :]])
 
 
-def over_threshold(params: ResponsesRequest, body: bytes) -> bool:
-    """Raises InvalidRequest."""
+def threshold_of(params: ResponsesRequest) -> int | None:
+    """In tokens. Raises InvalidRequest."""
     if is_null(params.context_management):
-        return False
+        return None
     rules = decode_as(list[_Management], params.context_management, "context_management")
     thresholds = [rule.compact_threshold for rule in rules if rule.compact_threshold is not None]
-    return bool(thresholds) and len(body) > min(thresholds) * BYTES_PER_TOKEN
+    return min(thresholds, default=None)
+
+
+def is_over(threshold: int, body: bytes) -> bool:
+    return len(body) > threshold * BYTES_PER_TOKEN
 
 
 def window_of(params: ResponsesRequest, past: Past) -> Window | None:

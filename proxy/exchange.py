@@ -15,13 +15,14 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.config import StoreSettings
-from proxy.context import Window, over_threshold, window_of
+from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
+from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
-from proxy.upstream import UpstreamCall, Upstreams
 from translators.errors import BridgeError, InvalidRequest
+from translators.items.item import Item
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
 from translators.schema.events import Event
@@ -38,7 +39,7 @@ class Services(Struct, frozen=True):
     """What every exchange needs; `clock` gives Unix seconds, `new_id(prefix)` an identifier."""
 
     router: Router
-    upstreams: Upstreams
+    sender: Sender
     clock: Callable[[], float]
     new_id: Callable[[str], str]
     max_depth: int
@@ -89,7 +90,8 @@ class Exchange:
             exchange.stored = False
         else:
             _check_storing(exchange.params, past, services.store_settings)
-            if generate and over_threshold(exchange.params, exchange.chat):
+            threshold = threshold_of(exchange.params)
+            if generate and threshold is not None and is_over(threshold, exchange.chat):
                 exchange._window = window_of(exchange.params, past)
         return exchange
 
@@ -101,10 +103,10 @@ class Exchange:
         self._services = services
         self._client_headers = client_headers
         self._settings = msgspec.structs.replace(self.route.translation, sealer=services.sealer)
-        translation = to_chat(parsed, self.route.dialect, self._settings, past.decoded())
+        self._call = self._sending(parsed, past.decoded())
+        translation = self._call.translation
         self.params: ResponsesRequest = translation.params
         self.past = past
-        self.chat = translation.body()
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
         self.recorder = Recorder(parsed.params, past, owner, services.new_id)
@@ -116,8 +118,21 @@ class Exchange:
         self._summary: Response | None = None
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
-        self._call: UpstreamCall = services.upstreams.call(self.route, self.chat, client_headers)
+        self._call.stream = self._stream
         self._stack = AsyncExitStack()
+
+    def _sending(self, parsed: ParsedRequest, history: Sequence[Item]) -> Sending:
+        return Sending(
+            self._services.sender,
+            self.route,
+            lambda dialect: to_chat(parsed, dialect, self._settings, history),
+            self._client_headers,
+        )
+
+    @property
+    def chat(self) -> bytes:
+        """The Chat request as it stands."""
+        return self._call.translation.body()
 
     @property
     def response(self) -> Response:
@@ -162,9 +177,8 @@ class Exchange:
         if exchange.error is not None:
             raise exchange.error
         self._summary = exchange.response
-        parsed = ParsedRequest(window.compacted(self.params, self._summary.output[0]), {})
-        self.chat = to_chat(parsed, self.route.dialect, self._settings).body()
-        self._call = self._services.upstreams.call(self.route, self.chat, self._client_headers)
+        self._call = self._sending(ParsedRequest(window.compacted(self.params, self._summary.output[0]), {}), ())
+        self._call.stream = self._stream
 
     def start(self) -> list[Event]:
         return self._seen(self._stream.start())

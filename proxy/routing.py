@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from proxy.config import LOCAL_MODEL, Config, ModelSettings, OnUnsupported, UpstreamSettings
-from translators.dialects import Dialect, choose_dialect
+from translators.dialects import GENERIC, Choice, Dialect, choose
 from translators.errors import InvalidRequest
 from translators.request import Settings, parse_defaults
 from translators.schema.responses import ResponsesRequest
@@ -22,6 +22,7 @@ DEFAULT_NAME = "*"
 LOCAL_DIALECT = "llamacpp"
 MAX_NAMES_SHOWN = 20
 MAX_NAME_SHOWN = 100
+MAX_REMEMBERED = 1000
 
 _WILDCARD = re.compile(r"\[[^]]*\]|[*?]")
 
@@ -34,8 +35,12 @@ class Route(Struct, frozen=True, kw_only=True):
     upstream_name: str
     upstream: UpstreamSettings
     settings: ModelSettings
-    dialect: Dialect
+    choice: Choice
     translation: Settings
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.choice.dialect
 
 
 class _Entry(Struct, frozen=True):
@@ -53,15 +58,19 @@ class _Entry(Struct, frozen=True):
 
     def route(self, name: str) -> Route:
         model = self.sent_name() or name
-        host = urlsplit(self.upstream.base_url or "").hostname or ""
-        embedded = self.upstream.kind == "local" and self.upstream.dialect == "auto"
         return Route(
             name=name,
             model=model,
             upstream_name=self.settings.upstream,
             upstream=self.upstream,
             settings=self.settings,
-            dialect=choose_dialect(LOCAL_DIALECT if embedded else self.upstream.dialect, host=host, model=model),
+            choice=choose(
+                self.upstream.dialect,
+                self.settings.dialect,
+                host=urlsplit(self.upstream.base_url or "").netloc,
+                model_name=model,
+                otherwise=LOCAL_DIALECT if self.upstream.kind == "local" else GENERIC,
+            ),
             translation=Settings(
                 model=model,
                 on_unsupported=self.on_unsupported,
@@ -84,6 +93,7 @@ class Router:
             for name, entry in self._entries.items()
             if is_pattern(name)
         ]
+        self._found: dict[str, Route] = {}  # by the names that patterns took
         # The sort is stable: equally literal patterns keep the order of the file. `*` has no literal part.
         self._patterns = sorted(patterns, key=lambda pattern: -_literal_length(pattern[1].name))
 
@@ -109,9 +119,13 @@ class Router:
     def route_or_none(self, model: str) -> Route | None:
         if model in self._exact:
             return self._exact[model]
+        if model in self._found:
+            return self._found[model]
         for matches, entry in self._patterns:
             if matches(model):
-                return entry.route(model)
+                if len(self._found) >= MAX_REMEMBERED:
+                    self._found.clear()
+                return self._found.setdefault(model, entry.route(model))
         return None
 
     def _route_without_name(self) -> Route:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
@@ -27,6 +28,7 @@ from proxy.transports import (
     TransportError,
     create_transport,
 )
+from translators.dialects import Dialect
 from translators.errors import UpstreamError, UpstreamProtocolError
 from translators.schema.chat import ChatChunk
 from translators.upstream_errors import read_error
@@ -43,7 +45,7 @@ class _Target(Struct, frozen=True):
     """What every call to one upstream has in common."""
 
     settings: UpstreamSettings
-    endpoint: Endpoint
+    base_url: str
     transport: Transport
     timeouts: Timeouts
 
@@ -56,13 +58,14 @@ class Upstreams:
         self._targets = {
             name: _Target(
                 settings,
-                Endpoint.parse(f"{settings.base_url}/chat/completions"),
+                settings.base_url,
                 transport or self._transport(settings),
                 Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.read_timeout),
             )
             for name, settings in upstreams.items()
             if settings.base_url is not None
         }
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def _transport(self, settings: UpstreamSettings) -> Transport:
         kind = (settings.transport, settings.verify_tls, settings.ca_file)
@@ -77,7 +80,14 @@ class Upstreams:
 
     def call(self, route: Route, body: bytes, client_headers: Mapping[str, str]) -> UpstreamCall:
         """A call that is made on entering it; `client_headers` by lower-case name."""
-        return UpstreamCall(route, self._targets[route.upstream_name], body, client_headers)
+        target = self._targets[route.upstream_name]
+        endpoint = self._endpoint(target.base_url, _path(route.dialect))
+        return UpstreamCall(route, target, endpoint, body, client_headers)
+
+    def _endpoint(self, base_url: str, path: str) -> Endpoint:
+        if (base_url, path) not in self._endpoints:
+            self._endpoints[base_url, path] = Endpoint.parse(base_url + path)
+        return self._endpoints[base_url, path]
 
     async def get(self, name: str, path: str, client_headers: Mapping[str, str]) -> bytes:
         """The body of `GET {base_url}{path}`. Raises UpstreamError."""
@@ -86,7 +96,8 @@ class Upstreams:
     async def ask(self, name: str, url: str, client_headers: Mapping[str, str], body: bytes | None = None) -> bytes:
         """What another address of the upstream answers, to POST where there is a `body`. Raises UpstreamError."""
         target = self._targets[name]
-        headers = _request_headers(target.settings, client_headers, _authorization(target.settings, client_headers))
+        authorization = _authorization(target.settings, client_headers)
+        headers = _request_headers(target.settings, "authorization", client_headers, authorization)
         endpoint = Endpoint.parse(url)
         method = "GET" if body is None else "POST"
         try:
@@ -107,10 +118,13 @@ class Upstreams:
 class UpstreamCall:
     """`headers` are those of the upstream's answer that may travel back to the client."""
 
-    def __init__(self, route: Route, target: _Target, body: bytes, client_headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, route: Route, target: _Target, endpoint: Endpoint, body: bytes, client_headers: Mapping[str, str]
+    ) -> None:
         self.headers: dict[str, str] = {}
         self._route = route
         self._target = target
+        self._endpoint = endpoint
         self._body = body
         self._client_headers = client_headers
         self._authorization = _authorization(route.upstream, client_headers)
@@ -121,11 +135,10 @@ class UpstreamCall:
         return self._answer is not None and self._answer.said_done
 
     async def __aenter__(self) -> Self:
-        headers = _request_headers(self._route.upstream, self._client_headers, self._authorization)
+        route = self._route
+        headers = _request_headers(route.upstream, route.dialect.auth_header, self._client_headers, self._authorization)
         with self._told_as_upstream_errors():
-            answer = await self._target.transport.send(
-                self._target.endpoint, headers, self._body, self._target.timeouts
-            )
+            answer = await self._target.transport.send(self._endpoint, headers, self._body, self._target.timeouts)
             try:
                 await self._accept(answer)
             except BaseException:
@@ -194,6 +207,11 @@ def _transport_error(error: TransportError, upstream: str) -> UpstreamError:
     )
 
 
+def _path(dialect: Dialect) -> str:
+    """What comes behind the base URL."""
+    return f"{dialect.path}?{urlencode(dialect.query)}" if dialect.query else dialect.path
+
+
 def _authorization(settings: UpstreamSettings, client_headers: Mapping[str, str]) -> str | None:
     if settings.api_key is not None:
         return f"Bearer {settings.api_key.reveal()}"
@@ -201,11 +219,12 @@ def _authorization(settings: UpstreamSettings, client_headers: Mapping[str, str]
 
 
 def _request_headers(
-    settings: UpstreamSettings, client_headers: Mapping[str, str], authorization: str | None
+    settings: UpstreamSettings, name: str, client_headers: Mapping[str, str], authorization: str | None
 ) -> list[tuple[str, str]]:
+    """`name` is the header that carries the key."""
     headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
     if authorization is not None:
-        headers.append(("authorization", authorization))
+        headers.append((name, authorization if name == "authorization" else authorization.removeprefix("Bearer ")))
     headers += [(name, value.reveal()) for name, value in settings.headers.items()]
     headers += [(name, client_headers[name]) for name in settings.forward_headers if name in client_headers]
     return headers

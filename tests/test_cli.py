@@ -184,14 +184,17 @@ def get(port: int) -> tuple[Any, dict[str, str]]:
 
 
 def test_check_shows_where_each_model_goes(command: Command) -> None:
-    assert command.run("check", "--config", "local.yaml") == (
-        0,
+    status, out, err = command.run("check", "--config", "local.yaml")
+    assert (status, err) == (0, "")
+    table, *dialects = out.split("\n\n")
+    assert table == (
         "MODEL  UPSTREAM  BASE URL                    SENT MODEL  DIALECT\n"
         "mine   example   https://api.example.com/v1  theirs      openai\n"
         "gpt-*  example   https://api.example.com/v1  (as asked)  openai\n"
-        "*      embedded  (embedded)                  smollm2     llamacpp\n",
-        "",
+        "*      embedded  (embedded)                  smollm2     llamacpp"
     )
+    assert [lines.splitlines()[0] for lines in dialects] == ["mine, gpt-*: dialect openai", "*: dialect llamacpp"]
+    assert "(preset openai)" in dialects[0]
 
 
 def test_check_tells_problems_by_line(command: Command) -> None:

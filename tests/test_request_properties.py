@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.dialect_rules import check_dialect_request
 from tests.strategies import broken_requests, json_values, responses_requests, texts
-from tests.strict_chat import check_chat_request
 from tests.translation import Json, chat_body, encode, translate
 from translators.dialects import PRESETS
 from translators.errors import BridgeError, InvalidRequest
@@ -62,7 +62,7 @@ def test_any_bytes_are_a_request_or_an_error(body: bytes) -> None:
 def test_a_strict_server_takes_it(request: Json, dialect: str) -> None:
     """R2."""
     body = json.loads(possible(request, dialect).body())
-    check_chat_request(body, extra=("reasoning_content", "reasoning"))
+    check_dialect_request(body, PRESETS[dialect])
 
 
 @given(responses_requests(), DIALECTS)

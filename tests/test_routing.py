@@ -40,7 +40,7 @@ def test_a_route_tells_all_about_itself() -> None:
     route = router({"mine": entry}).route("mine")
     assert (route.name, route.model, route.upstream_name) == ("mine", "their-name", "openai")
     assert (route.upstream, route.settings) == (UPSTREAMS["openai"], entry)
-    assert route.dialect is PRESETS["openai"]
+    assert route.dialect == PRESETS["openai"]
 
 
 def test_the_dialect_goes_by_the_setting_else_by_the_host_else_by_the_kind() -> None:

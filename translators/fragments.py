@@ -13,8 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from translators.decode import is_json_object
+from translators.details import detail_text
 from translators.errors import UpstreamError, UpstreamProtocolError
 from translators.schema import chat
+from translators.sources import Sources, read_annotation
 from translators.upstream_errors import error_in_chunk
 
 
@@ -31,6 +33,12 @@ class Reasoning(Struct, frozen=True):
     text: str
 
 
+class ReasoningDetails(Struct, frozen=True):
+    """A backend's own records of the thought (OpenRouter, MiniMax), which it wants back as they were."""
+
+    details: list[Any]
+
+
 class Annotation(Struct, frozen=True):
     annotation: dict[str, Any]
 
@@ -41,6 +49,7 @@ class ToolCall(Struct, frozen=True):
     key: int
     id: str | None
     name: str
+    extra: Any = None  # what the backend wants back with the call, such as Gemini's thought signature
 
 
 class ToolArguments(Struct, frozen=True):
@@ -64,7 +73,19 @@ class Failed(Struct, frozen=True):
     error: UpstreamError
 
 
-Fragment = Text | Refusal | Reasoning | Annotation | ToolCall | ToolArguments | Usage | ServiceTier | Finish | Failed
+Fragment = (
+    Text
+    | Refusal
+    | Reasoning
+    | ReasoningDetails
+    | Annotation
+    | ToolCall
+    | ToolArguments
+    | Usage
+    | ServiceTier
+    | Finish
+    | Failed
+)
 
 
 class _Call:
@@ -76,6 +97,7 @@ class _Call:
         self.name = ""
         self.announced = False
         self.arguments: list[str] = []
+        self.extra: Any = None
 
     @property
     def whole(self) -> bool:
@@ -91,10 +113,13 @@ class ChatReader:
         self._held: list[_Call] = []  # not announced yet
         self._by_id: dict[str, _Call] = {}
         self._by_index: dict[int, _Call] = {}
+        self._sources = Sources()
 
     def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
         """The fragments of one chunk, in the order in which they mean something."""
         out: list[Fragment] = []
+        if chunk.citations is not None or chunk.search_results is not None:
+            self._sources.take(chunk)
         if chunk.choices:
             choice = chunk.choices[0]
             delta = choice.delta
@@ -107,6 +132,7 @@ class ChatReader:
                 self._read_whole_calls(choice.message.tool_calls or (), out)
             if choice.finish_reason:  # some send an empty one with every chunk
                 out += self.flush()
+                out += map(Annotation, self._sources.annotations() if not self._calls else ())
                 out.append(Finish(str(choice.finish_reason)))
             if choice.usage is not None:
                 out.append(Usage(choice.usage))
@@ -138,7 +164,7 @@ class ChatReader:
         for call in self._held:
             if call.name:
                 call.announced = True
-                out.append(ToolCall(call.key, call.id, call.name))
+                out.append(ToolCall(call.key, call.id, call.name, call.extra))
                 if call.arguments:
                     out.append(ToolArguments(call.key, "".join(call.arguments)))
         self._held = [call for call in self._held if not call.announced]
@@ -153,6 +179,8 @@ class ChatReader:
         reasoning = delta.reasoning_content if delta.reasoning_content else delta.reasoning
         if reasoning:
             _read_text(reasoning, Reasoning, out)
+        if delta.reasoning_details:
+            _read_details(delta.reasoning_details, out, spoken=bool(reasoning))
         content = delta.content
         if content:
             if self._held:
@@ -164,6 +192,7 @@ class ChatReader:
         if delta.refusal:
             _read_text(delta.refusal, Refusal, out)
         for annotation in delta.annotations or ():
+            self._sources.cited = True
             _read_annotation(annotation, out)
         if delta.function_call is not None:  # the form before tools; there is one call at most
             self._read_call(chat.ToolCallDelta(index=0, function=delta.function_call), out)
@@ -174,6 +203,8 @@ class ChatReader:
         arguments = _arguments_text(function.arguments)
         call = self._find(delta, starts_over=bool(name and arguments))
         call.id = call.id or _id(delta)
+        if delta.extra_content is not None:
+            call.extra = delta.extra_content
         if not call.announced:
             # A name may come in pieces, or again and again with every piece of the arguments.
             call.name = name if name.startswith(call.name) else call.name + name
@@ -257,26 +288,16 @@ def _read_text(value: Any, kind: Callable[[str], Fragment], out: list[Fragment])
             out.append(kind(block.text))
 
 
-class _UrlCitation(Struct):
-    """Chat nests the citation, Responses does not."""
-
-    url: str
-    title: str = ""
-    start_index: int = 0
-    end_index: int = 0
-
-
-class _NestedAnnotation(Struct):
-    type: str
-    url_citation: _UrlCitation | None = None
+def _read_details(value: Any, out: list[Fragment], *, spoken: bool) -> None:
+    """Records of a thought; their text counts only where no other field of the chunk told it (`spoken`)."""
+    if type(value) is not list:
+        return
+    if not spoken:
+        out += [Reasoning(text) for detail in value if (text := detail_text(detail))]
+    out.append(ReasoningDetails(value))
 
 
 def _read_annotation(value: Any, out: list[Fragment]) -> None:
-    try:
-        nested = msgspec.convert(value, _NestedAnnotation)
-    except msgspec.ValidationError:
-        return
-    if nested.url_citation is None:
-        out.append(Annotation(value))
-    else:
-        out.append(Annotation({"type": nested.type, **msgspec.structs.asdict(nested.url_citation)}))
+    annotation = read_annotation(value)
+    if annotation is not None:
+        out.append(Annotation(annotation))

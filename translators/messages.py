@@ -8,9 +8,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from translators.dialects import Dialect
+from translators.dialects.arrange import arrange
+from translators.dialects.replay import carry_extra, replay_reasoning
 from translators.errors import InvalidRequest
 from translators.report import Report
 from translators.schema import chat
@@ -60,8 +64,11 @@ class AssistantRefusal(Piece):
 
 
 class Reasoning(Piece):
+    """What the assistant thought; `details` are the backend's own records of it, to be given back verbatim."""
+
     text: str
     at: str
+    details: list[Any] = []
 
     def place(self, messages: _Arrangement) -> None:
         messages.turn.reasoning.append(self)
@@ -86,6 +93,7 @@ class Call(Piece):
     cut: bool = False  # the length limit ended it: its arguments are no JSON
     item_id: str | None = None
     output: Output | None = None
+    extra: Any = None  # what the backend put on its call and wants back, such as a signature
 
     def place(self, messages: _Arrangement) -> None:
         messages.call(self)
@@ -94,10 +102,12 @@ class Call(Piece):
 class MessageBuilder:
     """Collects pieces by `add`; `build` arranges them for one dialect."""
 
-    def __init__(self, dialect: Dialect, report: Report, *, sealer: Sealer = PLAIN) -> None:
+    def __init__(self, dialect: Dialect, report: Report, *, sealer: Sealer = PLAIN, model: str = "") -> None:
         self.dialect = dialect
         self.report = report
         self.sealer = sealer
+        self.model = model
+        self.extras: dict[str, Any] = {}  # by call id, what a backend wants back with each call
         self._pieces: list[Piece] = []
         self._open_calls: dict[str, Call] = {}
         self._unnamed_calls = 0
@@ -106,6 +116,7 @@ class MessageBuilder:
         self._pieces.append(piece)
 
     def add_call(self, call: Call) -> None:
+        call.extra = self.extras.get(call.id)
         self._open_calls[call.id] = call
         self._pieces.append(call)
 
@@ -139,7 +150,7 @@ class MessageBuilder:
         for piece in self._pieces:
             piece.place(arrangement)
         arrangement.close_turn()
-        return arrangement.finish()
+        return arrange(arrangement.finish(), self.dialect)
 
 
 class _Arrangement:
@@ -236,15 +247,8 @@ class _Turn:
             message.tool_calls = [
                 chat.ToolCall(call.id, chat.FunctionCall(call.name, call.arguments)) for call in self.calls
             ]
-        self._replay_reasoning(message, dialect)
-        return message
-
-    def _replay_reasoning(self, message: chat.AssistantMessage, dialect: Dialect) -> None:
-        wanted = dialect.reasoning_replay == "all" or (dialect.reasoning_replay == "tool_turns" and bool(self.calls))
+            for index, (call, sent) in enumerate(zip(self.calls, message.tool_calls, strict=True)):
+                carry_extra(sent, call.extra, dialect, first=index == 0)
         text = "".join(piece.text for piece in self.reasoning)
-        if not wanted or not text:
-            return
-        if dialect.reasoning_field == "reasoning_content":
-            message.reasoning_content = text
-        else:
-            message.reasoning = text
+        replay_reasoning(message, text, [detail for piece in self.reasoning for detail in piece.details], dialect)
+        return message

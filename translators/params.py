@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from translators.decode import is_null
 from translators.dialects import Dialect
+from translators.dialects.reasoning import set_reasoning
 from translators.errors import InvalidRequest
 from translators.report import Report
 from translators.schema import chat
-from translators.schema.responses import NULL, ResponsesRequest, TextFormat
+from translators.schema.responses import NULL, ResponsesRequest
+from translators.structured import AnswerForm, set_format
 
 _REFUSED: dict[str, str] = {
     "prompt": "there are no prompt templates here; send 'instructions' and 'input'",
@@ -33,16 +34,22 @@ LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
-def set_params(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
-    """Fills `request` from `params`. Raises InvalidRequest for what cannot be honoured."""
+def set_params(
+    request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report
+) -> AnswerForm | None:
+    """Fills `request` from `params`; what is asked of the answer's form, if anything. Raises InvalidRequest."""
     _refuse(params)
     for name in _SAMPLING:
         _pass_on(request, name, getattr(params, name), dialect, report)
-    if params.max_output_tokens is not None:
-        setattr(request, dialect.max_tokens_field, params.max_output_tokens)
-    _set_text(request, params, dialect, report)
-    _set_reasoning(request, params, dialect, report)
+    _cap_temperature(request, dialect, report)
+    length = params.max_output_tokens or dialect.always_max_tokens
+    if length is not None:
+        setattr(request, dialect.max_tokens_field, length)
+    if params.text is not None:
+        _pass_on(request, "verbosity", params.text.verbosity, dialect, report)
+    form = set_format(request, params, dialect, report)
     _set_logprobs(request, params, dialect, report)
+    set_reasoning(request, None if params.reasoning is None else params.reasoning.effort, dialect, report)
     _set_stream(request, params, dialect, report)
     for name in _HINTS:
         _pass_on(request, name, getattr(params, name), dialect, report)
@@ -53,6 +60,7 @@ def set_params(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dia
     for name, reason in _HINTS_WITHOUT_EFFECT.items():
         if getattr(params, name) not in _ABSENT:
             report.ignored(name, reason)
+    return form
 
 
 def _refuse(params: ResponsesRequest) -> None:
@@ -70,37 +78,10 @@ def _pass_on(request: chat.ChatRequest, name: str, value: float | str | None, di
         report.ignored(name, "the upstream does not take it")
 
 
-def _set_text(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
-    if params.text is None:
-        return
-    _pass_on(request, "verbosity", params.text.verbosity, dialect, report)
-    at = "text.format" if params.text.format is not None else "text.response_format"
-    wanted = params.text.format or params.text.response_format
-    if wanted is None or wanted.type == "text":
-        return
-    if "response_format" not in dialect.params:
-        raise InvalidRequest("This model's upstream cannot hold to a format.", param=at, code="unsupported_parameter")
-    request.response_format = chat.ResponseFormat(wanted.type)
-    if wanted.type == "json_schema":
-        request.response_format.json_schema = _json_schema(wanted, at)
-
-
-def _json_schema(wanted: TextFormat, at: str) -> chat.JsonSchema:
-    fields = wanted.json_schema or wanted
-    if is_null(fields.schema):
-        param = f"{at}.json_schema.schema" if wanted.json_schema else f"{at}.schema"
-        raise InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
-    return chat.JsonSchema(
-        fields.name or "response",
-        fields.schema,
-        UNSET if fields.strict is None else fields.strict,
-        UNSET if fields.description is None else fields.description,
-    )
-
-
-def _set_reasoning(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
-    if params.reasoning is not None:
-        _pass_on(request, "reasoning_effort", params.reasoning.effort, dialect, report)
+def _cap_temperature(request: chat.ChatRequest, dialect: Dialect, report: Report) -> None:
+    if request.temperature is not UNSET and request.temperature > dialect.max_temperature:
+        report.changed("temperature", f"the upstream takes {dialect.max_temperature:g} at most")
+        request.temperature = dialect.max_temperature
 
 
 def _set_logprobs(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
@@ -109,8 +90,9 @@ def _set_logprobs(request: chat.ChatRequest, params: ResponsesRequest, dialect: 
             report.ignored(f"include[{index}]", f"there is no '{name}' to include")
     if not wants_logprobs(params):
         return
-    if "logprobs" not in dialect.params:
-        report.dropped("top_logprobs", "the upstream gives no log probabilities")
+    if "logprobs" not in dialect.params or (request.tools is not UNSET and not dialect.logprobs_with_tools):
+        with_tools = "" if "logprobs" not in dialect.params else " beside tools"
+        report.dropped("top_logprobs", f"the upstream gives no log probabilities{with_tools}")
         return
     request.logprobs = True
     if params.top_logprobs:

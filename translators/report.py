@@ -29,11 +29,11 @@ class Report:
 
     def __init__(self, on_unsupported: OnUnsupported = "report") -> None:
         self.adaptations: list[Adaptation] = []
-        self._refuse = on_unsupported == "refuse"
+        self.refuses = on_unsupported == "refuse"
 
     def dropped(self, param: str, reason: str) -> None:
         """Something that means something is left out. Raises InvalidRequest where drops are refused."""
-        if self._refuse:
+        if self.refuses:
             raise InvalidRequest(f"'{param}' is not supported: {reason}.", param=param, code="unsupported_parameter")
         self.adaptations.append(Adaptation("dropped", param, reason))
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct
 
 from translators.decode import check_depth, decode_as, is_null, is_string
 from translators.dialects import Dialect
+from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
 from translators.items import decode_item
 from translators.items.compaction_trigger import is_compaction
@@ -23,6 +24,7 @@ from translators.report import Adaptation, OnUnsupported, Report
 from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest
 from translators.sealing import PLAIN, Sealer
+from translators.structured import AnswerForm
 from translators.tools import Offering, ToolMap, apply_tool_choice, declare_tools, has_client_search
 
 MAX_DEPTH = 256
@@ -55,9 +57,10 @@ class Translation(Struct, frozen=True, kw_only=True):
     tools: ToolMap
     tools_echo: list[Any]
     adaptations: list[Adaptation]
+    dialect: Dialect
+    form: AnswerForm | None = None
     extra_body: Mapping[str, Any]
     sealer: Sealer = PLAIN
-    reasoning_field: str = ""
     compacts: bool = False
 
     def body(self) -> bytes:
@@ -107,17 +110,17 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     tools = ToolMap()
     offering = Offering(tools, dialect, report, check_grammars=settings.grammar_retries > 0)
     tools_echo = _declare_tools(params, items, offering)
-    request = chat.ChatRequest(
-        model=settings.model,
-        messages=_messages(params, items, tools, MessageBuilder(dialect, report, sealer=settings.sealer)),
-    )
+    builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)
+    request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
     compacts = is_compaction([(located.item, located.at) for located in items])
     if not compacts:
         _offer_tools(request, params, tools, dialect, report)
-    set_params(request, params, dialect, report)
+    form = set_params(request, params, dialect, report)
     if compacts:
-        request.response_format = UNSET
-    for name in {*settings.drop_params, *settings.extra_body} & _CHAT_FIELDS:
+        request.response_format, form = UNSET, None
+    extra_body = {name: value for name, value in dialect.extra_body.items() if name not in settings.drop_params}
+    extra_body |= settings.extra_body
+    for name in {*settings.drop_params, *extra_body} & _CHAT_FIELDS:
         setattr(request, name, UNSET)
     return Translation(
         chat=request,
@@ -125,9 +128,10 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         tools=tools,
         tools_echo=tools_echo,
         adaptations=report.adaptations,
-        extra_body=settings.extra_body,
+        dialect=dialect,
+        form=form,
+        extra_body=extra_body,
         sealer=settings.sealer,
-        reasoning_field=dialect.reasoning_field,
         compacts=compacts,
     )
 
@@ -203,9 +207,10 @@ def _offer_tools(
     request: chat.ChatRequest, params: ResponsesRequest, tools: ToolMap, dialect: Dialect, report: Report
 ) -> None:
     offered, choice = apply_tool_choice(params.tool_choice, tools, dialect, report)
-    request.tool_choice = choice
+    offered = fit_tools(offered, dialect, report)
     if not offered:
         return  # servers refuse an empty list, and what goes with it
+    request.tool_choice = choice
     request.tools = offered
     parallel = True if params.parallel_tool_calls is None else params.parallel_tool_calls
     if dialect.parallel_tool_calls == "always" or (dialect.parallel_tool_calls == "false_only" and not parallel):

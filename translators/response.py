@@ -173,8 +173,9 @@ def read_usage(said: chat.Usage) -> Usage:
     """
     prompt = said.prompt_tokens or 0
     total = max(said.total_tokens or 0, prompt + (said.completion_tokens or 0))
-    details = said.prompt_tokens_details or chat.PromptTokensDetails()
-    cached = details.cached_tokens or said.prompt_cache_hit_tokens or said.cached_tokens or 0
+    details = said.prompt_tokens_details or said.prompt_token_details or chat.PromptTokensDetails()
+    spellings = (details.cached_tokens, said.prompt_cache_hit_tokens, said.cached_tokens, said.num_cached_tokens)
+    cached = next(filter(None, spellings), 0)
     completion_details = said.completion_tokens_details or chat.CompletionTokensDetails()
     reasoning = completion_details.reasoning_tokens or said.reasoning_tokens or 0
     output = total - prompt

@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from translators import fragments
 from translators.emitter import Emitter
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
-from translators.fragments import ChatReader, Fragment
+from translators.fragments import Fragment
 from translators.items.call_writer import CallWriter
 from translators.items.calls import CALL_WRITERS
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
@@ -25,8 +25,18 @@ from translators.items.writer import ItemWriter
 from translators.logprobs import response_logprobs
 from translators.opaque import Opaque, pack
 from translators.params import ENCRYPTED_REASONING, wants_logprobs
+from translators.reading import AnswerReader
+from translators.report import Adaptation
 from translators.request import Translation
-from translators.response import COMPLETED, STATUS_OF_FINISH, Ending, add_usage, open_response, read_usage
+from translators.response import (
+    COMPLETED,
+    CUT_BY_LENGTH,
+    STATUS_OF_FINISH,
+    Ending,
+    add_usage,
+    open_response,
+    read_usage,
+)
 from translators.schema import chat, events
 from translators.schema.responses import IncompleteDetails, Response, ResponseError, Usage
 
@@ -55,9 +65,9 @@ class ResponseStream:
         self._with_logprobs = wants_logprobs(params)
         reasoning = params.reasoning
         self._summarized = reasoning is not None and bool(reasoning.summary or reasoning.generate_summary)
-        self._pack = _reasoning_pack(translation)
         self._out = Emitter()
-        self._reader = ChatReader()
+        self._reader = AnswerReader(translation)
+        self._translation = translation
         self._items: list[ItemWriter] = []
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._calls: dict[int, CallWriter] = {}
@@ -68,6 +78,7 @@ class ResponseStream:
             fragments.Text: self._text,
             fragments.Refusal: self._refusal,
             fragments.Reasoning: self._reasoning,
+            fragments.ReasoningDetails: self._reasoning_details,
             fragments.Annotation: self._annotation,
             fragments.ToolCall: self._tool_call,
             fragments.ToolArguments: self._tool_arguments,
@@ -80,6 +91,12 @@ class ResponseStream:
         self._compacts = translation.compacts
         if self._compacts:
             self._take |= self._compaction(translation)
+
+    def answers(self, translation: Translation) -> None:
+        """The answer to come is to another translation of the same request."""
+        self._translation = translation
+        self._tools = translation.tools
+        self._reader = AnswerReader(translation)
 
     # --- what the shell calls --------------------------------------------------------------------
 
@@ -131,11 +148,18 @@ class ResponseStream:
         if ending.status == "failed":
             error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
             return self.fail(error, completed_at=completed_at)
+        if ending is CUT_BY_LENGTH and not self._items and self._usage and self._usage.completion_tokens == 0:
+            # Some say so instead of refusing a prompt that fills the whole window.
+            full = UpstreamError("The prompt leaves no room for an answer.", code="context_length_exceeded", status=400)
+            return self.fail(full, completed_at=completed_at)
         unreadable = [call for call in self._calls.values() if not call.readable]
         if unreadable and ending.status == "completed":
             name = unreadable[0].tool.name
             error = UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
             return self.fail(error, completed_at=completed_at)
+        misfit = self._misfit(ending)
+        if misfit is not None:
+            return self.fail(misfit, completed_at=completed_at)
         self._end(ending, completed_at)
         return self._out.take()
 
@@ -190,16 +214,33 @@ class ResponseStream:
         writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
         writer.text(fragment.text)
 
+    def _reasoning_details(self, fragment: fragments.ReasoningDetails) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
+        writer.keep_details(fragment.details)
+
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
+        call_id = self._unused_call_id(fragment.id)
+        if fragment.extra is not None:
+            speaking = self._speaking
+            thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
+            thought.keep_extra(call_id, fragment.extra)
         self._close_speaking("completed")
         self._release_whole_calls()
         tool = self._tools.client_name(fragment.name)
         kind = CALL_WRITERS[tool.kind]
-        call_id = fragment.id or self._new_id("call")
         writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, self._tools.grammars.get(tool))
         self._calls[fragment.key] = writer
         if writer.streams:
             self._open(writer)
+
+    def _unused_call_id(self, said: str | None) -> str:
+        """The upstream's own, unless it has used it for another call of this answer."""
+        used = {call.call_id for call in self._calls.values()}
+        call_id = said or self._new_id("call")
+        while call_id in used:
+            call_id = self._new_id("call")
+        return call_id
 
     def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
         self._calls[fragment.key].arguments(fragment.delta)
@@ -233,10 +274,29 @@ class ResponseStream:
 
     def _open_reasoning(self) -> ReasoningWriter:
         self._close_speaking("completed")
-        writer = ReasoningWriter(self._out, self._new_id("rs"), summarized=self._summarized, pack=self._pack)
+        writer = ReasoningWriter(
+            self._out,
+            self._new_id("rs"),
+            summarized=self._summarized,
+            sealed=ENCRYPTED_REASONING in (self._translation.params.include or ()),
+            pack=self._pack,
+        )
         self._speaking = writer
         self._open(writer)
         return writer
+
+    def _pack(self, text: str, details: list[Any], calls: dict[str, Any]) -> str:
+        """The `encrypted_content` of a thought."""
+        translation = self._translation
+        opaque = Opaque(
+            v=1,
+            model=translation.chat.model,
+            field=translation.dialect.reasoning_field,
+            text=text,
+            details=details,
+            calls=calls,
+        )
+        return pack(opaque, translation.sealer)
 
     def _close_speaking(self, status: str, *, phase: str | UnsetType = COMMENTARY) -> None:
         speaking, self._speaking = self._speaking, None
@@ -283,6 +343,19 @@ class ResponseStream:
         taken[fragments.Text] = text
         return taken
 
+    def _misfit(self, ending: Ending) -> UpstreamError | None:
+        """An answer without the wanted form is reported, or is an error where nothing may be lost."""
+        form = self._translation.form
+        if form is None or ending is not COMPLETED or (self._calls and form.tool is None):
+            return None
+        fault = form.misfit("".join(item.said for item in self._items if type(item) is MessageWriter))
+        if fault is None:
+            return None
+        if form.refuse:
+            return UpstreamError(f"The upstream's answer is not in the wanted form: {fault}.", code="server_error")
+        self._translation.adaptations.append(Adaptation("dropped", "text.format", f"the answer does not fit: {fault}"))
+        return None
+
     # --- the end ---------------------------------------------------------------------------------
 
     def _end(self, ending: Ending, completed_at: int | None) -> None:
@@ -318,14 +391,6 @@ class ResponseStream:
         if self.error is None:
             return None
         return ResponseError(_failure_code(self.error), self.error.message)
-
-
-def _reasoning_pack(translation: Translation) -> Callable[[str], str] | None:
-    """Makes the `encrypted_content` of a thought, where the client wants it."""
-    if ENCRYPTED_REASONING not in (translation.params.include or ()):
-        return None
-    model, field = translation.chat.model, translation.reasoning_field
-    return lambda text: pack(Opaque(v=1, model=model, field=field, text=text), translation.sealer)
 
 
 def _failure_code(error: BridgeError) -> str:

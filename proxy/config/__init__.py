@@ -18,6 +18,7 @@ from proxy.config.secret import Secret, hide_secrets
 from proxy.config.settings import (
     LOCAL_MODEL,
     Config,
+    FetchSettings,
     LogLevel,
     ModelSettings,
     OnUnsupported,
@@ -38,6 +39,7 @@ __all__ = [
     "WORKERS_VARIABLE",
     "Config",
     "ConfigError",
+    "FetchSettings",
     "LogLevel",
     "ModelSettings",
     "OnUnsupported",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from proxy.config.problems import Report
+from proxy.config.problems import Path, Report
 from proxy.config.settings import Config, ModelSettings, StoreSettings, UpstreamSettings
-from translators.dialects import PRESETS
+from translators.dialects import Setting, problems
 from translators.errors import InvalidRequest
 from translators.request import parse_defaults
 
@@ -53,8 +53,12 @@ def _check_upstream(name: str, upstream: UpstreamSettings, report: Report) -> No
         report.add((*at, "headers", "authorization"), "excludes api_key and pass_client_key")
     if upstream.ca_file is not None and not upstream.verify_tls:
         report.add((*at, "ca_file"), "is never read where verify_tls is false")
-    if upstream.dialect not in ("auto", *PRESETS):
-        report.add((*at, "dialect"), _unknown("dialect", upstream.dialect, ("auto", *PRESETS)))
+    _check_dialect(at, upstream.dialect, report)
+
+
+def _check_dialect(at: Path, setting: Setting, report: Report) -> None:
+    for path, message in problems(setting):
+        report.add((*at, "dialect", *path), message)
 
 
 def _check_store(store: StoreSettings, report: Report) -> None:
@@ -68,6 +72,7 @@ def _check_store(store: StoreSettings, report: Report) -> None:
 def _check_model(name: str, model: ModelSettings, config: Config, report: Report) -> None:
     if model.upstream not in config.upstreams and not report.is_spoilt(("upstreams", model.upstream)):
         report.add(("models", name, "upstream"), _unknown("upstream", model.upstream, config.upstreams))
+    _check_dialect(("models", name), model.dialect, report)
     _check_defaults(name, model, report)
     for parameter in sorted(_WRITTEN_BY_THE_PROXY & model.extra_body.keys()):
         report.add(("models", name, "extra_body", parameter), "cannot be set here: the proxy writes it")

@@ -24,6 +24,7 @@ from translators.report import OnUnsupported
 __all__ = [
     "LOCAL_MODEL",
     "Config",
+    "FetchSettings",
     "LogLevel",
     "ModelSettings",
     "OnUnsupported",
@@ -74,7 +75,7 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: BaseUrl | None = None
     api_key: ApiKey | None = None
     pass_client_key: bool = False
-    dialect: str = "auto"
+    dialect: str | dict[str, Any] = "auto"
     headers: dict[FixedHeader, HeaderValue] = {}
     forward_headers: tuple[TravellingHeader, ...] = ()
     return_headers: tuple[TravellingHeader, ...] = RETURN_HEADERS
@@ -97,10 +98,19 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     defaults: dict[str, Any] = {}
     extra_body: dict[str, Any] = {}
     drop_params: tuple[str, ...] = ()
+    dialect: str | dict[str, Any] = "auto"
     on_unsupported: OnUnsupported | None = None
     context_window: Annotated[int, Meta(ge=1)] | None = None
     input_modalities: tuple[Modality, ...] | None = None
     reasoning_efforts: tuple[Effort, ...] | None = None
+
+
+class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Images and files that the proxy fetches for upstreams which take contents only."""
+
+    max_bytes: Annotated[int, Meta(ge=1)] = 20 * 1024 * 1024
+    timeout: Seconds = 20.0
+    allow_private: bool = False
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,4 +137,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     upstreams: dict[Name, UpstreamSettings] = {}
     models: dict[Name, ModelSettings] = {}
     store: StoreSettings = StoreSettings()
+    fetch: FetchSettings = FetchSettings()
     on_unsupported: OnUnsupported = "report"

@@ -26,7 +26,7 @@ class InputTokenCount(Struct, tag_field="object", tag="response.input_tokens"):
 class InputTokens(SingleExchange):
     async def answer(self, fields: dict[str, Raw], headers: Mapping[str, str]) -> Response:
         exchange = await self.begin(fields | {"max_output_tokens": Raw(b"1")}, headers)
-        count = await count_tokens(self.services.upstreams, exchange.route, exchange.chat, headers)
+        count = await count_tokens(self.services.sender.upstreams, exchange.route, exchange.chat, headers)
         how = "tokenizer"
         if count is None:
             how = "probe"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from translators.dialects.choose import AUTO, GENERIC, PRESETS, Choice, Setting, choose, problems
 from translators.dialects.dialect import Dialect
-from translators.dialects.presets import PRESETS, choose_dialect
 
-__all__ = ["PRESETS", "Dialect", "choose_dialect"]
+__all__ = ["AUTO", "GENERIC", "PRESETS", "Choice", "Dialect", "Setting", "choose", "problems"]

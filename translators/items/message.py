@@ -140,6 +140,12 @@ class MessageWriter(ItemWriter):
     def content_index(self) -> int:
         return len(self._parts)
 
+    @property
+    def said(self) -> str:
+        """The text so far, without refusals."""
+        parts = self._parts if self._part is None else [*self._parts, self._part.snapshot()]
+        return "".join(part.text for part in parts if type(part) is OutputText)
+
     def text(self, delta: str, logprobs: list[Any]) -> None:
         part = self._part if type(self._part) is _TextPart else self._open_text()
         part.pieces.append(delta)

@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw, Struct
 from translators.decode import decode_as, is_string
 from translators.dialects import Dialect
 from translators.errors import InvalidRequest
+from translators.media import document_text, with_image_type
 from translators.report import Report
 from translators.schema import chat
 
@@ -65,12 +66,26 @@ class InputImage(Part):
         if detail == "original":  # Codex sends it; Chat Completions stops at `high`
             report.changed(f"{at}.detail", "original became high")
             detail = "high"
-        kind = "data" if nested.url.startswith("data:") else "http"
-        if kind not in dialect.images:
-            raise InvalidRequest(
-                f"This model's upstream takes no image given as a {kind} URL.", param=at, code="unsupported_value"
-            )
-        return chat.ImagePart(chat.ImageUrl(nested.url, detail or UNSET))
+        return chat.ImagePart(chat.ImageUrl(_image_url(nested.url, dialect, at, report), detail or UNSET))
+
+
+def _image_url(url: str, dialect: Dialect, at: str, report: Report) -> str:
+    """The URL in a form that the upstream takes; one that it cannot fetch is fetched by whoever sends the request."""
+    if url.startswith("data:"):
+        typed = with_image_type(url)
+        if typed != url:
+            report.changed(at, "the data URL now says what kind of image it holds")
+        if "data" in dialect.images:
+            return typed
+    elif "http" in dialect.images:
+        return url
+    elif "data" in dialect.images and url.startswith(("http://", "https://")):
+        report.emulated(at, "the image is fetched here, since the upstream takes data URLs only")
+        return url
+    given = "data" if url.startswith("data:") else "http"
+    raise InvalidRequest(
+        f"This model's upstream takes no image given as a {given} URL.", param=at, code="unsupported_value"
+    )
 
 
 class InputFile(Part):
@@ -80,8 +95,21 @@ class InputFile(Part):
     filename: str | None = None
 
     def to_chat(self, dialect: Dialect, at: str, report: Report) -> chat.Part:
+        url = self.file_data or self.file_url
+        if url is not None and "document_url" in dialect.files and url.startswith(("data:", "http")):
+            return chat.DocumentPart(url, self.filename or UNSET)
         if self.file_data is not None and "data" in dialect.files:
             return chat.FilePart(chat.FileData(file_data=self.file_data, filename=self.filename or UNSET))
+        if self.file_url is not None and "url" in dialect.files:
+            return chat.FilePart(chat.FileData(file_data=self.file_url, filename=self.filename or UNSET))
+        if self.file_url is not None and "data" in dialect.files and self.file_url.startswith("http"):
+            report.emulated(at, "the file is fetched here, since the upstream takes its content only")
+            return chat.FilePart(chat.FileData(file_data=self.file_url, filename=self.filename or UNSET))
+        text = None if self.file_data is None else document_text(self.file_data, self.filename or "")
+        if text is not None:
+            report.changed(at, "the file's text stands in its place, since the upstream takes no files")
+            name = f" name={self.filename!r}" if self.filename else ""
+            return chat.TextPart(f"<file{name}>\n{text}\n</file>")
         if self.file_id is not None and "id" in dialect.files:
             return chat.FilePart(chat.FileData(file_id=self.file_id, filename=self.filename or UNSET))
         if self.file_data is not None or self.file_url is not None:
@@ -107,13 +135,18 @@ class InputAudio(Part):
     format: str | None = None
 
     def to_chat(self, dialect: Dialect, at: str, report: Report) -> chat.Part:
-        if not dialect.audio:
+        if dialect.audio == "none":
             raise InvalidRequest("This model's upstream takes no audio.", param=at, code="unsupported_value")
         if self.input_audio is not None:
-            return chat.AudioPart(chat.InputAudio(self.input_audio.data, self.input_audio.format))
-        if self.data is None:
+            audio = self.input_audio
+        elif self.data is not None:
+            audio = AudioData(self.data, self.format or "wav")
+        else:
             raise _needs(at, "input_audio", None)
-        return chat.AudioPart(chat.InputAudio(self.data, self.format or "wav"))
+        uri = audio.data if audio.data.startswith("data:") else f"data:audio/{audio.format};base64,{audio.data}"
+        if dialect.audio == "audio_url":
+            return chat.AudioUrlPart(chat.AudioUrl(uri))
+        return chat.AudioPart(chat.InputAudio(uri if dialect.audio == "input_audio_uri" else audio.data, audio.format))
 
 
 PART_TYPES: dict[str, type[Part]] = {

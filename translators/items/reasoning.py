@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import is_null
+from translators.details import join_details
 from translators.emitter import Emitter
 from translators.items.item import Item
 from translators.items.parts import decode_parts
@@ -35,8 +36,12 @@ class ReasoningItem(Item):
         text = opaque.text if opaque is not None else ""
         text = text or self._text(self.content, f"{at}.content", into)
         text = text or self._text(self.summary, f"{at}.summary", into)
-        if text:
-            into.add(Reasoning(text, at))
+        own = opaque is not None and opaque.model == into.model  # another model could not verify them
+        details = opaque.details if opaque is not None and own else []
+        if opaque is not None and own:
+            into.extras |= opaque.calls
+        if text or details:
+            into.add(Reasoning(text, at, details))
         if self.encrypted_content and opaque is None:
             report = into.report.ignored if text else into.report.dropped
             report(f"{at}.encrypted_content", "it was not made here and cannot be read")
@@ -46,6 +51,9 @@ class ReasoningItem(Item):
         if is_null(raw):
             return ""
         return "\n\n".join(part.part.spoken or "" for part in decode_parts(raw, at, into.report))
+
+
+Pack = Callable[[str, list[Any], dict[str, Any]], str]
 
 
 class ReasoningText(Struct, tag_field="type", tag="reasoning_text", frozen=True):
@@ -67,14 +75,16 @@ class OutputReasoning(Struct, tag_field="type", tag="reasoning", frozen=True):
 class ReasoningWriter(ItemWriter):
     """Writes one text, as `reasoning_text` or, with `summarized`, as `reasoning_summary_text`.
 
-    `pack`, where the request asks for it, makes the `encrypted_content` of the whole text.
+    `pack` makes the `encrypted_content`: of the whole text where the request asks for it (`sealed`), and of what the
+    backend wants back and nobody else can read.
     """
 
-    def __init__(
-        self, out: Emitter, item_id: str, *, summarized: bool, pack: Callable[[str], str] | None = None
-    ) -> None:
+    def __init__(self, out: Emitter, item_id: str, *, summarized: bool, sealed: bool, pack: Pack) -> None:
         super().__init__(out, item_id)
+        self._sealed = sealed
         self._pack = pack
+        self._details: list[Any] = []
+        self._calls: dict[str, Any] = {}
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
 
@@ -95,10 +105,23 @@ class ReasoningWriter(ItemWriter):
     def snapshot(self, status: str) -> OutputReasoning:
         text = "".join(self._pieces or ())
         parts: list[Any] = [] if self._pieces is None else [self._form.part(text)]
-        sealed = UNSET if self._pack is None or status == "in_progress" else self._pack(text)
+        sealed = UNSET if status == "in_progress" else self._encrypted(text)
         if self._form is _SUMMARY:
             return OutputReasoning(self.id, parts, UNSET, sealed, status)
         return OutputReasoning(self.id, [], parts, sealed, status)
+
+    def _encrypted(self, text: str) -> str | UnsetType:
+        if not (self._sealed or self._details or self._calls):
+            return UNSET
+        return self._pack(text if self._sealed else "", self._details, self._calls)
+
+    def keep_details(self, details: list[Any]) -> None:
+        """A backend's own records of the thought."""
+        self._details = join_details([*self._details, *details])
+
+    def keep_extra(self, call_id: str, extra: Any) -> None:
+        """What a backend put beside a call that follows."""
+        self._calls = {**self._calls, call_id: extra}
 
 
 class _Form(Struct, frozen=True):

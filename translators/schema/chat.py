@@ -35,6 +35,19 @@ class AudioPart(Struct, tag_field="type", tag="input_audio", frozen=True):
     input_audio: InputAudio
 
 
+class AudioUrl(Struct, frozen=True):
+    url: str
+
+
+class AudioUrlPart(Struct, tag_field="type", tag="audio_url", frozen=True):
+    audio_url: AudioUrl
+
+
+class DocumentPart(Struct, tag_field="type", tag="document_url", frozen=True):
+    document_url: str
+    document_name: str | UnsetType = UNSET
+
+
 class FileData(Struct, frozen=True):
     file_data: str | UnsetType = UNSET
     filename: str | UnsetType = UNSET
@@ -45,7 +58,7 @@ class FilePart(Struct, tag_field="type", tag="file", frozen=True):
     file: FileData
 
 
-Part = TextPart | ImagePart | AudioPart | FilePart
+Part = TextPart | ImagePart | AudioPart | AudioUrlPart | DocumentPart | FilePart
 Content = str | list[Part]
 
 
@@ -57,6 +70,7 @@ class FunctionCall(Struct):
 class ToolCall(Struct, tag_field="type", tag="function"):
     id: str
     function: FunctionCall
+    extra_content: Any = UNSET
 
 
 class SystemMessage(Struct, tag_field="role", tag="system"):
@@ -71,17 +85,28 @@ class UserMessage(Struct, tag_field="role", tag="user"):
     content: Content
 
 
+class ThinkingPart(Struct, tag_field="type", tag="thinking", frozen=True):
+    """Mistral's form of reasoning."""
+
+    thinking: list[TextPart]
+
+
+AssistantPart = TextPart | ThinkingPart
+
+
 class AssistantMessage(Struct, tag_field="role", tag="assistant"):
-    content: str | UnsetType | None = UNSET
+    content: str | list[AssistantPart] | UnsetType | None = UNSET
     refusal: str | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
+    reasoning_details: list[Any] | UnsetType = UNSET
     tool_calls: list[ToolCall] | UnsetType = UNSET
 
 
 class ToolMessage(Struct, tag_field="role", tag="tool"):
     tool_call_id: str
     content: str
+    name: str | UnsetType = UNSET
 
 
 Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
@@ -110,7 +135,7 @@ ToolChoice = str | NamedToolChoice
 
 
 class JsonSchema(Struct):
-    name: str
+    name: str | UnsetType = UNSET
     schema: Raw | UnsetType = UNSET
     strict: bool | UnsetType = UNSET
     description: str | UnsetType = UNSET
@@ -119,6 +144,7 @@ class JsonSchema(Struct):
 class ResponseFormat(Struct):
     type: str
     json_schema: JsonSchema | UnsetType = UNSET
+    schema: Raw | UnsetType = UNSET  # llama.cpp's and llama-cpp-python's own place for it
 
 
 class StreamOptions(Struct):
@@ -143,6 +169,11 @@ class ChatRequest(Struct, kw_only=True, omit_defaults=True):
     logprobs: bool | UnsetType = UNSET
     top_logprobs: int | UnsetType = UNSET
     reasoning_effort: str | UnsetType = UNSET
+    reasoning: dict[str, Any] | UnsetType = UNSET
+    thinking: dict[str, Any] | UnsetType = UNSET
+    enable_thinking: bool | UnsetType = UNSET
+    thinking_budget: int | UnsetType = UNSET
+    chat_template_kwargs: dict[str, Any] | UnsetType = UNSET
     verbosity: str | UnsetType = UNSET
     user: str | UnsetType = UNSET
     safety_identifier: str | UnsetType = UNSET
@@ -166,6 +197,7 @@ class ToolCallDelta(Struct):
     id: Any = None
     type: Any = None
     function: FunctionDelta | None = None
+    extra_content: Any = None
 
 
 class Delta(Struct):
@@ -175,6 +207,7 @@ class Delta(Struct):
     refusal: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
+    reasoning_details: Any = None
     tool_calls: list[ToolCallDelta] | None = None
     function_call: FunctionDelta | None = None
     annotations: list[Any] | None = None
@@ -207,7 +240,9 @@ class Usage(Struct):
     total_tokens: int | None = None
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
-    # Spellings of their own: DeepSeek, Kimi, SGLang and Perplexity, in this order.
+    # Spellings of their own: Mistral (two), DeepSeek, Kimi, then SGLang and Perplexity.
+    prompt_token_details: PromptTokensDetails | None = None
+    num_cached_tokens: int | None = None
     prompt_cache_hit_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
@@ -235,6 +270,8 @@ class ChatChunk(Struct):
     model: Any = None
     service_tier: Any = None
     x_groq: GroqExtra | None = None
+    citations: Any = None  # xAI, Perplexity
+    search_results: Any = None  # Perplexity
     # Errors that come without `error`: vLLM and SGLang send them flat, MiniMax in `base_resp`.
     object: Any = None
     message: Any = None

@@ -67,6 +67,8 @@ def apply_tool_choice(
         if choice.type != "allowed_tools":
             return _one(_resolve(choice, tools, "tool_choice"), tools, dialect, report)
         offered, mode = _allowed(choice, tools, report)
+    if mode == "none" and mode not in dialect.tool_choice:
+        return [], UNSET  # what is not offered is not called
     return offered, _by_mode(mode, offered, dialect, report)
 
 
@@ -88,9 +90,10 @@ def _by_mode(
             )
         return UNSET  # servers refuse a choice without tools
     if mode in dialect.tool_choice:
-        return mode
-    report.ignored("tool_choice", f"the upstream does not know '{mode}'")
-    return UNSET
+        return dialect.required_word if mode == "required" else mode
+    if mode == "required":
+        report.dropped("tool_choice", "the upstream cannot be made to call a tool")
+    return UNSET  # `auto` is what they do unasked
 
 
 def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[list[chat.FunctionTool], str]:
@@ -158,6 +161,6 @@ def _one(
 ) -> tuple[list[chat.FunctionTool], chat.ToolChoice | UnsetType]:
     if "named" in dialect.tool_choice:
         return tools.offered, chat.NamedToolChoice(chat.NamedFunction(name))
-    report.emulated("tool_choice", "the upstream cannot name a function: only that one is offered")
+    report.emulated("tool_choice", "the upstream takes no named function: only that one is offered")
     only = [tool for tool in tools.offered if tool.function.name == name]
     return only, _by_mode("required", only, dialect, report)

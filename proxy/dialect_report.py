@@ -1,0 +1,35 @@
+"""`dialect_lines(routes)`: the facts in force for each model and where each is from, as `dragoman check` tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from proxy.routing import Route
+from translators.dialects import Choice
+
+
+def dialect_lines(routes: Iterable[Route]) -> Iterator[str]:
+    """Models that share all facts are told together; facts that are as in `generic` are not told."""
+    groups: list[tuple[Choice, list[str]]] = []
+    for route in routes:
+        known = next((names for choice, names in groups if choice == route.choice), None)
+        if known is None:
+            groups.append((route.choice, [route.name]))
+        else:
+            known.append(route.name)
+    for choice, names in groups:
+        yield ""
+        yield f"{', '.join(names)}: dialect {choice.dialect.name}"
+        shown = {fact: _shown(getattr(choice.dialect, fact)) for fact in sorted(choice.origins)}
+        width = max((len(f"{fact}: {value}") for fact, value in shown.items()), default=0)
+        for fact, value in shown.items():
+            yield f"  {f'{fact}: {value}'.ljust(min(width, 60))}  ({choice.origins[fact]})"
+
+
+def _shown(value: Any) -> str:
+    """As it may stand in the configuration."""
+    plain = sorted(value) if isinstance(value, frozenset) else value
+    return msgspec.json.encode(plain).decode()

@@ -1,0 +1,217 @@
+"""What stands between a backend's fragments and the stream: tags, fences, repeated thoughts, calls written as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.checks import check_events
+from tests.strategies.values import cuts
+from tests.translation import Json, counted_ids, encode, text_of
+from translators.chunks import parse_chunk
+from translators.dialects import PRESETS, Dialect
+from translators.request import Settings, Translation, parse_request, to_chat
+from translators.stream import ResponseStream
+
+TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+
+
+def translation(dialect: Dialect, **request: Any) -> Translation:
+    return to_chat(parse_request(encode({"model": "m", "input": "hi", **request})), dialect, Settings(model="m"))
+
+
+def answer(asked: Translation, deltas: Iterable[Json], finish: str | None = "stop") -> Json:
+    stream = ResponseStream(asked, new_id=counted_ids(), created_at=1)
+    events = stream.start()
+    for delta in deltas:
+        events += stream.feed(parse_chunk(encode({"choices": [{"index": 0, "delta": delta}]})))
+    if finish is not None:
+        events += stream.feed(parse_chunk(encode({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})))
+    events += stream.finish(said_done=True, completed_at=2)
+    return check_events([msgspec.json.decode(msgspec.json.encode(event)) for event in events])
+
+
+def said(dialect: Dialect, pieces: Iterable[str]) -> tuple[str, str]:
+    """The reasoning and the text that become of `content` in pieces."""
+    response = answer(translation(dialect), [{"content": piece} for piece in pieces])
+    thoughts = [part["text"] for item in response["output"] if item["type"] == "reasoning" for part in item["content"]]
+    return "".join(thoughts), text_of(response)
+
+
+THINK = Dialect()
+PREFILLED = Dialect(think_prefilled=True)
+TAGGED = [
+    (THINK, "<think>\nwhy\n</think>\n\nso", "why", "so"),
+    (THINK, " \n<think>why</think>so", "why", "so"),
+    (THINK, "<think>\n\n</think>\n\nso", "", "so"),
+    (THINK, "<think>cut short", "cut short", ""),
+    (THINK, "<think>a</think><think>b</think>so", "ab", "so"),
+    (THINK, "so <think>literal</think>", "", "so <think>literal</think>"),
+    (THINK, "<thin air", "", "<thin air"),
+    (THINK, "</think>so", "", "so"),
+    (THINK, "<think>1 </ 2 </thin 3</think>so", "1 </ 2 </thin 3", "so"),
+    (Dialect(think_tags=()), "<think>why</think>so", "", "<think>why</think>so"),
+    (Dialect(think_tags=("thought", "think")), "<thought>why</thought>so", "why", "so"),
+    (PREFILLED, "why</think>\nso", "why", "so"),
+    (PREFILLED, "<think>why</think>so", "why", "so"),
+    (PREFILLED, "so, no thought at all", "", "so, no thought at all"),
+]
+
+
+@pytest.mark.parametrize(("dialect", "content", "thought", "text"), TAGGED)
+@given(data=st.data())
+def test_tags_wherever_they_are_cut(
+    dialect: Dialect, content: str, thought: str, text: str, data: st.DataObject
+) -> None:
+    pieces = data.draw(cuts(content, max_cuts=6))
+    assert said(dialect, pieces) == (thought, text)
+
+
+@given(st.text(alphabet="<>/think \n`a", max_size=40), st.data(), st.sampled_from([THINK, PREFILLED]))
+def test_any_text_gives_the_same_however_it_is_cut(content: str, data: st.DataObject, dialect: Dialect) -> None:
+    assert said(dialect, data.draw(cuts(content, max_cuts=8))) == said(dialect, [content])
+
+
+def test_an_orphan_end_behind_a_field_of_reasoning_is_taken_away() -> None:
+    response = answer(translation(THINK), [{"reasoning_content": "why"}, {"content": "</think>"}, {"content": "so"}])
+    assert text_of(response) == "so"
+
+
+def test_repeated_thoughts_are_told_once() -> None:
+    deltas = [{"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": text}]} for text in ("I", "I am")]
+    response = answer(translation(PRESETS["minimax"]), [*deltas, {"content": "so"}])
+    assert response["output"][0]["content"][0]["text"] == "I am"
+
+
+@pytest.mark.parametrize("deltas", [1, 2])
+def test_one_call_where_one_was_asked_for(deltas: int) -> None:
+    calls = [{"index": n, "id": f"c{n}", "function": {"name": "look", "arguments": "{}"}} for n in range(2)]
+    asked = translation(PRESETS["generic"], tools=[TOOL], parallel_tool_calls=False)
+    chunks = [{"tool_calls": calls}] if deltas == 1 else [{"tool_calls": [call]} for call in calls]
+    response = answer(asked, chunks, "tool_calls")
+    assert [item["call_id"] for item in response["output"]] == ["c0"]
+    assert [adaptation.param for adaptation in asked.adaptations] == ["parallel_tool_calls"]
+
+
+WRITTEN = [
+    ("tool_call_tags", '<tool_call>{"name": "look", "arguments": {"at": 1}}</tool_call>'),
+    ("tool_call_tags", "<tool_call>\n<function=look>\n<parameter=at>\n1\n</parameter>\n</function>\n</tool_call>"),
+    ("tool_call_tags", '<tool_call>{"name": "look", "arguments": {"at": 1}}'),
+    ("invoke_tags", '<invoke name="look"><parameter name="at">1</parameter></invoke>'),
+    (
+        "invoke_tags",
+        '<function_calls>\n<invoke name="look"><parameter name="at">1</parameter></invoke></function_calls>',
+    ),
+    (
+        "dsml",
+        '<\uff5cDSML\uff5cfunction_calls><\uff5cDSML\uff5cinvoke name="look"><\uff5cDSML\uff5cparameter name="at" '
+        'string="false">1</\uff5cDSML\uff5cparameter></\uff5cDSML\uff5cinvoke></\uff5cDSML\uff5cfunction_calls>',
+    ),
+    (
+        "kimi_tokens",
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.look:0<|tool_call_argument_begin|>"
+        '{"at": 1}<|tool_call_end|><|tool_calls_section_end|>',
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "text"), WRITTEN)
+@given(data=st.data())
+def test_calls_written_as_text_are_calls_again(form: Any, text: str, data: st.DataObject) -> None:
+    dialect = Dialect(text_calls=frozenset({form}))
+    pieces = data.draw(cuts(f"I look.\n\n{text}", max_cuts=5))
+    response = answer(translation(dialect, tools=[TOOL]), [{"content": piece} for piece in pieces])
+    message, call = response["output"]
+    assert message["content"][0]["text"] == "I look."
+    assert (call["name"], json.loads(call["arguments"])) == ("look", {"at": 1})
+
+
+@pytest.mark.parametrize(("form", "text"), WRITTEN)
+@pytest.mark.parametrize("tools", [[], [{**TOOL, "name": "other"}]])
+def test_only_offered_tools_are_called(form: Any, text: str, tools: list[Json]) -> None:
+    dialect = Dialect(text_calls=frozenset({form}))
+    response = answer(translation(dialect, tools=tools), [{"content": text}])
+    assert text_of(response) == text
+
+
+def test_a_thought_of_a_call_is_no_call() -> None:
+    dialect = Dialect(text_calls=frozenset({"tool_call_tags"}))
+    text = f"<think>{WRITTEN[0][1]}</think>so"
+    response = answer(translation(dialect, tools=[TOOL]), [{"content": text}])
+    assert [item["type"] for item in response["output"]] == ["reasoning", "message"]
+
+
+SCHEMA: Json = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+FORMAT: Json = {"format": {"type": "json_schema", "name": "number", "schema": SCHEMA}}
+
+
+@given(st.data(), st.sampled_from(['{"n": 1}', '```json\n{"n": 1}\n```', '\n```\n{"n": 1}```\n']))
+def test_a_fence_is_taken_off(data: st.DataObject, text: str) -> None:
+    asked = translation(PRESETS["minimax"], text=FORMAT)
+    response = answer(asked, [{"content": piece} for piece in data.draw(cuts(text, max_cuts=5))])
+    assert json.loads(text_of(response)) == {"n": 1}
+    assert "text.format" in {adaptation.param for adaptation in asked.adaptations}
+
+
+def test_an_answer_in_a_tool_is_text() -> None:
+    asked = translation(PRESETS["anthropic"], text=FORMAT)
+    assert asked.chat.tool_choice.function.name == "number"  # type: ignore[union-attr]
+    call = {"index": 0, "id": "c", "function": {"name": "number", "arguments": '{"n": 1}'}}
+    response = answer(asked, [{"tool_calls": [call]}], "tool_calls")
+    assert [item["type"] for item in response["output"]] == ["message"]
+    assert text_of(response) == '{"n": 1}'
+
+
+def test_an_answer_in_another_form_is_told() -> None:
+    asked = translation(PRESETS["deepseek"], text=FORMAT)
+    answer(asked, [{"content": '{"n": "one"}'}])
+    assert "does not fit: $.n is not of type integer" in str(asked.adaptations[-1])
+
+
+def test_records_of_a_thought_come_back_verbatim() -> None:
+    openrouter = PRESETS["openrouter"]
+    records = [
+        {"type": "reasoning.text", "text": "wh", "index": 0, "format": "f"},
+        {"type": "reasoning.text", "text": "y", "index": 0, "signature": "s"},
+        {"type": "reasoning.encrypted", "data": "x", "index": 1},
+        {"type": "reasoning.encrypted", "data": "y", "index": 1},
+    ]
+    call = {"index": 0, "id": "c", "function": {"name": "look", "arguments": "{}"}}
+    deltas = [*({"reasoning_details": [record]} for record in records), {"tool_calls": [call]}]
+    output = answer(translation(openrouter, tools=[TOOL]), deltas, "tool_calls")["output"]
+    history = [
+        {"role": "user", "content": "q"},
+        *output,
+        {"type": "function_call_output", "call_id": "c", "output": ""},
+    ]
+    again = translation(openrouter, input=history)
+    details = json.loads(again.body())["messages"][1]["reasoning_details"]
+    assert details == [
+        {"type": "reasoning.text", "text": "why", "index": 0, "format": "f", "signature": "s"},
+        *records[2:],
+    ]
+    elsewhere = to_chat(parse_request(encode({"model": "m", "input": history})), openrouter, Settings(model="other"))
+    assert "encrypted" not in elsewhere.body().decode()
+
+
+def test_a_signature_comes_back_with_its_call() -> None:
+    gemini = PRESETS["gemini"]
+    extra = {"google": {"thought_signature": "c2ln"}}
+    calls = [
+        {"id": "a", "function": {"name": "look", "arguments": "{}"}, "extra_content": extra},
+        {"id": "b", "function": {"name": "look", "arguments": "{}"}},
+    ]
+    output = answer(translation(gemini, tools=[TOOL]), [{"tool_calls": [call]} for call in calls])["output"]
+    assert [item["type"] for item in output] == ["reasoning", "function_call", "function_call"]
+    outputs = [{"type": "function_call_output", "call_id": name, "output": ""} for name in "ab"]
+    again = translation(gemini, input=[{"role": "user", "content": "q"}, *output, *outputs])
+    sent = json.loads(again.body())["messages"][1]["tool_calls"]
+    assert [call.get("extra_content") for call in sent] == [extra, None]
+    plain = translation(PRESETS["generic"], input=[{"role": "user", "content": "q"}, *output, *outputs])
+    assert "extra_content" not in plain.body().decode()

@@ -1,0 +1,52 @@
+"""`reasoning_details`: a backend's records of a thought, put together from their pieces and kept verbatim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+
+class _Detail(Struct):
+    type: str = ""
+    text: str | None = None
+    summary: str | None = None
+
+
+def detail_text(value: Any) -> str:
+    """What a record says to people; an encrypted one says nothing."""
+    try:
+        detail = msgspec.convert(value, _Detail)
+    except msgspec.ValidationError:
+        return ""
+    return detail.text or detail.summary or ""
+
+
+def join_details(pieces: Iterable[Any]) -> list[Any]:
+    """Pieces of one text become one record; encrypted records stay apart even under one index."""
+    joined: list[Any] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if last is not None and _continues(last, piece):
+            joined[-1] = _together(last, piece)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _continues(last: Any, piece: Any) -> bool:
+    if type(last) is not dict or type(piece) is not dict:
+        return False
+    texts = ("reasoning.text", "reasoning.summary")
+    same = all(last.get(key) == piece.get(key) for key in ("type", "index"))
+    return same and piece.get("type") in texts and not last.get("signature")
+
+
+def _together(last: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
+    whole = {**last, **{key: value for key, value in piece.items() if value is not None}}
+    for field in ("text", "summary"):
+        if type(last.get(field)) is str and type(piece.get(field)) is str:
+            whole[field] = last[field] + piece[field]
+    return whole

@@ -1,0 +1,164 @@
+"""`arrange(messages, dialect)`: the messages of a conversation as a dialect's rules of order want them.
+
+Each rule is a pass of its own. No pass looks ahead further than its neighbour, so that a longer conversation
+still begins as the shorter one did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import UNSET, UnsetType
+
+from translators.dialects.call_ids import CALL_ID_FORMS
+from translators.dialects.dialect import Dialect
+from translators.schema import chat
+
+Messages = list[chat.Message]
+
+BRIDGE = "OK."
+OPENING = "Begin."
+
+
+def arrange(messages: Messages, dialect: Dialect) -> Messages:
+    for applies, change in _PASSES:
+        if applies(dialect):
+            messages = change(messages, dialect)
+    return messages
+
+
+def _calls_as_text(messages: Messages, dialect: Dialect) -> Messages:
+    """Calls and their outputs as words, for a backend that knows no tools."""
+    out: Messages = []
+    for message in messages:
+        if isinstance(message, chat.AssistantMessage) and message.tool_calls:
+            called = [f"[Called {call.function.name}: {call.function.arguments}]" for call in message.tool_calls]
+            message.tool_calls = UNSET
+            message.content = "\n\n".join(filter(None, [_text(message), *called]))
+            out.append(message)
+        elif isinstance(message, chat.ToolMessage):
+            out.append(chat.UserMessage(f"[Output of the call]\n{message.content}"))
+        else:
+            out.append(message)
+    return out
+
+
+def _text_apart(messages: Messages, dialect: Dialect) -> Messages:
+    out: Messages = []
+    for message in messages:
+        if isinstance(message, chat.AssistantMessage) and message.tool_calls and message.content:
+            out.append(chat.AssistantMessage(message.content))
+            message.content = UNSET
+        out.append(message)
+    return out
+
+
+def _one_call_each(messages: Messages, dialect: Dialect) -> Messages:
+    """Every call with its own output, one after the other; what was said stays with the first."""
+    out: Messages = []
+    index = 0
+    while index < len(messages):
+        message = messages[index]
+        index += 1
+        out.append(message)
+        if not isinstance(message, chat.AssistantMessage) or not message.tool_calls or len(message.tool_calls) == 1:
+            continue
+        outputs = messages[index : index + len(message.tool_calls)]
+        index += len(outputs)
+        first, *rest = message.tool_calls
+        message.tool_calls = [first]
+        out.append(outputs[0])
+        for call, output in zip(rest, outputs[1:], strict=True):
+            out += [chat.AssistantMessage(_no_content(dialect), tool_calls=[call]), output]
+    return out
+
+
+def _no_content(dialect: Dialect) -> str | UnsetType | None:
+    if dialect.empty_content == "omit":
+        return UNSET
+    return "" if dialect.empty_content == "empty" else None
+
+
+def _bridge(messages: Messages, dialect: Dialect) -> Messages:
+    out: Messages = []
+    for message in messages:
+        if out and isinstance(out[-1], chat.ToolMessage) and isinstance(message, chat.UserMessage):
+            out.append(chat.AssistantMessage(BRIDGE))
+        out.append(message)
+    return out
+
+
+def _open_with_user(messages: Messages, dialect: Dialect) -> Messages:
+    said = next((at for at, message in enumerate(messages) if not _instructs(message)), len(messages))
+    if said < len(messages) and isinstance(messages[said], chat.UserMessage):
+        return messages
+    return [*messages[:said], chat.UserMessage(OPENING), *messages[said:]]
+
+
+def _instructs(message: chat.Message) -> bool:
+    return isinstance(message, chat.SystemMessage | chat.DeveloperMessage)
+
+
+def _take_turns(messages: Messages, dialect: Dialect) -> Messages:
+    out: Messages = []
+    for message in messages:
+        before = out[-1] if out else None
+        if isinstance(message, chat.UserMessage) and isinstance(before, chat.UserMessage):
+            before.content = _joined(before.content, message.content)
+        elif isinstance(message, chat.AssistantMessage) and _speaks_only(before) and _speaks_only(message):
+            assert isinstance(before, chat.AssistantMessage)
+            before.content = "\n\n".join(filter(None, [_text(before), _text(message)]))
+        else:
+            out.append(message)
+    return out
+
+
+def _speaks_only(message: chat.Message | None) -> bool:
+    return isinstance(message, chat.AssistantMessage) and not message.tool_calls
+
+
+def _text(message: chat.AssistantMessage) -> str:
+    return message.content if isinstance(message.content, str) else ""
+
+
+def _joined(first: chat.Content, second: chat.Content) -> chat.Content:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [*_parts(first), *_parts(second)]
+
+
+def _parts(content: chat.Content) -> list[chat.Part]:
+    return [chat.TextPart(content)] if isinstance(content, str) else content
+
+
+def _call_ids(messages: Messages, dialect: Dialect) -> Messages:
+    form = CALL_ID_FORMS[dialect.tool_call_id]
+    for message in messages:
+        if isinstance(message, chat.AssistantMessage):
+            for call in message.tool_calls or ():
+                call.id = form(call.id)
+        elif isinstance(message, chat.ToolMessage):
+            message.tool_call_id = form(message.tool_call_id)
+    return messages
+
+
+def _name_tools(messages: Messages, dialect: Dialect) -> Messages:
+    names: dict[str, str] = {}
+    for message in messages:
+        if isinstance(message, chat.AssistantMessage):
+            names |= {call.id: call.function.name for call in message.tool_calls or ()}
+        elif isinstance(message, chat.ToolMessage):
+            message.name = names[message.tool_call_id]
+    return messages
+
+
+_PASSES: tuple[tuple[Callable[[Dialect], bool], Callable[[Messages, Dialect], Messages]], ...] = (
+    (lambda dialect: not dialect.tools, _calls_as_text),
+    (lambda dialect: not dialect.text_beside_calls, _text_apart),
+    (lambda dialect: dialect.calls_per_message == "one", _one_call_each),
+    (lambda dialect: dialect.bridge_after_tool, _bridge),
+    (lambda dialect: dialect.needs_user_message, _open_with_user),
+    (lambda dialect: dialect.alternate_roles, _take_turns),
+    (lambda dialect: dialect.tool_call_id != "keep", _call_ids),
+    (lambda dialect: dialect.tool_name_field, _name_tools),
+)

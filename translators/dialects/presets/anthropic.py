@@ -1,0 +1,21 @@
+"""Anthropic's compatible endpoint, which ignores formats and `strict` in silence."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset
+
+PRESET = preset(
+    "anthropic",
+    hosts=("api.anthropic.com",),
+    developer_role=True,
+    audio="none",
+    files=frozenset(),
+    params=frozenset({"temperature", "top_p"}),
+    max_temperature=1.0,
+    params_without_reasoning=frozenset({"temperature", "top_p"}),
+    tool_choice_when_thinking="thinking_off",
+    structured="tool",
+    json_object=False,
+    reasoning_controls=("thinking_budget_object",),
+    reasoning_replay="never",
+)

@@ -1,0 +1,14 @@
+"""Volcengine's Ark, with the Doubao models."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset
+
+PRESET = preset(
+    "ark",
+    hosts=("ark.*.volces.com", "ark.*.bytepluses.com"),
+    system_placement="anywhere",
+    audio="none",
+    files=frozenset(),
+    reasoning_controls=("thinking_type",),
+)

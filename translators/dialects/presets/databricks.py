@@ -1,0 +1,28 @@
+"""Databricks' serving endpoints."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset, when
+
+PRESET = preset(
+    "databricks",
+    hosts=("*.cloud.databricks.com", "*.azuredatabricks.net", "*.gcp.databricks.com"),
+    empty_content="omit",
+    calls_per_message="one",
+    audio="none",
+    files=frozenset(),
+    params=frozenset({"temperature", "top_p"}),
+    reasoning_replay="never",
+    models=(
+        when(
+            r"claude",
+            images=frozenset({"data"}),
+            structured="tool",
+            json_object=False,
+            tool_choice_when_thinking="thinking_off",
+            params_without_reasoning=frozenset({"temperature", "top_p"}),
+            reasoning_controls=("thinking_budget_object",),
+        ),
+        when(r"llama", alternate_roles=True, reasoning_controls=()),
+    ),
+)

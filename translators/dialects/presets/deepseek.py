@@ -1,0 +1,25 @@
+"""DeepSeek's own API."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset, when
+
+PRESET = preset(
+    "deepseek",
+    hosts=("api.deepseek.com",),
+    system_placement="anywhere",
+    images=frozenset(),
+    audio="none",
+    files=frozenset(),
+    params_without_reasoning=frozenset({"temperature", "presence_penalty", "frequency_penalty"}),
+    tool_choice_when_thinking="thinking_off",
+    parallel_tool_calls="never",
+    structured="json_object",
+    reasoning_controls=("thinking_type", "effort"),
+    efforts=("low", "high", "max"),
+    effort_names={"xhigh": "high"},
+    thinks_by_default=True,
+    reasoning_replay="all",
+    reasoning_filler="",
+    models=(when(r"flash|vision|-vl", images=frozenset({"data", "http"})),),
+)

@@ -1,0 +1,16 @@
+"""LM Studio."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset
+
+PRESET = preset(
+    "lmstudio",
+    hosts=(":1234",),
+    images=frozenset({"data"}),
+    audio="none",
+    files=frozenset(),
+    tool_choice=frozenset({"auto", "none", "required"}),
+    json_object=False,
+    reasoning_replay="all",
+)

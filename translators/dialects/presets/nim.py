@@ -1,0 +1,21 @@
+"""NVIDIA's hosted NIMs, some of which refuse every key that they do not know."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset, when
+
+PRESET = preset(
+    "nim",
+    hosts=("integrate.api.nvidia.com",),
+    audio="none",
+    files=frozenset(),
+    params=frozenset({"temperature", "top_p"}),
+    parallel_tool_calls="never",
+    reasoning_controls=(),
+    models=(
+        when(r"gpt-oss|deepseek", reasoning_controls=("effort",)),
+        when(r"kimi", reasoning_controls=("template_switch",), template_switch="thinking"),
+        when(r"qwen", reasoning_controls=("template_switch",)),
+        when(r"mistral|mixtral", reasoning_replay="never"),
+    ),
+)

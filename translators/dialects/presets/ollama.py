@@ -1,0 +1,20 @@
+"""Ollama. It ignores what it does not know, `tool_choice` included."""
+
+from __future__ import annotations
+
+from translators.dialects.dialect import SAMPLING
+from translators.dialects.preset import preset
+
+PRESET = preset(
+    "ollama",
+    hosts=("ollama.com", ":11434"),
+    images=frozenset({"data"}),
+    files=frozenset(),
+    params=SAMPLING,
+    tool_choice=frozenset(),
+    parallel_tool_calls="never",
+    efforts=("none", "low", "medium", "high", "max"),
+    effort_names={"xhigh": "max"},
+    reasoning_replay="all",
+    reasoning_field="reasoning",
+)

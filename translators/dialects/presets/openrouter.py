@@ -1,0 +1,18 @@
+"""OpenRouter."""
+
+from __future__ import annotations
+
+from translators.dialects.dialect import LOGPROBS, SAMPLING
+from translators.dialects.preset import preset, when
+
+PRESET = preset(
+    "openrouter",
+    hosts=("openrouter.ai",),
+    files=frozenset({"data", "url"}),
+    params=SAMPLING | LOGPROBS | {"user", "verbosity"},
+    strict_tools=True,
+    reasoning_controls=("reasoning_effort_object",),
+    reasoning_replay="all",
+    reasoning_field="reasoning_details",
+    models=(when(r"^(openai|anthropic)/", developer_role=True),),
+)

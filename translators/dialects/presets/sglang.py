@@ -1,0 +1,15 @@
+"""SGLang."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset
+from translators.dialects.presets import vllm
+
+PRESET = preset(
+    "sglang",
+    like=vllm.PRESET,
+    developer_role=True,
+    audio="audio_url",
+    strict_tools=False,
+    reasoning_field="reasoning_content",
+)

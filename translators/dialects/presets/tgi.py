@@ -1,0 +1,19 @@
+"""Text Generation Inference of Hugging Face."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset
+
+PRESET = preset(
+    "tgi",
+    hosts=("*.endpoints.huggingface.cloud",),
+    empty_content="omit",
+    text_beside_calls=False,  # calls beside a text are lost
+    audio="none",
+    files=frozenset(),
+    parallel_tool_calls="never",
+    json_object=False,
+    structured_with_tools=False,
+    reasoning_controls=(),
+    reasoning_replay="never",
+)

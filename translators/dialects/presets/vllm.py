@@ -1,0 +1,17 @@
+"""vLLM. Newer versions read and write `reasoning`, which was `reasoning_content` before."""
+
+from __future__ import annotations
+
+from translators.dialects.preset import preset, when
+
+PRESET = preset(
+    "vllm",
+    files=frozenset(),
+    strict_tools=True,
+    reasoning_replay="all",
+    reasoning_field="reasoning",
+    models=(
+        when(r"qwen|glm", reasoning_controls=("effort", "template_switch")),
+        when(r"deepseek|kimi", reasoning_controls=("effort", "template_switch"), template_switch="thinking"),
+    ),
+)

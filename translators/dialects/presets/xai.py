@@ -1,0 +1,36 @@
+"""xAI."""
+
+from __future__ import annotations
+
+from translators.dialects.dialect import LOGPROBS, SAMPLING
+from translators.dialects.preset import preset, when
+
+PRESET = preset(
+    "xai",
+    hosts=("api.x.ai", "*.api.x.ai"),
+    system_placement="anywhere",
+    audio="none",
+    files=frozenset(),
+    params=SAMPLING | LOGPROBS | {"user"},
+    max_tokens_field="max_completion_tokens",
+    strict_tools=True,
+    schema=("open_objects",),
+    reasoning_controls=(),
+    reasoning_replay="never",
+    models=(
+        when(r"grok-3-mini", reasoning_controls=("effort",), efforts=("low", "high"), always_thinks=True),
+        when(
+            r"grok-([4-9]|3-mini)",
+            params_without_reasoning=frozenset({"presence_penalty", "frequency_penalty", "stop"}),
+            thinks_by_default=True,
+        ),
+        when(r"grok-4\.3", reasoning_controls=("effort",), efforts=("none", "low", "medium", "high")),
+        when(r"grok-4\.5", reasoning_controls=("effort",), efforts=("low", "medium", "high"), always_thinks=True),
+        when(
+            r"grok-4\.[6-9]",
+            reasoning_controls=("effort",),
+            efforts=("low", "medium", "high", "xhigh"),
+            always_thinks=True,
+        ),
+    ),
+)

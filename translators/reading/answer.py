@@ -1,0 +1,74 @@
+"""`AnswerReader`: a `ChatReader` behind the filters that the dialect and the request ask for.
+
+Most answers need none after their first words, and then nothing stands between the reader and the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from translators.fragments import ChatReader, Finish, Fragment
+from translators.reading.filter import Filter
+from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly
+from translators.reading.text_calls import TextCalls
+from translators.reading.think_tags import ThinkTags
+from translators.report import Adaptation
+from translators.request import Translation
+from translators.schema import chat
+
+
+class AnswerReader:
+    def __init__(self, translation: Translation) -> None:
+        self._reader = ChatReader()
+        self._filters = list(_filters(translation))
+
+    def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
+        """The fragments of one chunk, in the order in which they mean something."""
+        found = self._reader.read(chunk)
+        return self._filter(found) if self._filters else found
+
+    def flush(self) -> list[Fragment]:
+        """What was held back, at the end of the answer."""
+        return self._ended(self._reader.flush()) if self._filters else self._reader.flush()
+
+    def _filter(self, found: list[Fragment]) -> list[Fragment]:
+        out: list[Fragment] = []
+        for fragment in found:
+            out += self._ended([fragment]) if isinstance(fragment, Finish) else self._pass([fragment])
+        self._filters = [each for each in self._filters if not each.done]
+        return out
+
+    def _pass(self, fragments: list[Fragment]) -> list[Fragment]:
+        for each in self._filters:
+            fragments = [passed for fragment in fragments for passed in each.feed(fragment)]
+        return fragments
+
+    def _ended(self, last: list[Fragment]) -> list[Fragment]:
+        """Every filter lets go of what it holds, the later ones having seen what the earlier ones held."""
+        finish: list[Fragment] = [fragment for fragment in last if isinstance(fragment, Finish)]
+        fragments: list[Fragment] = [fragment for fragment in last if not isinstance(fragment, Finish)]
+        for each in self._filters:
+            fragments = [passed for fragment in fragments for passed in each.feed(fragment)] + each.flush()
+        return fragments + finish
+
+
+def _filters(translation: Translation) -> Iterator[Filter]:
+    """In the order in which fragments pass them."""
+    dialect, form = translation.dialect, translation.form
+    if dialect.cumulative_reasoning:
+        yield CumulativeReasoning()
+    if dialect.think_tags:
+        yield ThinkTags(dialect.think_tags, prefilled=dialect.think_prefilled)
+    if form is not None and form.tool is not None:
+        yield AnswerTool(form.tool)
+    tools = translation.chat.tools
+    if tools:
+        if dialect.text_calls:
+            yield TextCalls(dialect.text_calls, frozenset(tool.function.name for tool in tools))
+        if translation.params.parallel_tool_calls is False:
+            yield FirstCallOnly(lambda: translation.adaptations.append(_SECOND_CALL))
+    if form is not None and form.fenced:
+        yield Fence()
+
+
+_SECOND_CALL = Adaptation("dropped", "parallel_tool_calls", "a call beyond the first, which the upstream made unasked")

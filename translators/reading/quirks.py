@@ -1,0 +1,122 @@
+"""The small filters: reasoning that repeats itself, calls beyond the one allowed, answers in a tool or in a fence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from translators.fragments import Fragment, Reasoning, ReasoningDetails, Text, ToolArguments, ToolCall
+from translators.reading.filter import ASIDE, Filter
+
+
+class CumulativeReasoning(Filter):
+    """MiniMax may send all of the thought so far with every piece."""
+
+    def __init__(self) -> None:
+        self._so_far = ""
+        self._details: dict[Any, str] = {}
+
+    def feed(self, fragment: Fragment) -> list[Fragment]:
+        if isinstance(fragment, ReasoningDetails):
+            return [ReasoningDetails([self._new_part(detail) for detail in fragment.details])]
+        if not isinstance(fragment, Reasoning):
+            return [fragment]
+        if self._so_far and fragment.text.startswith(self._so_far):
+            new = fragment.text[len(self._so_far) :]
+            self._so_far = fragment.text
+            return [Reasoning(new)] if new else []
+        self._so_far += fragment.text
+        return [fragment]
+
+    def _new_part(self, detail: Any) -> Any:
+        if type(detail) is not dict or type(detail.get("text")) is not str:
+            return detail
+        place, text = detail.get("index"), detail["text"]
+        before = self._details.get(place, "")
+        if before and text.startswith(before):
+            self._details[place] = text
+            return {**detail, "text": text[len(before) :]}
+        self._details[place] = before + text
+        return detail
+
+
+class FirstCallOnly(Filter):
+    """The client asked for one call at a time; some backends cannot be told, others do not listen."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
+        self._key: int | None = None
+
+    def feed(self, fragment: Fragment) -> list[Fragment]:
+        if not isinstance(fragment, ToolCall | ToolArguments):
+            return [fragment]
+        if self._key is None:
+            self._key = fragment.key
+        if fragment.key == self._key:
+            return [fragment]
+        if isinstance(fragment, ToolCall):
+            self._told()
+        return []
+
+
+class AnswerTool(Filter):
+    """The arguments of the one function that takes the answer are the answer."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._keys: set[int] = set()
+
+    def feed(self, fragment: Fragment) -> list[Fragment]:
+        if isinstance(fragment, ToolCall) and fragment.name == self._name:
+            self._keys.add(fragment.key)
+            return []
+        if isinstance(fragment, ToolArguments) and fragment.key in self._keys:
+            return [Text(fragment.delta)]
+        return [fragment]
+
+
+_FENCE = "```"
+
+
+class Fence(Filter):
+    """Takes the Markdown fence off an answer that should have been bare JSON."""
+
+    def __init__(self) -> None:
+        self._inside = False
+        self._text = ""
+
+    def feed(self, fragment: Fragment) -> list[Fragment]:
+        if isinstance(fragment, (Reasoning, *ASIDE)):
+            return [fragment]
+        if not isinstance(fragment, Text):
+            return [*self.flush(), fragment]
+        self._text += fragment.text
+        return self._read_inside() if self._inside else self._read_start(fragment)
+
+    def _read_start(self, fragment: Text) -> list[Fragment]:
+        start = self._text.lstrip()
+        if start.startswith(_FENCE):
+            if "\n" not in start:
+                return []  # the language after the fence
+            self._inside = True
+            self._text = start.partition("\n")[2]
+            return self._read_inside()
+        if _FENCE.startswith(start):
+            return []
+        self.done = True
+        whole = self._text == fragment.text
+        return [fragment if whole else Text(self._text)]
+
+    def _read_inside(self) -> list[Fragment]:
+        """Holds back what may turn out to be the closing fence."""
+        bare = self._text.rstrip()
+        end = len(bare.rstrip("`").rstrip())
+        sure, self._text = self._text[:end], self._text[end:]
+        return [Text(sure)] if sure else []
+
+    def flush(self) -> list[Fragment]:
+        text, self._text = self._text, ""
+        self.done = True
+        if self._inside:
+            text = "" if text.strip() in ("", _FENCE) else text
+        return [Text(text)] if text else []

@@ -1,0 +1,79 @@
+"""Citations in the forms that backends give them, as the annotations of the Responses API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from translators.schema import chat
+
+
+class _UrlCitation(Struct):
+    """Chat nests the citation, Responses does not."""
+
+    url: str
+    title: str = ""
+    start_index: int = 0
+    end_index: int = 0
+
+
+class _NestedAnnotation(Struct):
+    type: str
+    url_citation: _UrlCitation | None = None
+
+
+def read_annotation(value: Any) -> dict[str, Any] | None:
+    """An entry of `message.annotations`, or None where it is none."""
+    try:
+        nested = msgspec.convert(value, _NestedAnnotation)
+    except msgspec.ValidationError:
+        return None
+    if nested.url_citation is None:
+        return dict(value)
+    return _flat(nested.url_citation)
+
+
+class _Result(Struct):
+    url: str
+    title: str | None = None
+
+
+class Sources:
+    """Addresses beside the text: xAI's and Perplexity's `citations`, Perplexity's `search_results`.
+
+    They come with the last chunk or with every one, and say nothing of the place they belong to.
+    """
+
+    def __init__(self) -> None:
+        self.cited = False  # in the text itself, by annotations
+        self._citations: list[Any] = []
+        self._results: list[Any] = []
+
+    def take(self, chunk: chat.ChatChunk) -> None:
+        if type(chunk.citations) is list:
+            self._citations = chunk.citations
+        if type(chunk.search_results) is list:
+            self._results = chunk.search_results
+
+    def annotations(self) -> Iterator[dict[str, Any]]:
+        """Each source once; none where the text has annotations of its own."""
+        if self.cited:
+            return
+        titles = {result.url: result.title or "" for result in map(_read_result, self._results) if result is not None}
+        urls = [result.url for result in map(_read_result, self._citations) if result is not None]
+        for url in dict.fromkeys(urls or titles):
+            yield _flat(_UrlCitation(url, titles.get(url, "")))
+
+
+def _read_result(value: Any) -> _Result | None:
+    try:
+        return msgspec.convert({"url": value} if type(value) is str else value, _Result)
+    except msgspec.ValidationError:
+        return None
+
+
+def _flat(citation: _UrlCitation) -> dict[str, Any]:
+    return {"type": "url_citation", **msgspec.structs.asdict(citation)}
