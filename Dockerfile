@@ -23,11 +23,11 @@ RUN if [ "$LOCK" = run ]; then \
         apt-get install --yes --no-install-recommends libgomp1 && \
         rm -rf /var/lib/apt/lists/*; \
     fi
-# A configuration with relative paths keeps its files here: mount a volume to keep them.
+# Stored responses and the sealing key are here, as XDG_STATE_HOME below says: mount a volume to keep them.
 RUN install -d -o 10001 -g 10001 /var/lib/dragoman
 COPY --from=build /opt/dragoman /opt/dragoman
 COPY config.yaml /etc/dragoman/config.yaml
-ENV PATH=/opt/dragoman/bin:$PATH PYTHONUNBUFFERED=1
+ENV PATH=/opt/dragoman/bin:$PATH PYTHONUNBUFFERED=1 XDG_STATE_HOME=/var/lib
 WORKDIR /var/lib/dragoman
 USER 10001:10001
 EXPOSE 8080

@@ -12,7 +12,8 @@ from translators.errors import InvalidRequest
 
 def owner_of(headers: Mapping[str, str]) -> str:
     """Whose a request is: a digest of its key, by which the store tells callers apart without knowing the keys."""
-    key = headers.get("authorization", "").strip()
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    key = token.strip() or scheme
     return hashlib.sha256(key.encode("latin-1", "replace")).hexdigest()[:32] if key else ""
 
 

@@ -16,14 +16,25 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from proxy.access import Access
 from proxy.background import BackgroundRuns
 from proxy.config import Config, load_config, with_data_dir
-from proxy.endpoints import Conversations, CreateResponse, Models, ResponsesSocket, StoredResponses, health
+from proxy.endpoints import (
+    CompactResponse,
+    Conversations,
+    CreateResponse,
+    InputTokens,
+    Models,
+    ResponsesSocket,
+    StoredResponses,
+    health,
+)
 from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
 from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
 from proxy.log import configure_logging
 from proxy.model_facts import UpstreamModels
+from proxy.request_body import BodyLimits
 from proxy.routing import Router
+from proxy.sealing import create_sealer
 from proxy.sending import Sender
 from proxy.store import Store, create_store
 from proxy.transports import Transport
@@ -53,6 +64,7 @@ def create_app(
         max_depth=config.server.max_depth,
         store=store or create_store(config.store),
         store_settings=config.store,
+        sealer=create_sealer(config.store),
     )
 
     runs = BackgroundRuns(services)
@@ -102,6 +114,7 @@ def _api_routes(
         max_body_bytes=config.server.max_body_bytes,
         keep_alive_seconds=keep_alive_seconds,
     )
+    limits = BodyLimits(config.server.max_body_bytes, config.server.max_depth)
     socket = ResponsesSocket(
         services,
         access=access,
@@ -110,6 +123,8 @@ def _api_routes(
     )
     return [
         Route("/responses", create, methods=["POST"]),
+        Route("/responses/compact", CompactResponse(services, access=access, limits=limits), methods=["POST"]),
+        Route("/responses/input_tokens", InputTokens(services, access=access, limits=limits), methods=["POST"]),
         WebSocketRoute("/responses", socket),
         *_response_routes(StoredResponses(services, runs, access=access, keep_alive_seconds=keep_alive_seconds)),
         *_conversation_routes(Conversations(services, access=access, max_body_bytes=config.server.max_body_bytes)),

@@ -74,6 +74,9 @@ class Run:
         assert self._task is not None, "the run has not been started"
         return self._task
 
+    def saw(self, events: Sequence[Event]) -> None:
+        self._pending += map(encode, events)
+
     async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
         """Stores the end of the response with its last events. Raises StoreError."""
         async with self._storing:
@@ -92,16 +95,15 @@ class Run:
     async def _run(self) -> None:
         flusher = asyncio.get_running_loop().create_task(self._flush_always(asyncio.current_task()))
         try:
-            self._pending += map(encode, self.exchange.start())
+            self.exchange.start()
             await self._record_start()
             try:
                 await self.exchange.open()
             except BridgeError as error:
                 await self.exchange.fail(error)
             else:
-                async for events in self.exchange.events():
-                    if not self.exchange.ended:  # the last ones went out with the response itself
-                        self._pending += map(encode, events)
+                async for _ in self.exchange.events():
+                    pass
         except StoreError:
             _log.error("a background response was lost", extra={"response": self.exchange.response.id})
         finally:

@@ -11,21 +11,29 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from proxy.config import StoreSettings
+from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
 from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
+from translators.items.item import Item
 from translators.reask import reask
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
 from translators.schema.events import Event
 from translators.schema.responses import Response, ResponsesRequest
+from translators.sealing import PLAIN, Sealer
+from translators.sse import encode
 from translators.stream import ResponseStream
+
+# Stands for no input where nothing is to be answered, so that there is something to translate.
+NO_INPUT = Raw(b'""')
 
 
 class Services(Struct, frozen=True):
@@ -38,10 +46,13 @@ class Services(Struct, frozen=True):
     max_depth: int
     store: Store
     store_settings: StoreSettings
+    sealer: Sealer = PLAIN
 
 
 class Keeper(Protocol):
-    """Where a response goes when it has ended, with its last events."""
+    """Where a response goes: its events as they come, and the whole when it has ended, with the last of them."""
+
+    def saw(self, events: Sequence[Event]) -> None: ...
 
     async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
         """Raises StoreError."""
@@ -60,15 +71,29 @@ class Exchange:
         owner: str = "",
         remembered: Remembered | None = None,
         generate: bool = True,
+        internal: bool = False,
     ) -> Self:
-        """With `generate` false the model is not called: the response has no output and can be continued.
+        """With `generate` false the model is not called: the response has no output and can be continued. An
+        `internal` one is never stored, whatever it asks for.
 
         Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
         parsed = parse_request(body, max_depth=services.max_depth)
         past = await recall(parsed.params, services.store, owner, remembered)
         params = await resolve_references(parsed.params, services.store, owner, past)
-        exchange = cls(services, ParsedRequest(params, parsed.unknown), past, client_headers, owner)
+        asked = params
+        if not generate and bytes(params.input) in (b"null", b"[]"):
+            asked = msgspec.structs.replace(params, input=NO_INPUT)
+        exchange = cls(services, ParsedRequest(asked, parsed.unknown), past, client_headers, owner)
+        if asked is not params:
+            exchange.recorder = Recorder(params, past, owner, services.new_id)
         exchange._generates = generate
+        if internal:
+            exchange.stored = False
+        else:
+            _check_storing(exchange.params, past, services.store_settings)
+            threshold = threshold_of(exchange.params)
+            if generate and threshold is not None and is_over(threshold, exchange.chat):
+                exchange._window = window_of(exchange.params, past)
         return exchange
 
     def __init__(
@@ -76,25 +101,40 @@ class Exchange:
     ) -> None:
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
-        history = past.decoded()
-        self._call = Sending(
-            services.sender,
-            self.route,
-            lambda dialect: to_chat(parsed, dialect, self.route.translation, history),
-            client_headers,
-        )
+        self._services = services
+        self._client_headers = client_headers
+        self._settings = msgspec.structs.replace(self.route.translation, sealer=services.sealer)
+        self._call = self._sending(parsed, past.decoded())
         translation = self._call.translation
-        _check_storing(translation.params, past, services.store_settings)
+        self.params: ResponsesRequest = translation.params
+        self.past = past
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
         self.recorder = Recorder(parsed.params, past, owner, services.new_id)
-        self.keeper: Keeper = _Foreground(services)
+        self.keeper: Keeper = _Foreground(
+            services, with_events=self.streamed and services.store_settings.keep_events == "all"
+        )
         self._generates = True
+        self._window: Window | None = None
+        self._summary: Response | None = None
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
         self._retries = self.route.translation.grammar_retries
         self._call.stream = self._stream
         self._stack = AsyncExitStack()
+
+    def _sending(self, parsed: ParsedRequest, history: Sequence[Item]) -> Sending:
+        return Sending(
+            self._services.sender,
+            self.route,
+            lambda dialect: to_chat(parsed, dialect, self._settings, history),
+            self._client_headers,
+        )
+
+    @property
+    def chat(self) -> bytes:
+        """The Chat request as it stands."""
+        return self._call.translation.body()
 
     @property
     def response(self) -> Response:
@@ -120,14 +160,33 @@ class Exchange:
 
     async def open(self) -> None:
         """Waits for the upstream's first answer. Raises UpstreamError where it refuses."""
+        if self._window is not None:
+            await self._summarise(self._window)
         if self._generates:
             await self._stack.enter_async_context(self._call)
 
+    async def _summarise(self, window: Window) -> None:
+        """Makes room first: the answer is asked for with a summary in the place of what that covers."""
+        parsed = ParsedRequest(window.to_summarise(self.params), {})
+        exchange = Exchange(self._services, parsed, Past(), self._client_headers, "")
+        exchange.stored = False
+        try:
+            await exchange.open()
+            async for _ in exchange.events():
+                pass
+        finally:
+            await exchange.close()
+        if exchange.error is not None:
+            raise exchange.error
+        self._summary = exchange.response
+        self._call = self._sending(ParsedRequest(window.compacted(self.params, self._summary.output[0]), {}), ())
+        self._call.stream = self._stream
+
     def start(self) -> list[Event]:
-        return self._stream.start()
+        return self._seen(self._stream.start())
 
     def keep_alive(self) -> list[Event]:
-        return self._stream.keep_alive()
+        return self._seen(self._stream.keep_alive())
 
     async def fail(self, error: BridgeError) -> list[Event]:
         return await self._kept(self._stream.fail(error, completed_at=self._now()))
@@ -139,14 +198,15 @@ class Exchange:
             yield await self._kept(stream.end_without_output(completed_at=self._now()))
             return
         try:
+            if self._summary is not None:
+                yield self._seen(stream.insert(self._summary.output[0], self._summary.usage))
             answered = True
             while answered:
                 async for chunks in self._call.batches():
                     events: list[Event] = []
                     for chunk in chunks:
                         events += stream.feed(chunk)
-                    if stream.ended:
-                        events = await self._kept(events)
+                    events = await self._kept(events) if stream.ended else self._seen(events)
                     if events:
                         yield events
                     if stream.ended:
@@ -156,6 +216,11 @@ class Exchange:
             yield await self._kept(events)
         except BridgeError as error:
             yield await self.fail(error)
+
+    def _seen(self, events: list[Event]) -> list[Event]:
+        if self.stored:
+            self.keeper.saw(events)
+        return events
 
     async def _kept(self, events: list[Event]) -> list[Event]:
         """The last events, once the response is stored; where it cannot be, the last of them says so."""
@@ -197,11 +262,18 @@ class Exchange:
 class _Foreground:
     """Stores a response that somebody waits for: it is not there before it has ended."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, with_events: bool) -> None:
         self._store = services.store
+        self._with_events = with_events
+        self._frames: list[bytes] = []
+
+    def saw(self, events: Sequence[Event]) -> None:
+        if self._with_events:
+            self._frames += map(encode, events)
 
     async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
-        await self._store.put(recording.record, recording.named, recording.appended)
+        self.saw(events)
+        await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))
 
 
 def _check_storing(params: ResponsesRequest, past: Past, settings: StoreSettings) -> None:

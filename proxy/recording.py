@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from proxy.continuation import Past, Remembered, behind_compaction
 from proxy.items import join_items, split_input, split_items, with_id
 from proxy.store.records import ACTIVE, NewItem, StoredResponse
+from translators.items.compaction import OutputCompaction
 from translators.schema.responses import Response, ResponsesRequest
 
 NO_OUTPUT: list[Any] = []
@@ -53,7 +54,7 @@ class Recorder:
             root=self._past.root or response.id,
             conversation=self._past.conversation,
             background=response.background,
-            compacted=b'"compaction"' in output and any(item.type == "compaction" for item in response.output),
+            compacted=any(type(item) is OutputCompaction for item in response.output),
             holder=holder,
             lease_until=lease_until,
         )

@@ -6,10 +6,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
+from msgspec import Struct
 from starlette.types import Receive
 
 from proxy.content_encoding import decode_body
 from translators.errors import InvalidRequest
+
+
+class BodyLimits(Struct, frozen=True):
+    """The longest and the deepest body taken."""
+
+    bytes: int
+    depth: int
 
 
 class ClientGone(Exception):

@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
-_MAX_FACTS_BYTES = 16 << 20
+_MAX_FACTS_BYTES = 64 << 20
 _MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
 
 
@@ -92,18 +92,24 @@ class Upstreams:
 
     async def get(self, name: str, path: str, client_headers: Mapping[str, str]) -> bytes:
         """The body of `GET {base_url}{path}`. Raises UpstreamError."""
+        return await self.ask(name, f"{self._targets[name].settings.base_url}{path}", client_headers)
+
+    async def ask(self, name: str, url: str, client_headers: Mapping[str, str], body: bytes | None = None) -> bytes:
+        """What another address of the upstream answers, to POST where there is a `body`. Raises UpstreamError."""
         target = self._targets[name]
         authorization = _authorization(target.settings, client_headers)
         headers = _request_headers(target.settings, "authorization", client_headers, authorization)
-        endpoint = self._endpoint(target.base_url, path)
+        endpoint = Endpoint.parse(url)
+        method = "GET" if body is None else "POST"
         try:
-            async with await target.transport.send(endpoint, headers, None, target.timeouts, "GET") as answer:
-                body = await answer.read(_MAX_FACTS_BYTES)
+            async with await target.transport.send(endpoint, headers, body, target.timeouts, method) as answer:
+                answered = await answer.read(_MAX_FACTS_BYTES)
         except TransportError as error:
             raise _transport_error(error, name) from error
         if answer.status != 200:
-            raise UpstreamError(f"The upstream '{name}' answered {answer.status} to GET {path}.", status=502)
-        return body
+            message = f"The upstream '{name}' answered {answer.status} to {method} {endpoint.path}."
+            raise UpstreamError(message, status=502)
+        return answered
 
     async def aclose(self) -> None:
         for transport in self._transports.values():

@@ -100,6 +100,7 @@ ITEM_KINDS: Mapping[str, ItemKind] = {
     "local_shell_call": ItemKind({**CALL, "action": OBJECT}),
     "shell_call": ItemKind({**CALL, "action": OBJECT, "environment": OBJECT_OR_NULL}, commands=True),
     "computer_call": ItemKind({**CALL, "pending_safety_checks": LIST}),
+    "compaction": ItemKind({"id": TEXT, "encrypted_content": TEXT}),
     "mcp_approval_request": ItemKind({"id": TEXT, "arguments": TEXT, "name": TEXT, "server_label": TEXT}),
     "mcp_list_tools": ItemKind(
         {"id": TEXT, "server_label": TEXT, "tools": LIST},
@@ -123,5 +124,4 @@ ITEM_KINDS: Mapping[str, ItemKind] = {
         runs=(INTERPRETER_CODE,),
         steps=_steps("code_interpreter_call", "in_progress", "interpreting", "completed"),
     ),
-    "compaction": ItemKind({"id": TEXT, "encrypted_content": TEXT}),
 }

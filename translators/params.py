@@ -21,7 +21,6 @@ _REFUSED: dict[str, str] = {
     "multi_agent": "there is one agent to a response",
 }
 _HINTS_WITHOUT_EFFECT: dict[str, str] = {
-    "context_management": "the context is not compacted here",
     "access_programs": "there are none here",
     "background_options": "nothing runs in the background here",
     "image": "images travel as they are",

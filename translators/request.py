@@ -16,6 +16,7 @@ from translators.dialects import Dialect
 from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
 from translators.items import decode_item
+from translators.items.compaction_trigger import is_compaction
 from translators.items.item import Item
 from translators.messages import Instruction, MessageBuilder, UserSpeech
 from translators.params import set_params
@@ -60,6 +61,7 @@ class Translation(Struct, frozen=True, kw_only=True):
     form: AnswerForm | None = None
     extra_body: Mapping[str, Any]
     sealer: Sealer = PLAIN
+    compacts: bool = False
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
@@ -110,8 +112,12 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     tools_echo = _declare_tools(params, items, offering)
     builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)
     request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
-    _offer_tools(request, params, tools, dialect, report)
+    compacts = is_compaction([(located.item, located.at) for located in items])
+    if not compacts:
+        _offer_tools(request, params, tools, dialect, report)
     form = set_params(request, params, dialect, report)
+    if compacts:
+        request.response_format, form = UNSET, None
     extra_body = {name: value for name, value in dialect.extra_body.items() if name not in settings.drop_params}
     extra_body |= settings.extra_body
     for name in {*settings.drop_params, *extra_body} & _CHAT_FIELDS:
@@ -126,6 +132,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         form=form,
         extra_body=extra_body,
         sealer=settings.sealer,
+        compacts=compacts,
     )
 
 

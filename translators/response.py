@@ -188,17 +188,17 @@ def read_usage(said: chat.Usage) -> Usage:
     )
 
 
-def add_usage(first: Usage, second: Usage) -> Usage:
+def add_usage(one: Usage, other: Usage | None) -> Usage:
     """What two answers took together."""
+    if other is None:
+        return one
+    cached, more = one.input_tokens_details, other.input_tokens_details
     return Usage(
-        input_tokens=first.input_tokens + second.input_tokens,
-        output_tokens=first.output_tokens + second.output_tokens,
-        total_tokens=first.total_tokens + second.total_tokens,
-        input_tokens_details=InputTokensDetails(
-            first.input_tokens_details.cached_tokens + second.input_tokens_details.cached_tokens,
-            first.input_tokens_details.cache_write_tokens + second.input_tokens_details.cache_write_tokens,
+        one.input_tokens + other.input_tokens,
+        one.output_tokens + other.output_tokens,
+        one.total_tokens + other.total_tokens,
+        InputTokensDetails(
+            cached.cached_tokens + more.cached_tokens, cached.cache_write_tokens + more.cache_write_tokens
         ),
-        output_tokens_details=OutputTokensDetails(
-            first.output_tokens_details.reasoning_tokens + second.output_tokens_details.reasoning_tokens
-        ),
+        OutputTokensDetails(one.output_tokens_details.reasoning_tokens + other.output_tokens_details.reasoning_tokens),
     )

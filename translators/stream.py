@@ -18,6 +18,7 @@ from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.fragments import Fragment
 from translators.items.call_writer import CallWriter
 from translators.items.calls import CALL_WRITERS
+from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
@@ -70,10 +71,10 @@ class ResponseStream:
         self._reader = AnswerReader(translation)
         self._translation = translation
         self._items: list[ItemWriter] = []
-        self._speaking: MessageWriter | ReasoningWriter | None = None
+        self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._calls: dict[int, CallWriter] = {}
         self._usage: chat.Usage | None = None
-        self._spent: Usage | None = None  # by answers before this one
+        self._spent: Usage | None = None  # by what came before this answer
         self._begins = 0  # the first item of this answer
         self._ending: Ending | None = None
         self._take: dict[type[Fragment], Callable[[Any], None]] = {
@@ -89,6 +90,10 @@ class ResponseStream:
             fragments.Finish: self._finish_reason,
             fragments.Failed: self._failed,
         }
+
+        self._compacts = translation.compacts
+        if self._compacts:
+            self._take |= self._compaction(translation)
 
     def answers(self, translation: Translation) -> None:
         """The answer to come is to another translation of the same request."""
@@ -169,6 +174,10 @@ class ResponseStream:
                 UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error"),
                 completed_at=completed_at,
             )
+        if self._compacts and not self._items:
+            return self.fail(
+                UpstreamError("The model gave no summary.", code="server_error"), completed_at=completed_at
+            )
         if ending.status == "failed":
             error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
             return self.fail(error, completed_at=completed_at)
@@ -192,6 +201,14 @@ class ResponseStream:
         if not self.ended:
             self.error = error
             self._end(Ending("failed"), completed_at)
+        return self._out.take()
+
+    def insert(self, compaction: OutputCompaction, usage: Usage | None) -> list[events.Event]:
+        """Puts out an item that was made before the answer, at a cost of its own."""
+        writer = FinishedCompaction(self._out, compaction)
+        self._open(writer)
+        writer.close("completed")
+        self._spent = usage
         return self._out.take()
 
     def end_without_output(self, *, completed_at: int) -> list[events.Event]:
@@ -332,6 +349,32 @@ class ResponseStream:
         for fragment in self._reader.flush():
             if not self.ended:
                 self._take[type(fragment)](fragment)
+
+    def _compaction(self, translation: Translation) -> dict[type[Fragment], Callable[[Any], None]]:
+        """How the fragments of a summary are taken: one item holds its text, and nothing else is wanted."""
+        writer: CompactionWriter | None = None
+
+        def text(fragment: fragments.Text) -> None:
+            nonlocal writer
+            if writer is None:
+                writer = CompactionWriter(self._out, self._new_id("cmp"), sealer=translation.sealer)
+                self._speaking = writer
+                self._open(writer)
+            writer.text(fragment.text)
+
+        def ignore(fragment: Fragment) -> None:
+            """A model that calls or thinks aloud all the same."""
+
+        unwanted: tuple[type[Fragment], ...] = (
+            fragments.Reasoning,
+            fragments.Refusal,
+            fragments.Annotation,
+            fragments.ToolCall,
+            fragments.ToolArguments,
+        )
+        taken: dict[type[Fragment], Callable[[Any], None]] = dict.fromkeys(unwanted, ignore)
+        taken[fragments.Text] = text
+        return taken
 
     def _misfit(self, ending: Ending) -> UpstreamError | None:
         """An answer without the wanted form is reported, or is an error where nothing may be lost."""

@@ -100,11 +100,6 @@ class _RetryInfo(Struct):
 
 
 # "Please try again in 1m2.5s", "retry after 20 seconds": OpenAI, Groq, Azure
-_WAIT = re.compile(
-    r"(?:try again|retry)(?: your request)? (?:in|after) (?:(?P<minutes>\d+)m)?"
-    r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>ms|s)",
-    re.IGNORECASE,
-)
 
 
 def read_error(status: int, body: bytes, *, retry_after: str | None = None) -> UpstreamError:
@@ -203,11 +198,7 @@ def _hint(message: str, details: Any) -> str | None:
             return _seconds(float(msgspec.convert(detail, _RetryInfo).retryDelay.removesuffix("s")))
         except (msgspec.ValidationError, ValueError):
             continue
-    match = _WAIT.search(message)
-    if match is None:
-        return None
-    scale = 0.001 if match["unit"].lower() == "ms" else 1
-    return _seconds(int(match["minutes"] or 0) * 60 + float(match["number"]) * scale)
+    return retry_after_in(message)
 
 
 def _seconds(delay: float) -> str | None:

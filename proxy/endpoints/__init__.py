@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from proxy.endpoints.compact import CompactResponse
 from proxy.endpoints.conversations import Conversations
 from proxy.endpoints.create_response import CreateResponse
 from proxy.endpoints.health import health
+from proxy.endpoints.input_tokens import InputTokens
 from proxy.endpoints.models import Models
 from proxy.endpoints.responses import StoredResponses
 from proxy.endpoints.responses_socket import ResponsesSocket
 
-__all__ = ["Conversations", "CreateResponse", "Models", "ResponsesSocket", "StoredResponses", "health"]
+__all__ = [
+    "CompactResponse",
+    "Conversations",
+    "CreateResponse",
+    "InputTokens",
+    "Models",
+    "ResponsesSocket",
+    "StoredResponses",
+    "health",
+]

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.reported.drive import chat, names, reported
-from translators.errors import InvalidRequest
 
 Json = dict[str, Any]
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -79,9 +78,10 @@ def test_a_checkpoint_request_drops_what_goes_with_tools() -> None:
     assert "CONTEXT CHECKPOINT COMPACTION" in body["messages"][-1]["content"]
 
 
-def test_g06_a_trigger_is_refused_until_conversations_are_compacted() -> None:
-    with pytest.raises(InvalidRequest, match="compaction_trigger"):
-        chat(recorded("compaction-trigger-2"))
+def test_g06_a_trigger_asks_for_a_summary_without_tools() -> None:
+    body = chat(recorded("compaction-trigger-2"))
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & body.keys()
+    assert "write a summary" in body["messages"][-1]["content"]
 
 
 def test_g07_a_foreign_compaction_is_reported_and_the_model_told() -> None:

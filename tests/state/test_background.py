@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from openai import BadRequestError
 
+from proxy.config import StoreSettings
 from tests.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.checks import check_events, check_frames
-from tests.live import LiveProxy, chunk, said
+from tests.live import LiveProxy, chunk, config_for, said
 
 
 async def ended(proxy: LiveProxy, response_id: str) -> Any:
@@ -77,6 +78,17 @@ async def test_a_broken_stream_resumes_with_the_same_bytes(backend: ChatBackend,
         part = (await proxy.http.get(url, params={"stream": "true", "starting_after": after})).content
         assert whole.endswith(part)
         assert len(check_frames(part)) == max(0, len(seen) - after - 1)
+
+
+async def test_the_events_of_every_stream_are_kept_on_request(backend: ChatBackend) -> None:
+    backend.script(said("Hel", "lo"), said("x"))
+    settings = StoreSettings(kind="memory", keep_events="all")
+    async with LiveProxy(config_for(backend.base_url, store=settings)) as proxy:
+        sent = (await proxy.http.post("/responses", json={"model": "m", "input": "Hi", "stream": True})).content
+        response_id = check_frames(sent)[0]["response"]["id"]
+        assert (await proxy.http.get(f"/responses/{response_id}", params={"stream": "true"})).content == sent
+        plain = await proxy.client.responses.create(model="m", input="Hi")
+        assert (await proxy.http.get(f"/responses/{plain.id}", params={"stream": "true"})).status_code == 400
 
 
 async def test_cancelling_closes_the_upstream(backend: ChatBackend, proxy: LiveProxy) -> None:

@@ -89,13 +89,16 @@ async def test_a_failed_continuation_forgets_what_it_went_on_from(backend: ChatB
 
 
 async def test_without_generation_the_model_is_not_called(backend: ChatBackend, proxy: LiveProxy) -> None:
-    backend.script(said("One"))
+    backend.script(said("One"), said("Two"))
     async with socket_to(proxy) as socket:
+        empty = await completed(socket, instructions="Be brief.", input=[], generate=False, store=False)
+        await completed(socket, input="Q0", previous_response_id=empty["id"], store=False)
+        assert [message["content"] for message in backend.requests[0].json["messages"]] == ["Q0"]
         prepared = await completed(socket, input="Q1", generate=False, store=False)
         assert prepared["output"] == []
-        assert backend.requests == []
+        assert len(backend.requests) == 1
         await completed(socket, input="Q2", previous_response_id=prepared["id"], store=False)
-    assert [message["content"] for message in backend.requests[0].json["messages"]] == ["Q1", "Q2"]
+    assert [message["content"] for message in backend.requests[1].json["messages"]] == ["Q1", "Q2"]
 
 
 async def test_an_upstream_refusal_is_an_error_and_the_socket_goes_on(backend: ChatBackend, proxy: LiveProxy) -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from translators.errors import InvalidRequest
 from translators.items.item import Item
-from translators.messages import MessageBuilder
+from translators.messages import MessageBuilder, UserSpeech
 from translators.tools import ToolMap
+
+ASK_FOR_SUMMARY = """\
+Stop here and write a summary that lets another assistant go on with this work without having seen the conversation.
+Say what the user wants, in their own terms; what was decided and why; what was done, with the names of files, \
+commands and results that matter; what is left to do and what comes next; and any constraint or preference that \
+still holds. Keep identifiers, numbers and paths exact. Write the summary and nothing else, and call no tool."""
 
 
 class CompactionTrigger(Item):
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        raise InvalidRequest(
-            "'compaction_trigger' is not supported: conversations are not compacted here.",
-            param=at,
-            code="unsupported_parameter",
-        )
+        into.add(UserSpeech(ASK_FOR_SUMMARY))
+
+
+def is_compaction(items: list[tuple[Item, str]]) -> bool:
+    """Whether the request asks for a compaction. Raises InvalidRequest for a trigger that is not the last item."""
+    for item, at in items[:-1]:
+        if type(item) is CompactionTrigger:
+            raise InvalidRequest("'compaction_trigger' must be the last item of the input.", param=at)
+    return bool(items) and type(items[-1][0]) is CompactionTrigger

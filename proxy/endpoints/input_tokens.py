@@ -1,0 +1,40 @@
+"""`POST /v1/responses/input_tokens`: how many tokens a request would have, without an answer to it.
+
+Counted by the upstream itself: by its tokenizer where it has one that takes messages, else by a request for one
+token, whose usage is read. A header says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Raw, Struct
+from starlette.responses import Response
+
+from proxy.endpoints.answers import json_answer
+from proxy.endpoints.single_exchange import SingleExchange
+from proxy.tokenizers import count_tokens
+from translators.errors import UpstreamError
+
+COUNTED_BY = "x-dragoman-counted-by"
+
+
+class InputTokenCount(Struct, tag_field="object", tag="response.input_tokens"):
+    input_tokens: int
+
+
+class InputTokens(SingleExchange):
+    async def answer(self, fields: dict[str, Raw], headers: Mapping[str, str]) -> Response:
+        exchange = await self.begin(fields | {"max_output_tokens": Raw(b"1")}, headers)
+        count = await count_tokens(self.services.sender.upstreams, exchange.route, exchange.chat, headers)
+        how = "tokenizer"
+        if count is None:
+            how = "probe"
+            await self.run(exchange)
+            usage = exchange.response.usage
+            if usage is None:
+                raise UpstreamError("The upstream does not tell how many tokens a request has.", code="server_error")
+            count = usage.input_tokens
+        answer = json_answer(InputTokenCount(count))
+        answer.headers[COUNTED_BY] = how
+        return answer

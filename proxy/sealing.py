@@ -1,0 +1,88 @@
+"""`AesSealer`: authenticated encryption for what travels through clients, and where its keys come from.
+
+The first key seals, all of them open: a new one is put in front, an old one taken away when nothing needs it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+import secrets
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from proxy.config import StoreSettings
+from proxy.store import StoreError
+from translators.sealing import PLAIN, Sealer
+
+KEY_FILE = "sealing.key"
+MAX_OPENED = 64 << 20  # a small blob may inflate to anything
+_PREFIX = "dragoman-1."
+_NONCE = 12
+_KEY = 32
+
+
+class AesSealer:
+    """AES-256-GCM over deflated content; whatever does not open is foreign, and None."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = list(keys)
+
+    def seal(self, content: bytes) -> str:
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = _cipher(self._keys[0]).encrypt(nonce, zlib.compress(content), _PREFIX.encode())
+        return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode()
+
+    def open(self, sealed: str) -> bytes | None:
+        from cryptography.exceptions import InvalidTag
+
+        if not sealed.startswith(_PREFIX):
+            return None
+        try:
+            blob = base64.b64decode(sealed.removeprefix(_PREFIX), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if len(blob) < _NONCE:
+            return None
+        for key in self._keys:
+            with contextlib.suppress(InvalidTag):
+                deflated = _cipher(key).decrypt(blob[:_NONCE], blob[_NONCE:], _PREFIX.encode())
+                return zlib.decompressobj().decompress(deflated, MAX_OPENED)
+        return None
+
+
+def _cipher(key: bytes):  # type: ignore[no-untyped-def]  # its type would import the library, which few requests need
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
+
+
+def create_sealer(settings: StoreSettings) -> Sealer:
+    """Keys of the configuration, else one made once in the data directory; without either nothing is sealed."""
+    if settings.sealing_keys:
+        return AesSealer([bytes.fromhex(key.reveal()) for key in settings.sealing_keys])
+    if settings.data_dir is None:
+        return PLAIN
+    return AesSealer([_kept_key(Path(settings.data_dir))])
+
+
+def _kept_key(directory: Path) -> bytes:
+    """Raises StoreError. Of two processes that start at once the second finds the key of the first."""
+    path = directory / KEY_FILE
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = directory / f".{KEY_FILE}.{secrets.token_hex(8)}"
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(_KEY))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)  # whole or not at all, and never in the place of another
+        made.unlink()
+        key = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"the sealing key {path} cannot be used: {error.strerror}") from error
+    if len(key) != _KEY:
+        raise StoreError(f"the sealing key {path} is damaged: it has {len(key)} bytes instead of {_KEY}")
+    return key

@@ -1,0 +1,53 @@
+"""`ProxyProcess`: the command in a process of its own, to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+
+
+class ProxyProcess:
+    """`url` ends in `/v1`. `store` are the settings of the store."""
+
+    def __init__(self, folder: Path, base_url: str, store: dict[str, Any]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._config = folder / "config.yaml"
+        document = {"upstreams": {"up": {"base_url": base_url}}, "models": {"*": {"upstream": "up"}}, "store": store}
+        self._config.write_bytes(msgspec.json.encode(document))
+
+    async def __aenter__(self) -> Self:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("DRAGOMAN_")}
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "proxy", "serve", "--config", str(self._config), "--port", "0"),
+            cwd=ROOT,
+            env=clean,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert self._process.stdout is not None
+        line = (await self._process.stdout.readline()).decode()
+        found = re.search(r"http://[0-9.]+:\d+", line)
+        assert found is not None, line
+        self.url = f"{found[0]}/v1"
+        return self
+
+    async def kill(self) -> None:
+        """SIGKILL: no handler runs, nothing is flushed."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.kill()

@@ -1,0 +1,179 @@
+"""Compaction: on demand, by a trigger and in a chain; and what seals it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from openai import BadRequestError
+
+from proxy.config import Secret, StoreSettings
+from proxy.sealing import KEY_FILE, AesSealer, create_sealer
+from proxy.store import StoreError
+from tests.chat_backend import ChatBackend, json_answer
+from tests.checks import check_events, check_frames
+from tests.live import LiveProxy, config_for, said
+from translators.dialects import PRESETS
+from translators.sealing import PLAIN
+
+TOOLS: Any = [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False}]
+TRIGGER = {"type": "compaction_trigger"}
+
+
+async def test_compact_keeps_what_the_user_said_and_seals_the_rest(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("They ", "greeted."), said("Fine"))
+    user: Any = {"role": "user", "content": "Hi"}
+    compacted = await proxy.client.responses.compact(model="m", input=[user, {"role": "assistant", "content": "Yo"}])
+    assert compacted.object == "response.compaction"
+    assert [item.type for item in compacted.output] == ["message", "compaction"]
+    asked = backend.requests[0].json
+    assert [message["role"] for message in asked["messages"]] == ["user", "assistant", "user"]
+
+    items = [item.to_dict(warnings=False) for item in compacted.output]
+    await proxy.client.responses.create(model="other", input=[*items, {"role": "user", "content": "And?"}])
+    messages = backend.requests[1].json["messages"]
+    assert [message["role"] for message in messages] == ["user", "user", "user"]
+    assert messages[0]["content"] == "Hi"
+    assert messages[1]["content"].endswith("\n\nThey greeted.")
+    for body in ({"input": "x"}, {"model": None, "input": "x"}):
+        assert (await proxy.http.post("/responses/compact", json=body)).status_code == 400
+
+
+async def test_a_trigger_gives_one_compaction_item(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("Sum", "mary"))
+    body = {"model": "m", "stream": True, "store": False, "tools": TOOLS, "tool_choice": "auto"}
+    answer = await proxy.http.post(
+        "/responses", json={**body, "input": [{"role": "user", "content": "Hi"}, TRIGGER], "parallel_tool_calls": True}
+    )
+    events = check_frames(answer.content)
+    check_events(events)
+    assert [item["type"] for item in events[-1]["response"]["output"]] == ["compaction"]
+    sent = backend.requests[0].json
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & sent.keys()
+
+
+async def test_a_chain_goes_on_from_its_compaction(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("A1"), said("Short"), said("A3"))
+    create = proxy.client.responses.create
+    first = await create(model="m", input="Q1")
+    second = await create(model="m", input=[TRIGGER], previous_response_id=first.id)
+    await create(model="m", input="Q3", previous_response_id=second.id)
+    contents = [message["content"] for message in backend.requests[2].json["messages"]]
+    assert len(contents) == 2
+    assert contents[0].endswith("Short")
+    assert contents[1] == "Q3"
+
+
+async def test_a_trigger_elsewhere_and_a_summary_of_nothing_are_refused(backend: ChatBackend, proxy: LiveProxy) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        await proxy.client.responses.create(model="m", input=[TRIGGER, {"role": "user", "content": "x"}])
+    assert refused.value.param == "input[0]"
+    backend.script(said())
+    answer = await proxy.http.post("/responses/compact", json={"model": "m", "input": "x"})
+    assert answer.status_code == 502
+
+
+async def test_input_tokens_by_probe_and_by_tokenizer(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("x"))
+    counted = await proxy.client.responses.input_tokens.with_raw_response.count(model="m", input="Hi")
+    assert counted.parse().input_tokens == 5
+    assert counted.headers["x-dragoman-counted-by"] == "probe"
+    assert backend.requests[0].json["max_tokens"] == 1
+
+    config = config_for(backend.base_url)
+    for dialect, served in (
+        ("vllm", {"/tokenize": {"count": 12, "max_model_len": 99, "tokens": []}}),
+        ("llamacpp", {"/apply-template": {"prompt": "<u>Hi"}, "/tokenize": {"tokens": [1, 2, 3]}}),
+    ):
+        if dialect not in PRESETS:
+            continue
+        for path, answer in served.items():
+            backend.serve(path, json_answer(answer))
+        upstream = msgspec.structs.replace(config.upstreams["up"], dialect=dialect)
+        async with LiveProxy(msgspec.structs.replace(config, upstreams={"up": upstream})) as special:
+            counted = await special.client.responses.input_tokens.with_raw_response.count(model="m", input="Hi")
+            assert counted.parse().input_tokens == {"vllm": 12, "llamacpp": 3}[dialect]
+            assert counted.headers["x-dragoman-counted-by"] == "tokenizer"
+
+
+# ---- context_management
+
+
+async def test_a_context_over_its_threshold_is_summarised_first(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("A1"), said("Short"), said("A2"), said("A3"))
+    create = proxy.client.responses.create
+    management = [{"type": "compaction", "compact_threshold": 1000}]
+    first = await create(model="m", input="Q1 " + "x" * 5000, context_management=management)  # one turn: it stays
+    body = {"model": "m", "input": "Q2", "previous_response_id": first.id, "context_management": management}
+    events = check_frames((await proxy.http.post("/responses", json={**body, "stream": True})).content)
+    check_events(events)
+    second = events[-1]["response"]
+    assert [item["type"] for item in second["output"]] == ["compaction", "message"]
+    assert second["usage"]["input_tokens"] == 10
+    asked, answered = (request.json["messages"] for request in backend.requests[1:3])
+    assert [message["role"] for message in asked] == ["user", "assistant", "user", "user"]
+    assert [message["content"].rpartition("\n")[2] for message in answered] == ["Short", "Q2"]
+    await create(model="m", input="Q3", previous_response_id=second["id"], context_management=management)
+    contents = [message["content"].rpartition("\n")[2] for message in backend.requests[3].json["messages"]]
+    assert contents == ["Short", "A2", "Q3"]
+
+
+async def test_an_open_tool_turn_is_kept_as_it_is(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("Short"), said("Done"))
+    items: Any = [
+        {"role": "user", "content": "x" * 5000},
+        {"role": "assistant", "content": "Let me see."},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+        {"type": "function_call", "call_id": "c2", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "1"},
+        {"type": "function_call_output", "call_id": "c2", "output": "2"},
+    ]
+    management: Any = [{"type": "compaction", "compact_threshold": 1000}]
+    made = await proxy.client.responses.create(model="m", input=items, tools=TOOLS, context_management=management)
+    assert [item.type for item in made.output] == ["compaction", "message"]
+    messages = backend.requests[1].json["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "tool"]
+    assert "tools" in backend.requests[1].json
+
+
+# ---- sealing
+
+KEYS = [b"a" * 32, b"b" * 32]
+
+
+def test_what_was_sealed_opens_and_nothing_else_does() -> None:
+    sealer = AesSealer(KEYS[:1])
+    sealed = sealer.seal(b"secret" * 1000)
+    assert b"secret" not in base64.urlsafe_b64decode(sealed.partition(".")[2])
+    assert sealer.open(sealed) == b"secret" * 1000
+    assert sealer.seal(b"x") != sealer.seal(b"x")
+    middle = len(sealed) // 2
+    damaged = sealed[:middle] + ("A" if sealed[middle] != "A" else "B") + sealed[middle + 1 :]
+    for foreign in ("", "dragoman-1.", "dragoman-1.AAAA", damaged, sealed[:-8], PLAIN.seal(b"x"), "gAAAA", "\xe4"):
+        assert sealer.open(foreign) is None
+
+
+def test_keys_rotate() -> None:
+    old = AesSealer(KEYS[:1]).seal(b"x")
+    both = AesSealer([KEYS[1], KEYS[0]])
+    assert both.open(old) == b"x"
+    assert AesSealer(KEYS[1:]).open(old) is None
+    assert AesSealer(KEYS[1:]).open(both.seal(b"y")) == b"y"
+
+
+def test_a_key_is_made_once_in_the_data_directory(tmp_path: Path) -> None:
+    settings = StoreSettings(data_dir=str(tmp_path / "data"))
+    sealed = create_sealer(settings).seal(b"x")
+    assert create_sealer(settings).open(sealed) == b"x"
+    key = tmp_path / "data" / KEY_FILE
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in key.parent.iterdir()] == [KEY_FILE]
+    key.write_bytes(b"short")
+    with pytest.raises(StoreError, match="damaged"):
+        create_sealer(settings)
+    configured = StoreSettings(data_dir=str(tmp_path / "data"), sealing_keys=(Secret("ab" * 32),))
+    assert create_sealer(configured).open(create_sealer(configured).seal(b"y")) == b"y"
+    assert create_sealer(StoreSettings()) is PLAIN
