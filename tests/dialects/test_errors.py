@@ -178,7 +178,7 @@ HINTS: list[tuple[Any, str | None, str | None]] = [
     ({"message": "Too many requests. Please retry after 20 seconds."}, None, "20"),
     ({"message": "rate limit", "details": [{"@type": "x"}, {"retryDelay": "13.4s"}]}, None, "14"),
     ({"message": "rate limit; try again in 9s"}, "5", "5"),
-    ({"message": "rate limit"}, None, None),
+    ({"message": "rate limit"}, None, "5"),
 ]
 
 
