@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from proxy.access import Access
 from proxy.background import BackgroundRuns
+from proxy.collector import spare_the_collector
 from proxy.config import Config, load_config, with_data_dir
 from proxy.endpoints import (
     CompactResponse,
@@ -83,14 +84,10 @@ def create_app(
             await services.sender.upstreams.aclose()
             await services.store.close()
 
-    api = _api_routes(services, runs, upstream_models, config)
+    api = _Endpoints(services, runs, upstream_models, config)
     return Starlette(
-        routes=[
-            Route("/healthz", health),
-            Route("/readyz", health),
-            Mount("/v1", routes=api),
-            *api,
-        ],
+        # Routes are tried in turn: the path that clients ask for most comes first.
+        routes=[*api.routes("/v1"), *api.routes(""), Route("/healthz", health), Route("/readyz", health)],
         lifespan=lifespan,
         exception_handlers={
             BridgeError: bridge_error,
@@ -100,41 +97,49 @@ def create_app(
     )
 
 
-def _api_routes(
-    services: Services, runs: BackgroundRuns, upstream_models: UpstreamModels, config: Config
-) -> list[BaseRoute]:
-    """What stands both under `/v1` and at the root, since clients differ in what they append."""
-    access = Access(config.server.api_keys)
-    keep_alive_seconds = config.server.keep_alive_seconds
-    models = Models(services, upstream_models, access=access)
-    create = CreateResponse(
-        services,
-        runs,
-        access=access,
-        max_body_bytes=config.server.max_body_bytes,
-        keep_alive_seconds=keep_alive_seconds,
-    )
-    limits = BodyLimits(config.server.max_body_bytes, config.server.max_depth)
-    socket = ResponsesSocket(
-        services,
-        access=access,
-        keep_alive_seconds=keep_alive_seconds,
-        limit_seconds=config.server.websocket_seconds,
-    )
-    return [
-        Route("/responses", create, methods=["POST"]),
-        Route("/responses/compact", CompactResponse(services, access=access, limits=limits), methods=["POST"]),
-        Route("/responses/input_tokens", InputTokens(services, access=access, limits=limits), methods=["POST"]),
-        WebSocketRoute("/responses", socket),
-        *_response_routes(StoredResponses(services, runs, access=access, keep_alive_seconds=keep_alive_seconds)),
-        *_conversation_routes(Conversations(services, access=access, max_body_bytes=config.server.max_body_bytes)),
-        Route("/models", models.list),
-        Route("/models/{name:path}", models.retrieve),
-    ]
+class _Endpoints:
+    """Every endpoint, made once, for the routes under `/v1` and those at the root: clients append either."""
+
+    def __init__(
+        self, services: Services, runs: BackgroundRuns, upstream_models: UpstreamModels, config: Config
+    ) -> None:
+        access = Access(config.server.api_keys)
+        keep_alive_seconds = config.server.keep_alive_seconds
+        limits = BodyLimits(config.server.max_body_bytes, config.server.max_depth)
+        self._create = CreateResponse(
+            services,
+            runs,
+            access=access,
+            max_body_bytes=config.server.max_body_bytes,
+            keep_alive_seconds=keep_alive_seconds,
+        )
+        self._socket = ResponsesSocket(
+            services,
+            access=access,
+            keep_alive_seconds=keep_alive_seconds,
+            limit_seconds=config.server.websocket_seconds,
+        )
+        self._compact = CompactResponse(services, access=access, limits=limits)
+        self._input_tokens = InputTokens(services, access=access, limits=limits)
+        self._stored = StoredResponses(services, runs, access=access, keep_alive_seconds=keep_alive_seconds)
+        self._conversations = Conversations(services, access=access, max_body_bytes=config.server.max_body_bytes)
+        self._models = Models(services, upstream_models, access=access)
+
+    def routes(self, prefix: str) -> list[BaseRoute]:
+        responses, models = f"{prefix}/responses", f"{prefix}/models"
+        return [
+            Route(responses, self._create, methods=["POST"]),
+            Route(f"{responses}/compact", self._compact, methods=["POST"]),
+            Route(f"{responses}/input_tokens", self._input_tokens, methods=["POST"]),
+            WebSocketRoute(responses, self._socket),
+            *_response_routes(f"{responses}/{{response_id}}", self._stored),
+            *_conversation_routes(f"{prefix}/conversations", self._conversations),
+            Route(models, self._models.list),
+            Route(f"{models}/{{name:path}}", self._models.retrieve),
+        ]
 
 
-def _response_routes(responses: StoredResponses) -> list[BaseRoute]:
-    one = "/responses/{response_id}"
+def _response_routes(one: str, responses: StoredResponses) -> list[BaseRoute]:
     return [
         Route(one, responses.retrieve, methods=["GET"]),
         Route(one, responses.delete, methods=["DELETE"]),
@@ -143,10 +148,10 @@ def _response_routes(responses: StoredResponses) -> list[BaseRoute]:
     ]
 
 
-def _conversation_routes(conversations: Conversations) -> list[BaseRoute]:
-    one = "/conversations/{conversation_id}"
+def _conversation_routes(all_: str, conversations: Conversations) -> list[BaseRoute]:
+    one = f"{all_}/{{conversation_id}}"
     return [
-        Route("/conversations", conversations.create, methods=["POST"]),
+        Route(all_, conversations.create, methods=["POST"]),
         Route(one, conversations.retrieve, methods=["GET"]),
         Route(one, conversations.update, methods=["POST"]),
         Route(one, conversations.delete, methods=["DELETE"]),
@@ -161,4 +166,6 @@ def create_app_from_environment() -> Starlette:
     """The factory of a worker process: its configuration is where the environment says."""
     config = with_data_dir(load_config(None, os.environ), os.environ)
     configure_logging(config.server.log_level)
-    return create_app(config)
+    app = create_app(config)
+    spare_the_collector()
+    return app

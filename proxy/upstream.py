@@ -6,9 +6,8 @@ and so is whatever goes wrong later. No message holds a key.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -138,13 +137,15 @@ class UpstreamCall:
     async def __aenter__(self) -> Self:
         route = self._route
         headers = _request_headers(route.upstream, route.dialect.auth_header, self._client_headers, self._authorization)
-        with self._told_as_upstream_errors():
+        try:
             answer = await self._target.transport.send(self._endpoint, headers, self._body, self._target.timeouts)
             try:
                 await self._accept(answer)
             except BaseException:
                 await answer.aclose()
                 raise
+        except (TransportError, UpstreamError) as error:
+            raise self._told(error) from None
         return self
 
     async def __aexit__(
@@ -156,9 +157,11 @@ class UpstreamCall:
     async def batches(self) -> AsyncIterator[list[ChatChunk]]:
         """The chunks that arrived together, time after time. Raises UpstreamError."""
         assert self._answer is not None, "the call has not been entered"
-        with self._told_as_upstream_errors():
+        try:
             async for chunks in self._answer.batches():
                 yield chunks
+        except (TransportError, UpstreamError) as error:
+            raise self._told(error) from None
 
     async def _accept(self, answer: Answer) -> None:
         self.headers = {
@@ -171,17 +174,14 @@ class UpstreamCall:
         self._answer = ChatAnswer(answer)
         await self._answer.open()
 
-    @contextlib.contextmanager
-    def _told_as_upstream_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except TransportError as error:
+    def _told(self, error: TransportError | UpstreamError) -> UpstreamError:
+        """The error as the client may see it."""
+        if isinstance(error, TransportError):
             _log.warning("upstream failed", extra={"upstream": self._route.upstream_name, "reason": str(error)})
-            raise _transport_error(error, self._route.upstream_name) from error
-        except UpstreamError as error:
-            self._redact(error)
-            error.headers = self.headers
-            raise
+            return _transport_error(error, self._route.upstream_name)
+        self._redact(error)
+        error.headers = self.headers
+        return error
 
     def _redact(self, error: UpstreamError) -> None:
         """Some servers repeat the key they refuse."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 
@@ -57,15 +56,15 @@ class CreateResponse:
             async with cancelled_on_disconnect(receive):
                 await self._answer(exchange, scope, receive, send)
         except ClientGone:
-            _log.info("client gone", extra=_facts(exchange, started))
+            _tell("client gone", exchange, started)
         except BridgeError as error:
             await error_response(error, exchange.adaptations)(scope, receive, send)
-            _log.info("refused", extra=_facts(exchange, started) | {"code": error.code, "http": error.status})
+            _tell("refused", exchange, started, code=error.code, http=error.status)
         else:
-            _log.info("answered", extra=_facts(exchange, started))
+            _tell("answered", exchange, started)
         finally:
             if not exchange.background:
-                await asyncio.shield(exchange.close())
+                await exchange.close()
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises BridgeError as long as nothing has been sent."""
@@ -104,6 +103,11 @@ async def _send_json(send: Send, body: bytes, headers: RawHeaders) -> None:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _tell(what: str, exchange: Exchange, started: float, **more: object) -> None:
+    if _log.isEnabledFor(logging.INFO):
+        _log.info(what, extra=_facts(exchange, started) | more)
 
 
 def _facts(exchange: Exchange, started: float) -> dict[str, object]:
