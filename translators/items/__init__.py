@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Raw
 
 from translators.decode import decode_as
@@ -86,16 +87,24 @@ def decode_item(raw: Raw, at: str, report: Report) -> Item | None:
     Raises InvalidRequest.
     """
     fields = decode_as(dict[str, Raw], raw, at)
-    if "type" in fields and fields["type"] != Raw(b"null"):
-        name = decode_as(str, fields["type"], f"{at}.type")
-    else:
-        name = "item_reference" if "id" in fields and "role" not in fields else "message"
+    name = _type_name(fields, at)
     kind = ITEM_TYPES.get(name)
     if kind is None:
         if not name:
             raise InvalidRequest(f"Invalid value for '{at}.type': it is empty.", param=f"{at}.type")
         report.dropped(at, f"items of type '{name}' are not known")
         return None
-    for field in sorted(fields.keys() - _KNOWN_FIELDS[kind]):
-        report.ignored(f"{at}.{field}", f"not a field of {name} items")
+    if not fields.keys() <= _KNOWN_FIELDS[kind]:
+        for field in sorted(fields.keys() - _KNOWN_FIELDS[kind]):
+            report.ignored(f"{at}.{field}", f"not a field of {name} items")
     return decode_as(kind, raw, at)
+
+
+_NAMES = {msgspec.json.encode(name): name for name in ITEM_TYPES}
+
+
+def _type_name(fields: dict[str, Raw], at: str) -> str:
+    given = bytes(fields.get("type", b"null"))
+    if given != b"null":
+        return _NAMES.get(given) or decode_as(str, fields["type"], f"{at}.type")
+    return "item_reference" if "id" in fields and "role" not in fields else "message"

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from translators.decode import decode_as, is_string
@@ -174,10 +176,25 @@ class LocatedPart(Struct):
     at: str
 
 
+class _InputText(Text, tag_field="type", tag="input_text"):
+    pass
+
+
+class _OutputText(Text, tag_field="type", tag="output_text"):
+    pass
+
+
+_ONLY_TEXT = msgspec.json.Decoder(list[_InputText | _OutputText])
+
+
 def decode_parts(raw: Raw, at: str, report: Report) -> list[LocatedPart]:
     """The parts of a `content` or `output`. A part of an unknown type is reported and left out."""
     if is_string(raw):
         return [LocatedPart(Text(decode_as(str, raw, at)), at)]
+    # Nearly every message of a long history is text alone, which one step can read; whatever is not that
+    # is read again part by part, and told by its place.
+    with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+        return [LocatedPart(part, f"{at}[{index}]") for index, part in enumerate(_ONLY_TEXT.decode(raw))]
     parts = []
     for index, item in enumerate(decode_as(list[Raw], raw, at)):
         where = f"{at}[{index}]"
