@@ -14,7 +14,7 @@ MAX_COMPLETION = frozenset({"max_completion_tokens"})
 PLAIN_MESSAGE = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
 
 _OPENAI = Facts(
-    model="gpt-5.1",
+    model="gpt-5",
     knows=OPENAI,
     refuses=frozenset({"max_tokens", "temperature", "top_p", *PENALTIES, *LOGPROBS, "logit_bias"}),
     length=MAX_COMPLETION,

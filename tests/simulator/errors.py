@@ -26,6 +26,6 @@ def error_body(message: str, facts: Facts, status: int) -> Any:
             }
         },
         "problem": {"type": "about:blank", "title": "Unprocessable", "status": status, "detail": message},
-        "base_resp": {"base_resp": {"status_code": 2013, "status_msg": message}},
+        "base_resp": {"base_resp": {"status_code": {429: 1002, 401: 1004}.get(status, 2013), "status_msg": message}},
     }
     return shapes[facts.errors]

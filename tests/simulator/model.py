@@ -43,7 +43,7 @@ def answer_to(body: Json, facts: Facts) -> Said:
     if scene == "loop" and names and outputs < STEPS:
         said = f"Step {outputs + 1}." if facts.text_beside_calls else ""
         return Said(said, thought, [(names[0], {"city": f"c{outputs}"})])
-    if scene == "json":
+    if scene == "json" or "response_format" in body:
         return Said(_as_json(body, facts), thought)
     return Said(GREETING if scene == "text" else "Done.", thought)
 

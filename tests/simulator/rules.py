@@ -123,7 +123,7 @@ def _message(message: Json, facts: Facts) -> str | None:
     content, calls = message.get("content", ""), message.get("tool_calls", [])
     if "content" in message and content is None and not facts.null_content:
         return "messages[].content: null is not a valid string"
-    if content == "" and not facts.blank_content:
+    if message.get("content") == "" and message["role"] != "tool" and not facts.blank_content:
         return "text content blocks must be non-empty"
     if content and calls and not facts.text_beside_calls:
         return "content and tool_calls exclude each other"
