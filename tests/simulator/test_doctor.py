@@ -70,16 +70,3 @@ def choices(facts: Facts) -> frozenset[str]:
     if facts.choices_thinking is not None and facts.thinks == "unless_told":
         left = facts.choices_thinking
     return left & {"auto", "none"} if facts.ignores_choice else left
-
-
-async def test_doctor_of_a_real_server(local_llm: str) -> None:
-    """llama.cpp itself, with a small model that thinks about nothing."""
-    config = Config(upstreams={"up": UpstreamSettings(base_url=local_llm)})
-    diagnosis = await diagnose(config, "up", "smollm2")
-    found = diagnosis.facts
-    assert found["stream_usage"] == "option"
-    assert found["structured"] == "json_schema"
-    assert found["tools"]
-    assert "required" in found["tool_choice"]
-    assert "named" not in found["tool_choice"]
-    assert found["images"] == frozenset()
