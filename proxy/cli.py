@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dragoman", description="A Responses API for any Chat Completions backend.")
     parser.add_argument("--version", action="version", version=f"dragoman {_version()}")
-    commands = parser.add_subparsers(required=True, metavar="serve|check|translate|codex-config")
+    commands = parser.add_subparsers(required=True, metavar="serve|check|translate|doctor|codex-config")
     file = argparse.ArgumentParser(add_help=False)
     file.add_argument("--config", help=f"the file to read (else ${CONFIG_VARIABLE}, ./config.yaml, built-in defaults)")
 
@@ -61,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     translate.add_argument("--model", help="the model name to take instead of the request's own")
     translate.set_defaults(run=_translate)
+
+    doctor = commands.add_parser(
+        "doctor", parents=[file], help="find out an upstream's dialect with some fifty tiny requests"
+    )
+    doctor.add_argument("upstream", help="its name in the configuration")
+    doctor.add_argument("--model", required=True, help="the model to ask, as the upstream knows it")
+    doctor.set_defaults(run=_doctor)
 
     codex = commands.add_parser("codex-config", parents=[file], help="print what Codex CLI needs in its config.toml")
     codex.add_argument("--model", help="the model to begin with (else the first of the configuration)")
@@ -127,6 +134,31 @@ def _codex_config(arguments: argparse.Namespace) -> int:
             return _fail(f"dragoman: cannot write {file}: {error.strerror}", status=1)
     model: str | None = arguments.model or next(iter(Router(config).names()), None)
     _print(provider_block(config, model=model, catalogue=file, base_url=arguments.base_url).rstrip())
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from proxy.doctor import diagnose
+
+    try:
+        config = load_config(_path(arguments), os.environ)
+    except ConfigError as error:
+        return _fail(str(error), status=2)
+    settings = config.upstreams.get(arguments.upstream)
+    if settings is None or settings.base_url is None:
+        known = ", ".join(name for name, found in config.upstreams.items() if found.base_url is not None)
+        return _fail(
+            f"There is no upstream '{arguments.upstream}' with a base_url. Known: {known or 'none'}.", status=2
+        )
+    try:
+        diagnosis = asyncio.run(diagnose(config, arguments.upstream, arguments.model))
+    except BridgeError as error:
+        return _fail(error.envelope().decode(), status=1)
+    for line in diagnosis.lines():
+        _print(line)
+    _complain(f"({diagnosis.asked} requests)")
     return 0
 
 

@@ -259,11 +259,15 @@ def _arguments_text(arguments: Any) -> str:
 
 
 class _TextBlock(Struct):
-    """A member of a content list: text, or Mistral's `thinking`, which holds text blocks of its own."""
+    """A member of a content list: text, or a thought in text blocks of its own.
+
+    Mistral puts those under `thinking`, Databricks under the `summary` of a `reasoning` block.
+    """
 
     type: str = "text"
     text: str | None = None
     thinking: Any = None
+    summary: Any = None
     refusal: str | None = None
 
 
@@ -280,8 +284,9 @@ def _read_text(value: Any, kind: Callable[[str], Fragment], out: list[Fragment])
             block = msgspec.convert(value, _TextBlock)
         except msgspec.ValidationError:
             return
-        if block.thinking is not None:
-            _read_text(block.thinking, Reasoning, out)
+        for thought in (block.thinking, block.summary):
+            if thought is not None:
+                _read_text(thought, Reasoning, out)
         if block.refusal:
             out.append(Refusal(block.refusal))
         if block.text:

@@ -207,7 +207,8 @@ def _seconds(delay: float) -> str | None:
 
 def _meaning(status: int, text: str, code: Any, status_code: Any) -> Meaning:
     if type(status_code) is int and status_code in _BASE_RESP:
-        return _BASE_RESP[status_code]
+        known = _BASE_RESP[status_code]
+        return CONTEXT_LENGTH if known is INVALID and _OVERFLOW.search(text) else known
     if status < 400:
         status = code if type(code) is int and 400 <= code < 600 else 502
     if _QUOTA.search(text):

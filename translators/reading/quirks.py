@@ -92,6 +92,8 @@ class Fence(Filter):
         self._text = ""
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
+        if self.done:
+            return [fragment]
         if not isinstance(fragment, Text):
             return [*self.flush(), fragment]
         self._text += fragment.text
@@ -108,8 +110,8 @@ class Fence(Filter):
         if _FENCE.startswith(start):
             return []
         self.done = True
-        whole = self._text == fragment.text
-        return [fragment if whole else Text(self._text)]
+        text, self._text = self._text, ""
+        return [fragment if text == fragment.text else Text(text)]
 
     def _read_inside(self) -> list[Fragment]:
         """Holds back what may turn out to be the closing fence."""

@@ -17,6 +17,7 @@ PRESET = preset(
         when(
             r"claude",
             images=frozenset({"data"}),
+            max_temperature=1.0,
             structured="tool",
             json_object=False,
             tool_choice_when_thinking="thinking_off",

@@ -1,0 +1,246 @@
+"""`PROBES`: each asks a backend about one thing and notes the facts; the table's order is the order of asking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from proxy.doctor import LENGTH, LONG, Heard, Json, Patient, user
+from translators.dialects.dialect import EFFORTS, LOGPROBS, SAMPLING
+
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAHUdHvAAAAABJRU5ErkJggg=="
+)
+SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+SIGNATURE_FILLER = "skip_thought_signature_validator"
+_ASK = "Call the function for the city of Paris."
+_OPTIONAL: Json = {
+    "temperature": 1,
+    "top_p": 0.9,
+    "presence_penalty": 0.1,
+    "frequency_penalty": 0.1,
+    "logprobs": True,
+    "user": "doctor",
+    "safety_identifier": "doctor",
+    "prompt_cache_key": "doctor",
+    "service_tier": "auto",
+    "verbosity": "low",
+}
+
+
+def tool(name: str, **more: Any) -> Json:
+    function = {"name": name, "description": "Looks a city up.", "parameters": SCHEMA, **more}
+    return {"type": "function", "function": function}
+
+
+def call(call_id: str, content: Any = "", **more: Any) -> Json:
+    function = {"name": "look_up", "arguments": '{"city": "Paris"}'}
+    calls = [{"id": call_id, "type": "function", "function": function}]
+    return {"role": "assistant", "content": content, "tool_calls": calls, **more}
+
+
+def output(call_id: str) -> Json:
+    return {"role": "tool", "tool_call_id": call_id, "content": "found"}
+
+
+async def first_contact(patient: Patient) -> None:
+    """A plain question, with the key where it is read. Raises UpstreamError where there is no answer."""
+    heard = await patient.ask()
+    if heard.refusal is not None and heard.refusal.status == 401:
+        patient.sends_key_in("api-key")
+        again = await patient.ask()
+        if again.taken:
+            patient.facts["auth_header"] = "api-key"
+            heard = again
+    if heard.refusal is not None:
+        raise heard.refusal
+    _note_reasoning(patient, heard)
+
+
+async def _length(patient: Patient) -> None:
+    fields: dict[str, Any] = {field: {field: LENGTH} for field in ("max_tokens", "max_completion_tokens")}
+    taken = [field for field, said in fields.items() if (await patient.ask(**said)).taken]
+    if taken:
+        patient.facts["max_tokens_field"] = taken[0]
+    else:
+        patient.unknown.append("max_tokens_field: neither field was taken")
+
+
+async def _roles(patient: Patient) -> None:
+    system, developer = ({"role": role, "content": "Be brief."} for role in ("system", "developer"))
+    patient.facts["developer_role"] = (await patient.ask([developer, user("Say OK.")])).taken
+    late = await patient.ask([system, user("Hi."), system, user("Say OK.")])
+    patient.facts["system_placement"] = "anywhere" if late.taken else "leading"
+    patient.facts["alternate_roles"] = not (await patient.ask([user("Hi."), user("Say OK.")])).taken
+
+
+async def _params(patient: Patient) -> None:
+    ignores = (await patient.ask(dragoman_doctor=1)).taken
+    taken = {name for name, value in _OPTIONAL.items() if (await patient.ask(**{name: value})).taken}
+    if ignores:  # that it took a field says nothing: only what it refused is known
+        taken &= SAMPLING | LOGPROBS
+        patient.unknown.append("params: it ignores fields that it does not know; what it took may have no effect")
+    patient.facts["params"] = frozenset(taken | (LOGPROBS if "logprobs" in taken else set()))
+
+
+async def _stream(patient: Patient) -> None:
+    unasked = await patient.ask(stream=True)
+    asked = await patient.ask(stream=True, stream_options={"include_usage": True})
+    _note_reasoning(patient, unasked)
+    patient.facts["stream_usage"] = "option" if asked.taken and not unasked.usage else "implicit"
+    if not unasked.usage and not asked.usage:
+        patient.facts["stream_usage"] = "implicit"
+        patient.unknown.append("stream_usage: no stream held any usage")
+
+
+async def _tools(patient: Patient) -> None:
+    plain = await patient.ask([user(_ASK)], tools=[tool("look_up")])
+    patient.facts["tools"] = plain.taken
+    if not plain.taken:
+        return
+    _note_reasoning(patient, plain)
+    patient.facts["strict_tools"] = (
+        await patient.ask([user(_ASK)], tools=[tool("look_up", strict=True)])
+    ).taken and not (await patient.ask([user(_ASK)], tools=[tool("look_up", stricter=True)])).taken
+    await _choices(patient)
+    refused = not (await patient.ask([user(_ASK)], tools=[tool("look_up")], parallel_tool_calls=False)).taken
+    if refused:
+        patient.facts["parallel_tool_calls"] = "never"
+
+
+async def _choices(patient: Patient) -> None:
+    both = [tool("look_up"), tool("other")]
+
+    async def made(choice: Any) -> Heard:
+        return await patient.ask([user("Say OK.")], tools=both, tool_choice=choice, length=LONG)
+
+    taken = {choice for choice in ("auto", "none") if (await made(choice)).taken}
+    for word in ("required", "any"):
+        if (await made(word)).calls:
+            taken.add("required")
+            if word == "any":
+                patient.facts["required_word"] = "any"
+            break
+    if (await made({"type": "function", "function": {"name": "other"}})).calls[:1] == ["other"]:
+        taken.add("named")
+    if not taken & {"required", "named"}:
+        patient.unknown.append("tool_choice: no choice made it call; it may think, or ignore the field")
+    patient.facts["tool_choice"] = frozenset(taken)
+
+
+async def _history(patient: Patient) -> None:
+    if not patient.facts["tools"]:
+        return
+    tools = [tool("look_up")]
+    usual = [user("Hi."), call("abcdefgh1"), output("abcdefgh1")]
+    contents = {"empty": call("abcdefgh1"), "null": call("abcdefgh1", None), "omit": call("abcdefgh1")}
+    del contents["omit"]["content"]
+    fits = await _forms_taken(patient, contents, tools)
+    field = patient.facts.get("reasoning_field")
+    if not fits and field in ("reasoning_content", "reasoning"):
+        contents = {name: {**said, field: " "} for name, said in contents.items()}
+        fits = await _forms_taken(patient, contents, tools)
+        if fits:
+            patient.facts |= {"reasoning_replay": "all", "reasoning_filler": " "}
+    if not fits:
+        contents = {name: _signed(said) for name, said in contents.items()}
+        fits = await _forms_taken(patient, contents, tools)
+        if fits:
+            patient.facts |= {"tool_extra": True, "signature_filler": SIGNATURE_FILLER}
+    if not fits:
+        patient.unknown.append("empty_content: no form of a call in the history was taken")
+        return
+    patient.facts["empty_content"] = fits[0]
+    said = contents[fits[0]]
+    for form, call_id in (("keep", "x" * 60), ("max40", "call_" + "x" * 30), ("alnum9", "abcdefgh1")):
+        renamed = {**said, "tool_calls": [{**said["tool_calls"][0], "id": call_id}]}
+        if (await patient.ask([usual[0], renamed, output(call_id)], tools=tools)).taken:
+            patient.facts["tool_call_id"] = form
+            break
+    behind = [usual[0], said, usual[2], user("Say OK.")]
+    patient.facts["bridge_after_tool"] = not (await patient.ask(behind, tools=tools)).taken
+    second = {**said["tool_calls"][0], "id": "abcdefgh2"}
+    two = [usual[0], {**said, "tool_calls": [said["tool_calls"][0], second]}, usual[2], output("abcdefgh2")]
+    patient.facts["calls_per_message"] = "many" if (await patient.ask(two, tools=tools)).taken else "one"
+    spoken = [usual[0], {**said, "content": "I look."}, usual[2]]
+    patient.facts["text_beside_calls"] = (await patient.ask(spoken, tools=tools)).taken
+
+
+def _signed(said: Json) -> Json:
+    """As Gemini 3 wants every call of the history."""
+    extra = {"google": {"thought_signature": SIGNATURE_FILLER}}
+    return {**said, "tool_calls": [{**made, "extra_content": extra} for made in said["tool_calls"]]}
+
+
+async def _forms_taken(patient: Patient, forms: dict[str, Json], tools: list[Json]) -> list[str]:
+    heard = {
+        name: await patient.ask([user("Hi."), said, output("abcdefgh1")], tools=tools) for name, said in forms.items()
+    }
+    return [name for name, answer in heard.items() if answer.taken]
+
+
+async def _formats(patient: Patient) -> None:
+    question = [user('Which city is the capital of France? Answer as JSON: {"city": "..."}.')]
+    format_ = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
+    schema = await patient.ask(question, length=LONG, response_format=format_)
+    object_ = await patient.ask(question, length=LONG, response_format={"type": "json_object"})
+    patient.facts["json_object"] = object_.taken
+    if schema.taken and _is_json(schema.text):
+        patient.facts["structured"] = "json_schema"
+    elif object_.taken and _is_json(object_.text):
+        patient.facts["structured"] = "json_object"
+    else:
+        patient.facts["structured"] = "tool" if "named" in patient.facts.get("tool_choice", ()) else "prompt"
+    if schema.taken and not _is_json(schema.text):
+        patient.unknown.append("structured: it took a json_schema and did not answer by it")
+
+
+async def _efforts(patient: Patient) -> None:
+    nonsense = (await patient.ask(reasoning_effort="doctor")).taken
+    if nonsense:
+        patient.unknown.append("efforts: it takes any word as reasoning_effort, and may ignore them all")
+        return
+    taken = [effort for effort in EFFORTS if (await patient.ask(reasoning_effort=effort)).taken]
+    if taken:
+        patient.facts["efforts"] = tuple(taken)
+    else:
+        patient.facts["reasoning_controls"] = ()
+        patient.unknown.append("reasoning_controls: it has no reasoning_effort; it may have another control")
+
+
+async def _images(patient: Patient) -> None:
+    parts = [{"type": "text", "text": "Say OK."}, {"type": "image_url", "image_url": {"url": PIXEL}}]
+    taken = (await patient.ask([{"role": "user", "content": parts}])).taken
+    patient.facts["images"] = frozenset({"data"} if taken else ())
+
+
+def _note_reasoning(patient: Patient, heard: Heard) -> None:
+    if heard.fields:
+        patient.facts["reasoning_field"] = heard.fields[0]
+    elif heard.text.lstrip().startswith("<") and "</" in heard.text:
+        tag = heard.text.lstrip()[1:].partition(">")[0]
+        if tag.isalpha():
+            patient.facts["think_tags"] = (tag,)
+
+
+def _is_json(text: str) -> bool:
+    """Behind its thoughts, if it tells them."""
+    try:
+        return type(msgspec.json.decode(text.rpartition(">")[2].strip())) is dict
+    except msgspec.DecodeError:
+        return False
+
+
+PROBES: tuple[Callable[[Patient], Awaitable[None]], ...] = (
+    _length,
+    _roles,
+    _params,
+    _stream,
+    _tools,
+    _history,
+    _formats,
+    _efforts,
+    _images,
+)

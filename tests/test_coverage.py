@@ -1,0 +1,35 @@
+"""docs/coverage.md says what the code does, row by row, and leaves nothing of the API out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.surface.notes import DONE_BY_THE_SHELL, NOTES
+from tests.surface.outcome import NAMES, Row, rows
+from tests.surface.page import page
+from tests.surface.place import COVERAGE
+from translators.items import ITEM_TYPES
+from translators.schema.responses import ResponsesRequest
+from translators.tools import TOOL_TYPES
+
+
+def test_the_page_is_what_the_code_gives() -> None:
+    assert COVERAGE.read_text() == page(), "run `make coverage` and read the difference"
+
+
+@pytest.mark.parametrize("row", list(rows()), ids=lambda row: f"{row.section}: {row.name}")
+def test_nothing_vanishes(row: Row) -> None:
+    """What has no trace in any request must be done by the shell, or it is lost in silence."""
+    assert row.outcome != "unsaid"
+
+
+def test_the_names_hold_what_the_code_knows() -> None:
+    extra = {"presence_penalty", "frequency_penalty", "multi_agent", "client_metadata"}
+    assert set(ResponsesRequest.__struct_fields__) - extra <= set(NAMES["parameters"])
+    assert set(ITEM_TYPES) - {"agent_message", "compaction_summary"} == set(NAMES["input items"])
+    assert set(TOOL_TYPES) - {"computer_use"} <= set(NAMES["tools"])
+
+
+def test_notes_are_of_names() -> None:
+    for section, names in NAMES.items():
+        assert {*NOTES[section], *DONE_BY_THE_SHELL.get(section, {})} <= set(names)
