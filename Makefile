@@ -17,7 +17,7 @@ PYTHON ?=
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 
-.PHONY: help run test check format golden e2e e2e-python e2e-node bench image-check lock clean
+.PHONY: help run test check format golden coverage e2e e2e-python e2e-node bench image-check lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ format: $(VENV)/.dev ## rewrite the code in its standard form
 
 golden: $(VENV)/.dev ## rewrite the expected files under fixtures/ (read their diff before you commit it)
 	@$(BIN)/python -m tests.golden $(ARGS)
+
+coverage: $(VENV)/.dev ## rewrite docs/coverage.md from the code
+	@$(BIN)/python -m tests.surface
 
 e2e: $(VENV)/.dev ## run real clients against the proxy (needs Node.js) and write docs/clients.md
 	@$(BIN)/python -m e2e --docs $(ARGS)

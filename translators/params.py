@@ -22,7 +22,7 @@ _REFUSED: dict[str, str] = {
 }
 _HINTS_WITHOUT_EFFECT: dict[str, str] = {
     "access_programs": "there are none here",
-    "background_options": "nothing runs in the background here",
+    "background_options": "what runs in the background begins at once",
     "image": "images travel as they are",
     "prompt_cache_options": "the upstream's cache takes no options",
 }

@@ -9,6 +9,7 @@ DIRECT_ITEMS = frozenset({"message", "function", "function_call", "function_call
 DONE_BY_THE_SHELL: dict[str, dict[str, tuple[str, str]]] = {
     "parameters": {
         "background": ("emulated", "the upstream call runs on without its client: poll it, stream it again, cancel it"),
+        "context_management": ("emulated", "a context over its threshold is summarised before it is answered"),
         "conversation": ("emulated", "its items go before the input, and the turn is added to it"),
         "max_tool_calls": ("emulated", "a limit on tools that the server runs: none is run here, so it holds; echoed"),
         "metadata": ("emulated", "kept with the response and echoed"),
