@@ -155,3 +155,13 @@ def test_the_decoder_takes_any_bytes(pieces: list[bytes]) -> None:
     for piece in pieces:
         decoder.feed(piece)
     decoder.close()
+
+
+def test_each_entry_of_a_whole_answer_is_a_call_of_its_own() -> None:
+    """Some servers give every call the same id; clients pair outputs by it, so the second gets one of its own."""
+    call = {"id": "call_0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call, call]}
+    response = run([{"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}]).response
+    calls = [(item["name"], item["arguments"]) for item in response["output"]]
+    assert calls == [("f", "{}"), ("f", "{}")]
+    assert len({item["call_id"] for item in response["output"]}) == 2
