@@ -17,7 +17,7 @@ PYTHON ?=
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 
-.PHONY: help run test check format golden coverage e2e e2e-python e2e-node bench image-check lock clean
+.PHONY: help run test check format golden coverage e2e e2e-python e2e-node bench bench-peers image-check lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ e2e-node: $(VENV)/.dev ## the clients that come from npm, Codex among them (need
 
 bench: $(VENV)/.dev ## measure this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(VENV)/.dev ## the same beside other projects' proxies, installed on the first run
+	@$(BIN)/python -m benchmarks --peers $(ARGS)
 
 image-check: $(VENV)/.dev ## replay the Dockerfile without a Docker engine (Linux, as root)
 	@$(BIN)/python -m tests.replay_dockerfile $(ARGS)

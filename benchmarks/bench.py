@@ -3,6 +3,7 @@
 `send` gives a sample: the figures of one load sent to one server, by name. Times are in seconds, memory in bytes.
 """
 
+import asyncio
 import select
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from benchmarks.histogram import percentile
 from benchmarks.load import Load, Outcome, merge_outcomes
 from benchmarks.processes import ROOT, Child, free_port
 from benchmarks.servers import DIRECT, Launch, Server
+from tests.postgres import PostgresServer, find_programs
 
 Sample = dict[str, float]
 TICK = 0.1
@@ -70,6 +72,7 @@ class Bench:
         self._load_processes = load_processes
         self._stack = ExitStack()
         self._kept: dict[tuple[str, int], Running] = {}
+        self._postgres: PostgresServer | None = None
 
     def __enter__(self) -> "Bench":
         with self._stack as stack:
@@ -113,10 +116,23 @@ class Bench:
         sample["upstream_cpu"] = self._direct.child.cpu_seconds() - upstream_before
         return sample
 
+    @property
+    def has_database(self) -> bool:
+        return find_programs() is not None
+
+    def _make_database(self) -> str:
+        """The address of a new database; the first starts PostgreSQL."""
+        if self._postgres is None:
+            programs = find_programs()
+            assert programs is not None, "no PostgreSQL; ask has_database first"
+            self._postgres = self._stack.enter_context(PostgresServer(programs))
+        return asyncio.run(self._postgres.database())
+
     @contextmanager
     def _start(self, server: Server, upstream_port: int, workers: int) -> Generator[Running]:
         folder = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=self._folder))
-        launch = Launch(free_port(), upstream_port, folder, workers)
+        database = self._make_database() if server.needs_database else None
+        launch = Launch(free_port(), upstream_port, folder, workers, database)
         with Child(server.name, server.command(launch), server.environment, folder / "log") as child:
             yield Running(server, launch.port, child, child.wait_ready(launch.port, server.ready, server.ready_limit))
 

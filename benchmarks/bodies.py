@@ -24,6 +24,10 @@ class Ask:
     chat: JSONObject
     responses: JSONObject
 
+    def after(self, response_id: str) -> "Ask":
+        """The same, going on from a stored response."""
+        return Ask(self.chat, {**self.responses, "previous_response_id": response_id})
+
 
 @dataclass(frozen=True)
 class Api:

@@ -9,7 +9,8 @@ from typing import Protocol
 import orjson
 
 from benchmarks.bench import Bench, Running, Sample
-from benchmarks.bodies import RESPONSES, SMALL, Ask
+from benchmarks.bodies import RESPONSES, SMALL, STORED, Ask
+from benchmarks.chain import store_turns
 from benchmarks.load import Load
 from benchmarks.script import name_model
 from benchmarks.servers import DIRECT, Server
@@ -130,7 +131,6 @@ class DifferenceRow:
     lines: tuple[Line, ...]
     ask: Callable[[], Ask]
     against_codec: bool = False
-    for_server: Callable[[Server], bool] = lambda server: True
 
     def rounds(self, form: Form) -> int:
         return form.rounds
@@ -138,19 +138,38 @@ class DifferenceRow:
     def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
         if server is DIRECT:
             return {"added_cpu": _codec_cpu(self.ask())} if self.against_codec else None
-        if not self.for_server(server):
-            return None
-        running = bench.running(server)
-        if turn == 0:
-            self._send(bench, running, self.ask(), WARM_UP)
-        base = self._send(bench, running, SMALL, form.seconds)
-        sample = self._send(bench, running, self.ask(), form.seconds)
-        if "request_cpu" in base and "request_cpu" in sample:
-            sample["added_cpu"] = sample["request_cpu"] - base["request_cpu"]
-        return sample
+        return compare(bench, bench.running(server), self.ask(), form, turn)
 
-    def _send(self, bench: Bench, running: Running, ask: Ask, seconds: float) -> Sample:
-        return bench.send(running, make_load(running, ask, PLAIN, 1, seconds=seconds, stream=False))
+
+@dataclass(frozen=True, kw_only=True)
+class KeptRow:
+    """What keeping an answer in one kind of store costs; after `turns` stored turns, what going on from them costs.
+
+    A turn is a paragraph, its answer a sentence; what goes on is not itself kept, so that the history stays as long.
+    """
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+    store: str
+    turns: int = 0
+    long_only: bool = False
+
+    def rounds(self, form: Form) -> int:
+        return 0 if self.long_only and not form.long else form.rounds
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        keeping = server.keeping.get(self.store)
+        if keeping is None or (keeping.needs_database and not bench.has_database):
+            return None
+        running = bench.running(keeping)
+        if not self.turns:
+            return compare(bench, running, STORED, form, turn)
+        last, size = store_turns(running.port, PLAIN, self.turns)
+        sample = compare(bench, running, SMALL.after(last), form, turn)
+        if "added_cpu" in sample:
+            sample["kilobyte_cpu"] = sample["added_cpu"] / (size / 1024)
+        return sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +219,20 @@ class StartRow:
             return None
         with bench.fresh(server) as running:
             return {"ready_after": running.ready_after}
+
+
+def compare(bench: Bench, running: Running, ask: Ask, form: Form, turn: int) -> Sample:
+    """`added_cpu` is what the request costs more than the small one: one at a time, first the one, then the other."""
+
+    def send(ask: Ask, seconds: float) -> Sample:
+        return bench.send(running, make_load(running, ask, PLAIN, 1, seconds=seconds, stream=False))
+
+    if turn == 0:
+        send(ask, WARM_UP)
+    base, sample = send(SMALL, form.seconds), send(ask, form.seconds)
+    if "request_cpu" in base and "request_cpu" in sample:
+        sample["added_cpu"] = sample["request_cpu"] - base["request_cpu"]
+    return sample
 
 
 def make_load(

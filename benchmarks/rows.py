@@ -1,7 +1,7 @@
 """The rows of the table, in the order they are run; a further row is one entry here."""
 
-from benchmarks.bodies import STORED, TOOLS, build_history
-from benchmarks.kinds import CORES, DifferenceRow, Line, LoopRow, MemoryRow, PacedRow, Row, StartRow
+from benchmarks.bodies import TOOLS, build_history
+from benchmarks.kinds import CORES, DifferenceRow, KeptRow, Line, LoopRow, MemoryRow, PacedRow, Row, StartRow
 from benchmarks.targets import Target, constant, direct, passthrough, relay
 
 MS, US, MB = 1e3, 1e6, 1 / 2**20
@@ -40,6 +40,29 @@ def paced_thousand(rate: int, note: str) -> PacedRow:
             Line("added to the first delta, p99, ms", "first_p99", MS, added=True, target=WITHIN_20_MS),
             Line("added to the gap p99, ms", "gap_p99", MS, added=True, target=WITHIN_20_MS),
             CHUNK_CPU,
+        ),
+    )
+
+
+def kept(store: str, title: str, target: Target | None = None) -> KeptRow:
+    return KeptRow(
+        name=f"store-{store}",
+        title=f"kept in {title}",
+        store=store,
+        lines=(Line("added CPU, ms", "added_cpu", MS, 3, target=target),),
+    )
+
+
+def continued(turns: int, *, long_only: bool = False) -> KeptRow:
+    return KeptRow(
+        name=f"chain-{turns}",
+        title=f"going on from {turns:,} turns in SQLite",
+        store="sqlite",
+        turns=turns,
+        long_only=long_only,
+        lines=(
+            Line("added CPU, ms", "added_cpu", MS, 3),
+            Line("added CPU a KB of history, µs", "kilobyte_cpu", US, 1),
         ),
     )
 
@@ -200,13 +223,11 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
     ),
-    DifferenceRow(
-        name="store-memory",
-        title="kept in the memory store",
-        ask=lambda: STORED,
-        for_server=lambda server: server.stores,
-        lines=(Line("added CPU, ms", "added_cpu", MS, 3, target=Target("0.3 ms", (constant(0.3),))),),
-    ),
+    kept("memory", "the memory store", Target("0.3 ms", (constant(0.3),))),
+    kept("sqlite", "SQLite"),
+    kept("postgres", "PostgreSQL, its own CPU not counted"),
+    continued(100),
+    continued(1000, long_only=True),
     MemoryRow(
         name="memory",
         title="memory",

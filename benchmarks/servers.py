@@ -17,12 +17,13 @@ from benchmarks.processes import ROOT
 
 @dataclass(frozen=True)
 class Launch:
-    """What a server is told: the port to serve, the upstream's, a folder of its own, and how many workers."""
+    """What a server is told: the port to serve, the upstream's, a folder of its own, workers, a database's address."""
 
     port: int
     upstream_port: int
     folder: Path
     workers: int = 1
+    database: str | None = None
 
     @property
     def upstream(self) -> str:
@@ -37,7 +38,10 @@ class Launch:
 
 @dataclass(frozen=True)
 class Server:
-    """`ready` is a path that answers 200 when the server can work, or None where any answer says so."""
+    """`ready` is a path that answers 200 when the server can work, or None where any answer says so.
+
+    `keeping` holds, by the kind of its store, the same server as it is measured where answers are kept.
+    """
 
     name: str
     command: Callable[[Launch], list[str]]
@@ -46,7 +50,8 @@ class Server:
     ready: str | None = "/readyz"
     ready_limit: float = 30.0
     takes_workers: bool = False
-    stores: bool = False
+    needs_database: bool = False
+    keeping: Mapping[str, "Server"] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,14 +68,22 @@ def _passthrough(transport: str) -> Callable[[Launch], list[str]]:
     return command
 
 
-def _dragoman(launch: Launch) -> list[str]:
-    config = {
-        "server": {"host": "127.0.0.1", "port": launch.port, "workers": launch.workers},
-        "upstreams": {"bench": {"base_url": launch.upstream, "dialect": "openai"}},
-        "models": {"*": {"upstream": "bench"}},
-        "store": {"kind": "memory"},
-    }
-    return [sys.executable, "-m", "proxy", "serve", "--config", launch.write_config(config)]
+def _dragoman(store: str) -> Callable[[Launch], list[str]]:
+    def command(launch: Launch) -> list[str]:
+        settings = {"kind": store, "data_dir": str(launch.folder)}
+        config = {
+            "server": {"host": "127.0.0.1", "port": launch.port, "workers": launch.workers},
+            "upstreams": {"bench": {"base_url": launch.upstream, "dialect": "openai"}},
+            "models": {"*": {"upstream": "bench"}},
+            "store": settings if launch.database is None else {**settings, "dsn": launch.database},
+        }
+        return [sys.executable, "-m", "proxy", "serve", "--config", launch.write_config(config)]
+
+    return command
+
+
+def _keeping(store: str) -> Server:
+    return Server(f"dragoman-{store}", _dragoman(store), _revision, needs_database=store == "postgres")
 
 
 def _packages(*names: str) -> Callable[[], str]:
@@ -89,7 +102,13 @@ PASSTHROUGH = Server(
     "passthrough", _passthrough("aiohttp"), _packages("starlette", "uvicorn", "aiohttp", "uvloop"), api=CHAT
 )
 PASSTHROUGH_HTTPX2 = Server("passthrough-httpx2", _passthrough("httpx2"), _packages("httpx2"), api=CHAT)
-DRAGOMAN = Server("dragoman", _dragoman, _revision, takes_workers=True, stores=True)
+DRAGOMAN = Server(
+    "dragoman",
+    _dragoman("memory"),
+    _revision,
+    takes_workers=True,
+    keeping={store: _keeping(store) for store in ("memory", "sqlite", "postgres")},
+)
 
 SERVERS = (DIRECT, PASSTHROUGH, PASSTHROUGH_HTTPX2, DRAGOMAN)
 USUAL = (DIRECT, PASSTHROUGH, DRAGOMAN)

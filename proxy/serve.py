@@ -203,7 +203,10 @@ class _Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()
-        if self._announcement is not None and all(process.is_ready() for process in self.processes):
+        if self._announcement is None or self.should_exit.is_set():
+            return
+        # A worker that has ended answers nobody, and asking it would take as long as waiting for one that hangs.
+        if all(process.process.is_alive() and process.is_ready() for process in self.processes):
             _say(self._announcement)
             self._announcement = None
 

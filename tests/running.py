@@ -14,15 +14,19 @@ import uvicorn
 from proxy.app import create_app
 from proxy.config import Config, load_config
 from tests.chat_backend import ChatBackend
+from tests.live import LiveServer
 
 Json = dict[str, Any]
 
 
 def config_for(backend: ChatBackend, *, server: Json | None = None, upstream: Json | None = None, **more: Any) -> Json:
-    """A configuration with one upstream and the models `m` and, by pattern, all others."""
+    """A configuration with one upstream and the models `m` and, by pattern, all others.
+
+    Nothing here speaks TLS, and reading the system's certificates would take longer than most tests.
+    """
     return {
         "server": server or {},
-        "upstreams": {"scripted": {"base_url": backend.base_url, **(upstream or {})}},
+        "upstreams": {"scripted": {"base_url": backend.base_url, "verify_tls": False, **(upstream or {})}},
         "models": {"m": {"upstream": "scripted", "model": "their-name"}, "*": {"upstream": "scripted"}},
         **more,
     }
@@ -39,22 +43,12 @@ def read_config(settings: Json, tmp: Any) -> Config:
 async def running(config: Config) -> AsyncIterator[str]:
     """Serves `config`. Gives the base URL without a path."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(config), log_config=None, access_log=False, lifespan="on", ws="none")
-    )
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server._serve(sockets=[listener]))
-    started = asyncio.create_task(_started(server, task))
-    await started
+    server = LiveServer(uvicorn.Config(create_app(config), log_config=None, access_log=False, lifespan="on", ws="none"))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await server.started_with(task)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.leave()
         await task
         listener.close()
-
-
-async def _started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
-    while not server.started:
-        assert not task.done(), "the server did not start"
-        await asyncio.sleep(0)

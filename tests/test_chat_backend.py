@@ -18,7 +18,7 @@ CHUNKS: list[Json] = [{"choices": [{"index": 0, "delta": {"content": text}}]} fo
 
 
 def client(backend: ChatBackend) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=backend.base_url, timeout=30)
+    return httpx2.AsyncClient(base_url=backend.base_url, timeout=30, verify=False)
 
 
 async def ask(backend: ChatBackend, body: Any = ASK) -> httpx2.Response:

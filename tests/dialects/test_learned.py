@@ -121,7 +121,7 @@ def picky(request: Request) -> Answer:
 async def test_a_refused_parameter_is_left_out_and_stays_so(tmp_path: Path) -> None:
     async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
         backend.always(picky)
-        async with httpx2.AsyncClient(base_url=url) as client:
+        async with httpx2.AsyncClient(base_url=url, verify=False) as client:
             body = {"model": "m", "input": "hi", "temperature": 0.5}
             answers = [await client.post("/v1/responses", json=body) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [200, 200]
@@ -133,7 +133,7 @@ async def test_a_refused_parameter_is_left_out_and_stays_so(tmp_path: Path) -> N
 async def test_a_second_refusal_is_told(tmp_path: Path) -> None:
     async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
         backend.always(json_answer({"error": {"message": "Unsupported parameter: temperature, top_p"}}, status=400))
-        async with httpx2.AsyncClient(base_url=url) as client:
+        async with httpx2.AsyncClient(base_url=url, verify=False) as client:
             body = {"model": "m", "input": "hi", "temperature": 0.5, "top_p": 0.5}
             answer = await client.post("/v1/responses", json=body)
         assert answer.status_code == 400
@@ -145,7 +145,7 @@ async def test_address_key_and_query_of_a_dialect(tmp_path: Path) -> None:
         upstream = {"api_key": "secret", "dialect": {"preset": "azure", "query": {"api-version": "2024-10-21"}}}
         async with running(read_config(config_for(backend, upstream=upstream), tmp_path)) as url:
             backend.script(json_answer(COMPLETION))
-            async with httpx2.AsyncClient(base_url=url) as client:
+            async with httpx2.AsyncClient(base_url=url, verify=False) as client:
                 await client.post("/v1/responses", json={"model": "m", "input": "hi"})
         (request,) = backend.requests
         assert request.path == "/v1/chat/completions?api-version=2024-10-21"
@@ -166,7 +166,7 @@ async def test_an_image_is_fetched_for_a_backend_that_takes_contents_only(tmp_pa
             backend.script(json_answer(COMPLETION))
             image = {"type": "input_image", "image_url": f"http://127.0.0.1:{backend.port}/a.png"}
             body = {"model": "m", "input": [{"role": "user", "content": [image]}]}
-            async with httpx2.AsyncClient(base_url=url) as client:
+            async with httpx2.AsyncClient(base_url=url, verify=False) as client:
                 answer = await client.post("/v1/responses", json=body)
         assert answer.status_code == 200, answer.text
         sent = backend.requests[-1].json["messages"][0]["content"][0]["image_url"]["url"]
