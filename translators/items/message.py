@@ -24,6 +24,11 @@ from translators.tools import ToolMap
 _TAGGED_THOUGHT = re.compile(r"\s*<think>\n?(.+?)\n?</think>\s*", re.DOTALL)
 
 
+# The phases of messages: what is said before more is done, and the answer itself.
+COMMENTARY = "commentary"
+FINAL_ANSWER = "final_answer"
+
+
 class Message(Item):
     role: Literal["user", "assistant", "system", "developer"]
     content: Raw = NULL
