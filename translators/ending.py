@@ -44,6 +44,8 @@ STATUS_OF_FINISH: dict[str, Ending] = {
     "insufficient_system_resource": Ending("failed", error="server_is_overloaded"),
 }
 
+EMPTY_ANSWER = "empty_answer"
+
 TERMINAL: dict[str, type[events.Event]] = {
     "completed": events.ResponseCompleted,
     "incomplete": events.ResponseIncomplete,
@@ -74,7 +76,7 @@ def _failure_code(error: BridgeError) -> str:
 
 _CODE_OF_STATUS = {400: "invalid_prompt", 413: "invalid_prompt", 422: "invalid_prompt", 429: "rate_limit_exceeded"}
 
-# OpenAI's list for `response.error.code`, and the codes that Codex acts upon.
+# OpenAI's list for `response.error.code`, the codes that Codex acts upon, and our own; Codex tries again after that.
 _CODES = frozenset(
     {
         "server_error",
@@ -85,5 +87,6 @@ _CODES = frozenset(
         "usage_not_included",
         "server_is_overloaded",
         "slow_down",
+        EMPTY_ANSWER,
     }
 )

@@ -33,6 +33,8 @@ from translators.schema.responses import IncompleteDetails, Response, Usage
 from translators.usage import UsageSum
 from translators.writers import NewId, Writers
 
+_ESTIMATED = Adaptation("emulated", "usage", "the upstream left counts out: four bytes were taken for a token")
+
 SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, CompactionWriter)
 
 
@@ -119,12 +121,21 @@ class ResponseStream:
     @property
     def thought(self) -> str:
         """All that the model thought in this answer."""
-        return "".join(item.text_so_far for item in self._items[self._begins :] if type(item) is ReasoningWriter)
+        return "".join(item.written for item in self._items[self._begins :] if type(item) is ReasoningWriter)
+
+    def is_silent(self, *, said_done: bool) -> bool:
+        """Whether the model ended its answer, of which all has arrived, with neither a word nor a call (case R19)."""
+        self._flush_calls()
+        ending = self._ending or (COMPLETED if said_done else None)
+        answered = self._calls or any(type(item) is not ReasoningWriter for item in self._items[self._begins :])
+        return not self.ended and ending is COMPLETED and not answered
 
     def begin_again(self) -> None:
         """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
-        self._begins = len(self._items)
+        self._close_speaking("completed")
+        self._estimate_usage()
         self._usage.begin_again()
+        self._begins = len(self._items)
         self._reader = AnswerReader(self._translation)
         self._calls = {}
         self._ending = None
@@ -145,6 +156,7 @@ class ResponseStream:
         fault = self._fault(ending)
         if fault is not None:
             return self.fail(fault, completed_at=completed_at)
+        self._estimate_usage()
         self._end(ending, completed_at)
         return self._out.take()
 
@@ -160,6 +172,7 @@ class ResponseStream:
         writer = FinishedCompaction(self._out, compaction)
         self._open(writer)
         writer.close("completed")
+        self._begins = len(self._items)
         self._usage.spend(usage)
         return self._out.take()
 
@@ -297,6 +310,18 @@ class ResponseStream:
             name = unreadable[0].tool.name
             return UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
         return self._misfit(ending)
+
+    def _estimate_usage(self) -> None:
+        """Codex compacts by these counts (case S11)."""
+        translation = self._translation
+        if not (translation.estimate_usage and self._usage.is_lacking):
+            return
+        items = self._items[self._begins :]
+        thoughts = [item.written for item in items if type(item) is ReasoningWriter]
+        unseen = [call.written for call in self._calls.values() if not call.opened]
+        self._usage.estimate(translation.body(), [*(item.written for item in items), *unseen], thoughts)
+        if _ESTIMATED not in translation.adaptations:
+            translation.adaptations.append(_ESTIMATED)
 
     def _misfit(self, ending: Ending) -> UpstreamError | None:
         """An answer without the wanted form is reported, or is an error where nothing may be lost."""

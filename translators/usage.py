@@ -1,6 +1,15 @@
-"""`UsageSum`: the tokens that a response took, over all answers that went into it."""
+"""`UsageSum`: the tokens that a response took, over all answers that went into it; estimated where nobody counted.
+
+An estimate takes four bytes for a token, as `context_management` does, and every image or file for as many as a
+picture has: its bytes say nothing of its tokens.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
 
 from translators.schema import chat
 from translators.schema.responses import InputTokensDetails, OutputTokensDetails, Usage
@@ -20,8 +29,41 @@ class UsageSum:
     def begin_again(self) -> None:
         self._spent, self.said = self.total(), None
 
+    @property
+    def is_lacking(self) -> bool:
+        """Whether the upstream left a count out. A prompt of no tokens is one that nobody counted."""
+        said = self.said
+        return said is None or not said.prompt_tokens or (said.completion_tokens is None and said.total_tokens is None)
+
+    def estimate(self, body: bytes, written: Iterable[str], thought: Iterable[str]) -> None:
+        """Fills in what was left out: for the request that had this body, and an answer with these texts."""
+        said = self.said or chat.Usage()
+        details = said.completion_tokens_details or chat.CompletionTokensDetails(reasoning_tokens=_tokens(thought))
+        self.said = msgspec.structs.replace(
+            said,
+            prompt_tokens=said.prompt_tokens or estimated_tokens(body),
+            completion_tokens=said.completion_tokens or _tokens(written),
+            total_tokens=None,
+            completion_tokens_details=details,
+        )
+
     def total(self) -> Usage | None:
         return _sum(self._spent, None if self.said is None else read_usage(self.said))
+
+
+BYTES_PER_TOKEN = 4
+MEDIA_TOKENS = 1000
+_MEDIA = re.compile(rb"[A-Za-z0-9+/=]{1024,}")  # base64: no words are so long
+
+
+def estimated_tokens(body: bytes) -> int:
+    """Of a request's body."""
+    text, media = _MEDIA.subn(b"", body)
+    return -(-len(text) // BYTES_PER_TOKEN) + media * MEDIA_TOKENS
+
+
+def _tokens(texts: Iterable[str]) -> int:
+    return -(-sum(len(text.encode(errors="surrogatepass")) for text in texts) // BYTES_PER_TOKEN)
 
 
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:

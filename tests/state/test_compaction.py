@@ -23,7 +23,7 @@ TOOLS: Any = [{"type": "function", "name": "f", "parameters": {"type": "object",
 TRIGGER = {"type": "compaction_trigger"}
 
 
-async def test_compact_keeps_what_the_user_said_and_seals_the_rest(backend: ChatBackend, proxy: LiveProxy) -> None:
+async def test_g05_compact_keeps_what_the_user_said_and_seals_the_rest(backend: ChatBackend, proxy: LiveProxy) -> None:
     backend.script(said("They ", "greeted."), said("Fine"))
     user: Any = {"role": "user", "content": "Hi"}
     compacted = await proxy.client.responses.compact(model="m", input=[user, {"role": "assistant", "content": "Yo"}])
@@ -42,7 +42,7 @@ async def test_compact_keeps_what_the_user_said_and_seals_the_rest(backend: Chat
         assert (await proxy.http.post("/responses/compact", json=body)).status_code == 400
 
 
-async def test_a_trigger_gives_one_compaction_item(backend: ChatBackend, proxy: LiveProxy) -> None:
+async def test_g06_a_trigger_gives_one_compaction_item(backend: ChatBackend, proxy: LiveProxy) -> None:
     backend.script(said("Sum", "mary"))
     body = {"model": "m", "stream": True, "store": False, "tools": TOOLS, "tool_choice": "auto"}
     answer = await proxy.http.post(
