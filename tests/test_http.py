@@ -389,6 +389,7 @@ async def test_s21_an_error_in_the_middle_of_a_stream(tmp_path: Path) -> None:
         p.backend.script(sse_answer([*CHUNKS[:2], {"error": {"message": "Out of memory", "code": 500}}]))
         response = check_events(check_frames((await p.post(STREAM)).content))
         assert response["error"] == {"code": "server_error", "message": "Out of memory"}
+        assert len(p.backend.requests) == 1  # what has begun is not asked for again
 
 
 # --- leaving -------------------------------------------------------------------------------------
