@@ -1,6 +1,6 @@
 """`context_management`: when a request has grown past its threshold, and what of it stays as it is.
 
-Tokens are estimated from the bytes that would go upstream, four to a token, which needs no tokenizer.
+Tokens are estimated from the bytes that would go upstream, which needs no tokenizer.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from proxy.continuation import Past
 from proxy.items import join_items, split_input
 from translators.decode import decode_as, is_null
 from translators.schema.responses import NULL, ResponsesRequest
+from translators.usage import estimated_tokens
 
-BYTES_PER_TOKEN = 4
 _TRIGGER = Raw(b'{"type":"compaction_trigger"}')
 
 
@@ -58,7 +58,7 @@ def threshold_of(params: ResponsesRequest) -> int | None:
 
 
 def is_over(threshold: int, body: bytes) -> bool:
-    return len(body) > threshold * BYTES_PER_TOKEN
+    return estimated_tokens(body) > threshold
 
 
 def window_of(params: ResponsesRequest, past: Past) -> Window | None:

@@ -19,11 +19,11 @@ from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
+from proxy.second_chance import SecondChance
 from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.items.item import Item
-from translators.reask import reask
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
 from translators.schema.events import Event
@@ -89,6 +89,7 @@ class Exchange:
         exchange._generates = generate
         if internal:
             exchange.stored = False
+            exchange._chance = SecondChance(0, 0)
         else:
             _check_storing(exchange.params, past, services.store_settings)
             threshold = threshold_of(exchange.params)
@@ -119,7 +120,7 @@ class Exchange:
         self._summary: Response | None = None
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
-        self._retries = self.route.translation.grammar_retries
+        self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream
         self._stack = AsyncExitStack()
 
@@ -212,6 +213,7 @@ class Exchange:
                     if stream.ended:
                         return
                 answered = await self._ask_again()
+            self._chance.check(stream, said_done=self._call.said_done)
             events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
             yield await self._kept(events)
         except BridgeError as error:
@@ -234,21 +236,16 @@ class Exchange:
         return events
 
     async def _ask_again(self) -> bool:
-        """Whether the upstream gives another answer, since a call in this one breaks the grammar of its tool.
-
-        Where it is not asked, or refuses, the answer stands as it is: the client tells the model what is wrong.
-        """
-        calls = self._stream.rejected_calls(said_done=self._call.said_done) if self._retries > 0 else []
-        if not calls:
+        """Whether the upstream gives another answer, since this one cannot stand. Where it refuses, that must do."""
+        again = self._chance.again(self._stream, self._call.translation, said_done=self._call.said_done)
+        if again is None:
             return False
-        self._retries -= 1
+        request, adaptation = again
         try:
-            await self._call.send_again(reask(self._call.translation, calls, self._stream.thought))
+            await self._call.send_again(request)
         except UpstreamError:
             return False
-        self.adaptations.append(
-            Adaptation("emulated", "tools", "an input broke its grammar: the model was asked again")
-        )
+        self.adaptations.append(adaptation)
         self._stream.begin_again()
         return True
 

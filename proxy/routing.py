@@ -78,6 +78,7 @@ class _Entry(Struct, frozen=True):
                 extra_body=self.settings.extra_body,
                 drop_params=self.settings.drop_params,
                 grammar_retries=self.settings.grammar_retries,
+                estimate_usage=self.settings.estimate_usage,
             ),
         )
 

@@ -88,7 +88,7 @@ async def test_plain(tmp_path: Path, path: str) -> None:
         assert request.json == {"model": "their-name", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-async def test_stream(tmp_path: Path) -> None:
+async def test_g21_stream(tmp_path: Path) -> None:
     async with proxy(tmp_path) as p:
         p.backend.script(sse_answer(CHUNKS))
         answer = await p.post(STREAM)
@@ -260,7 +260,7 @@ async def test_inbound_keys(tmp_path: Path) -> None:
         assert all("in-" not in str(request.headers) for request in p.backend.requests)
 
 
-async def test_only_named_headers_travel(tmp_path: Path) -> None:
+async def test_g16_only_named_headers_travel(tmp_path: Path) -> None:
     upstream = {"api_key": "sk-up", "forward_headers": ["x-session"], "headers": {"x-fixed": "1"}}
     async with proxy(tmp_path, upstream=upstream) as p:
         p.backend.script(json_answer(COMPLETION, headers={"x-request-id": "r1", "set-cookie": "a=b", "server": "s"}))
@@ -384,17 +384,18 @@ async def test_a_whole_answer_that_is_cut(tmp_path: Path, cut: int) -> None:
         assert_error(await p.post(ASK), 502)
 
 
-async def test_an_error_in_the_middle_of_a_stream(tmp_path: Path) -> None:
+async def test_s21_an_error_in_the_middle_of_a_stream(tmp_path: Path) -> None:
     async with proxy(tmp_path) as p:
         p.backend.script(sse_answer([*CHUNKS[:2], {"error": {"message": "Out of memory", "code": 500}}]))
         response = check_events(check_frames((await p.post(STREAM)).content))
         assert response["error"] == {"code": "server_error", "message": "Out of memory"}
+        assert len(p.backend.requests) == 1  # what has begun is not asked for again
 
 
 # --- leaving -------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_leaves_a_stream_closes_the_upstream(tmp_path: Path) -> None:
+async def test_g14_a_client_that_leaves_a_stream_closes_the_upstream(tmp_path: Path) -> None:
     async with proxy(tmp_path) as p:
         p.backend.script(sse_answer([*CHUNKS[:2], asyncio.Event()]))
         async with p.http.stream("POST", "/v1/responses", json=STREAM) as answer:
@@ -405,7 +406,7 @@ async def test_a_client_that_leaves_a_stream_closes_the_upstream(tmp_path: Path)
 
 
 @MODES
-async def test_a_client_that_leaves_while_waiting_closes_the_upstream(tmp_path: Path, ask: Json) -> None:
+async def test_g14_a_client_that_leaves_while_waiting_closes_the_upstream(tmp_path: Path, ask: Json) -> None:
     async with proxy(tmp_path) as p:
         p.backend.script(silence())
         asking = asyncio.create_task(p.post(ask))
@@ -419,7 +420,7 @@ async def test_a_client_that_leaves_while_waiting_closes_the_upstream(tmp_path: 
 # --- keep-alive ----------------------------------------------------------------------------------
 
 
-async def test_silence_is_broken_by_events(tmp_path: Path) -> None:
+async def test_s07_silence_is_broken_by_events(tmp_path: Path) -> None:
     """SSE comments do not reset Codex's timer; a repeated `response.in_progress` does (case S07)."""
     more = asyncio.Event()
     async with proxy(tmp_path, server={"keep_alive_seconds": 0.02}) as p:

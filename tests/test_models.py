@@ -162,13 +162,14 @@ models:
 """
 
 
-def test_codex_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_g22_codex_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     target = tmp_path / "models.json"
     assert main(["codex-config", "--config", str(tmp_path / "config.yaml"), "--catalogue", str(target)]) == 0
     said = capsys.readouterr().out
     assert "secret-of-mine" not in said
     settings = tomllib.loads(said)
+    assert settings["model_provider"] == "dragoman"  # Codex shows the threads of one provider: it never changes
     assert settings["model"] == 'my "model"'
     assert settings["model_catalog_json"] == str(target)
     assert settings["model_providers"][settings["model_provider"]] == {

@@ -88,7 +88,7 @@ def test_names_are_the_exact_ones_in_order() -> None:
 
 
 @pytest.mark.parametrize("absent", [None, ""])
-def test_no_name_takes_the_default_where_that_has_a_name_to_send(absent: str | None) -> None:
+def test_g10_no_name_takes_the_default_where_that_has_a_name_to_send(absent: str | None) -> None:
     assert router({"*": to("openai", "gpt-5")}).route(absent).name == "gpt-5"
     local = Router(builtin_config()).route(absent)
     assert (local.name, local.model, local.upstream_name) == (LOCAL_MODEL, LOCAL_MODEL, "local")

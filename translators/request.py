@@ -46,6 +46,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     extra_body: Mapping[str, Any] = {}
     drop_params: tuple[str, ...] = ()
     grammar_retries: int = 1
+    estimate_usage: bool = True
     sealer: Sealer = PLAIN
 
 
@@ -62,6 +63,7 @@ class Translation(Struct, frozen=True, kw_only=True):
     extra_body: Mapping[str, Any]
     sealer: Sealer = PLAIN
     compacts: bool = False
+    estimate_usage: bool = True
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
@@ -133,6 +135,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         extra_body=extra_body,
         sealer=settings.sealer,
         compacts=compacts,
+        estimate_usage=settings.estimate_usage,
     )
 
 

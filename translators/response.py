@@ -1,8 +1,4 @@
-"""The response object: its first form, with the request echoed, and what ends it.
-
-`open_response` gives the skeleton; `STATUS_OF_FINISH` and `read_usage` turn what the upstream said last
-into `status`, `incomplete_details`, `error` and `usage`.
-"""
+"""`open_response`: the response object in its first form, with the request echoed."""
 
 from __future__ import annotations
 
@@ -12,52 +8,13 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import decode_as, is_null, is_string
 from translators.request import Translation
-from translators.schema import chat
 from translators.schema.responses import (
     ConversationEcho,
-    InputTokensDetails,
-    OutputTokensDetails,
     ReasoningEcho,
     Response,
     ResponsesRequest,
     TextEcho,
-    Usage,
 )
-
-
-class Ending(Struct, frozen=True):
-    """What a finish reason means: a status, and why where it is not `completed`."""
-
-    status: str
-    reason: str | None = None
-    error: str | None = None
-
-
-COMPLETED = Ending("completed")
-CUT_BY_LENGTH = Ending("incomplete", "max_output_tokens")
-FILTERED = Ending("incomplete", "content_filter")
-
-# Beyond the standard five: OpenRouter, DeepSeek, GLM, Mistral, TGI, SGLang and others say it their own way.
-STATUS_OF_FINISH: dict[str, Ending] = {
-    "stop": COMPLETED,
-    "tool_calls": COMPLETED,
-    "function_call": COMPLETED,
-    "end": COMPLETED,
-    "eos": COMPLETED,
-    "eos_token": COMPLETED,
-    "end_turn": COMPLETED,
-    "stop_sequence": COMPLETED,
-    "length": CUT_BY_LENGTH,
-    "model_length": CUT_BY_LENGTH,
-    "max_tokens": CUT_BY_LENGTH,
-    "content_filter": FILTERED,
-    "sensitive": FILTERED,
-    "model_context_window_exceeded": Ending("failed", error="context_length_exceeded"),
-    "error": Ending("failed", error="server_error"),
-    "network_error": Ending("failed", error="server_error"),
-    "abort": Ending("failed", error="server_error"),
-    "insufficient_system_resource": Ending("failed", error="server_is_overloaded"),
-}
 
 
 def open_response(translation: Translation, *, response_id: str, created_at: int) -> Response:
@@ -163,42 +120,3 @@ def _tool_choice(raw: Raw) -> Any:
         return raw
     nested = decode_as(_NestedChoice, raw).function
     return raw if nested is None else _NamedChoice("function", nested.name)
-
-
-def read_usage(said: chat.Usage) -> Usage:
-    """Token counts in one form; counts that contradict each other are made consistent.
-
-    xAI leaves reasoning out of `completion_tokens` but not out of the total, and may report more cached
-    tokens than tokens.
-    """
-    prompt = said.prompt_tokens or 0
-    total = max(said.total_tokens or 0, prompt + (said.completion_tokens or 0))
-    details = said.prompt_tokens_details or said.prompt_token_details or chat.PromptTokensDetails()
-    spellings = (details.cached_tokens, said.prompt_cache_hit_tokens, said.cached_tokens, said.num_cached_tokens)
-    cached = next(filter(None, spellings), 0)
-    completion_details = said.completion_tokens_details or chat.CompletionTokensDetails()
-    reasoning = completion_details.reasoning_tokens or said.reasoning_tokens or 0
-    output = total - prompt
-    return Usage(
-        input_tokens=prompt,
-        output_tokens=output,
-        total_tokens=total,
-        input_tokens_details=InputTokensDetails(min(cached, prompt), details.cache_write_tokens or 0),
-        output_tokens_details=OutputTokensDetails(min(reasoning, output)),
-    )
-
-
-def add_usage(one: Usage, other: Usage | None) -> Usage:
-    """What two answers took together."""
-    if other is None:
-        return one
-    cached, more = one.input_tokens_details, other.input_tokens_details
-    return Usage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.total_tokens + other.total_tokens,
-        InputTokensDetails(
-            cached.cached_tokens + more.cached_tokens, cached.cache_write_tokens + more.cache_write_tokens
-        ),
-        OutputTokensDetails(one.output_tokens_details.reasoning_tokens + other.output_tokens_details.reasoning_tokens),
-    )

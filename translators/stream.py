@@ -7,78 +7,55 @@ A whole answer is a stream of one chunk. Everything that decides the order of ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from translators import fragments
 from translators.emitter import Emitter
+from translators.ending import COMPLETED, CUT_BY_LENGTH, STATUS_OF_FINISH, TERMINAL, Ending, response_error
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.fragments import Fragment
 from translators.items.call_writer import CallWriter
-from translators.items.calls import CALL_WRITERS
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
-from translators.items.message import MessageWriter
+from translators.items.message import COMMENTARY, FINAL_ANSWER, MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
 from translators.logprobs import response_logprobs
-from translators.opaque import Opaque, pack
-from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.reading import AnswerReader
 from translators.reask import RejectedCall
 from translators.report import Adaptation
 from translators.request import Translation
-from translators.response import (
-    COMPLETED,
-    CUT_BY_LENGTH,
-    STATUS_OF_FINISH,
-    Ending,
-    add_usage,
-    open_response,
-    read_usage,
-)
-from translators.retry_after import retry_after_in
+from translators.response import open_response
 from translators.schema import chat, events
-from translators.schema.responses import IncompleteDetails, Response, ResponseError, Usage
+from translators.schema.responses import IncompleteDetails, Response, Usage
+from translators.usage import UsageSum
+from translators.writers import NewId, Writers
 
-NewId = Callable[[str], str]
+_ESTIMATED = Adaptation("emulated", "usage", "the upstream left counts out: four bytes were taken for a token")
 
-# The phases of messages: what is said before more is done, and the answer itself.
-COMMENTARY = "commentary"
-FINAL_ANSWER = "final_answer"
-
-_TERMINAL: dict[str, type[events.Event]] = {
-    "completed": events.ResponseCompleted,
-    "incomplete": events.ResponseIncomplete,
-    "failed": events.ResponseFailed,
-}
+SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, CompactionWriter)
 
 
 class ResponseStream:
     """One response. `new_id(prefix)` gives an identifier such as `msg_…`; `created_at` is in Unix seconds."""
 
     def __init__(self, translation: Translation, *, new_id: NewId, created_at: int) -> None:
-        params = translation.params
         self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
         self.error: BridgeError | None = None
-        self._new_id = new_id
-        self._tools = translation.tools
-        self._with_logprobs = wants_logprobs(params)
-        reasoning = params.reasoning
-        self._summarized = reasoning is not None and bool(reasoning.summary or reasoning.generate_summary)
         self._out = Emitter()
+        self._writers = Writers(translation, self._out, new_id)
         self._reader = AnswerReader(translation)
         self._translation = translation
         self._items: list[ItemWriter] = []
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._calls: dict[int, CallWriter] = {}
-        self._usage: chat.Usage | None = None
-        self._spent: Usage | None = None  # by what came before this answer
+        self._usage = UsageSum()
         self._begins = 0  # the first item of this answer
         self._ending: Ending | None = None
         self._take: dict[type[Fragment], Callable[[Any], None]] = {
-            fragments.Text: self._text,
+            fragments.Text: self._summary if translation.compacts else self._text,
             fragments.Refusal: self._refusal,
             fragments.Reasoning: self._reasoning,
             fragments.ReasoningDetails: self._reasoning_details,
@@ -91,14 +68,9 @@ class ResponseStream:
             fragments.Failed: self._failed,
         }
 
-        self._compacts = translation.compacts
-        if self._compacts:
-            self._take |= self._compaction(translation)
-
     def answers(self, translation: Translation) -> None:
         """The answer to come is to another translation of the same request."""
-        self._translation = translation
-        self._tools = translation.tools
+        self._translation = self._writers.translation = translation
         self._reader = AnswerReader(translation)
 
     # --- what the shell calls --------------------------------------------------------------------
@@ -139,7 +111,8 @@ class ResponseStream:
         calls = list(self._calls.values())
         if ending is not COMPLETED or any(call.opened for call in calls) or all(call.problem is None for call in calls):
             return []
-        names = [self._tools.chat_name(call.tool.name, call.tool.namespace, call.tool.kind) for call in calls]
+        tools = self._translation.tools
+        names = [tools.chat_name(call.tool.name, call.tool.namespace, call.tool.kind) for call in calls]
         return [
             RejectedCall(call.call_id, name, call.arguments_text, call.problem)
             for name, call in zip(names, calls, strict=True)
@@ -148,13 +121,21 @@ class ResponseStream:
     @property
     def thought(self) -> str:
         """All that the model thought in this answer."""
-        return "".join(item.text_so_far for item in self._items[self._begins :] if type(item) is ReasoningWriter)
+        return "".join(item.written for item in self._items[self._begins :] if type(item) is ReasoningWriter)
+
+    def is_silent(self, *, said_done: bool) -> bool:
+        """Whether the model ended its answer, of which all has arrived, with neither a word nor a call (case R19)."""
+        self._flush_calls()
+        ending = self._ending or (COMPLETED if said_done else None)
+        answered = self._calls or any(type(item) is not ReasoningWriter for item in self._items[self._begins :])
+        return not self.ended and ending is COMPLETED and not answered
 
     def begin_again(self) -> None:
         """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
+        self._close_speaking("completed")
+        self._estimate_usage()
+        self._usage.begin_again()
         self._begins = len(self._items)
-        self._spent = self._total_usage()
-        self._usage = None
         self._reader = AnswerReader(self._translation)
         self._calls = {}
         self._ending = None
@@ -170,29 +151,12 @@ class ResponseStream:
         if ending is None and said_done and (self._items or self._calls):
             ending = COMPLETED
         if ending is None:
-            return self.fail(
-                UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error"),
-                completed_at=completed_at,
-            )
-        if self._compacts and not self._items:
-            return self.fail(
-                UpstreamError("The model gave no summary.", code="server_error"), completed_at=completed_at
-            )
-        if ending.status == "failed":
-            error = UpstreamError("The upstream could not finish its answer.", code=ending.error)
-            return self.fail(error, completed_at=completed_at)
-        if ending is CUT_BY_LENGTH and not self._items and self._usage and self._usage.completion_tokens == 0:
-            # Some say so instead of refusing a prompt that fills the whole window.
-            full = UpstreamError("The prompt leaves no room for an answer.", code="context_length_exceeded", status=400)
-            return self.fail(full, completed_at=completed_at)
-        unreadable = [call for call in self._calls.values() if not call.readable]
-        if unreadable and ending.status == "completed":
-            name = unreadable[0].tool.name
-            error = UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
-            return self.fail(error, completed_at=completed_at)
-        misfit = self._misfit(ending)
-        if misfit is not None:
-            return self.fail(misfit, completed_at=completed_at)
+            cut = UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error")
+            return self.fail(cut, completed_at=completed_at)
+        fault = self._fault(ending)
+        if fault is not None:
+            return self.fail(fault, completed_at=completed_at)
+        self._estimate_usage()
         self._end(ending, completed_at)
         return self._out.take()
 
@@ -208,7 +172,8 @@ class ResponseStream:
         writer = FinishedCompaction(self._out, compaction)
         self._open(writer)
         writer.close("completed")
-        self._spent = usage
+        self._begins = len(self._items)
+        self._usage.spend(usage)
         return self._out.take()
 
     def end_without_output(self, *, completed_at: int) -> list[events.Event]:
@@ -220,7 +185,7 @@ class ResponseStream:
         """Instead of the last event, which has not gone out: the response could not be stored, so it failed."""
         self.error = error
         self.response = msgspec.structs.replace(
-            self.response, status="failed", completed_at=None, incomplete_details=None, error=self._response_error()
+            self.response, status="failed", completed_at=None, incomplete_details=None, error=response_error(error)
         )
         return self._out.again(events.ResponseFailed, self.response)
 
@@ -229,8 +194,13 @@ class ResponseStream:
     def _text(self, fragment: fragments.Text) -> None:
         speaking = self._speaking
         writer = speaking if type(speaking) is MessageWriter else self._open_message()
-        logprobs = response_logprobs(fragment.logprobs) if self._with_logprobs else []
+        logprobs = response_logprobs(fragment.logprobs) if self._writers.with_logprobs else []
         writer.text(fragment.text, logprobs)
+
+    def _summary(self, fragment: fragments.Text) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is CompactionWriter else self._open_summary()
+        writer.text(fragment.text)
 
     def _refusal(self, fragment: fragments.Refusal) -> None:
         speaking = self._speaking
@@ -253,33 +223,23 @@ class ResponseStream:
         writer.keep_details(fragment.details)
 
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
-        call_id = self._unused_call_id(fragment.id)
+        call_id = self._writers.unused_call_id(fragment.id, {call.call_id for call in self._calls.values()})
         if fragment.extra is not None:
             speaking = self._speaking
             thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
             thought.keep_extra(call_id, fragment.extra)
         self._close_speaking("completed")
         self._release_whole_calls()
-        tool = self._tools.client_name(fragment.name)
-        kind = CALL_WRITERS[tool.kind]
-        writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, self._tools.grammars.get(tool))
+        writer = self._writers.call(fragment, call_id)
         self._calls[fragment.key] = writer
         if writer.streams:
             self._open(writer)
-
-    def _unused_call_id(self, said: str | None) -> str:
-        """The upstream's own, unless it has used it for another call of this answer."""
-        used = {call.call_id for call in self._calls.values()}
-        call_id = said or self._new_id("call")
-        while call_id in used:
-            call_id = self._new_id("call")
-        return call_id
 
     def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
         self._calls[fragment.key].arguments(fragment.delta)
 
     def _take_usage(self, fragment: fragments.Usage) -> None:
-        self._usage = fragment.usage
+        self._usage.said = fragment.usage
 
     def _service_tier(self, fragment: fragments.ServiceTier) -> None:
         self.response = msgspec.structs.replace(self.response, service_tier=fragment.tier)
@@ -298,38 +258,21 @@ class ResponseStream:
         writer.open(len(self._items))
         self._items.append(writer)
 
-    def _open_message(self) -> MessageWriter:
+    def _speak(self, writer: SpeakingWriter) -> SpeakingWriter:
+        """Opens what goes on until something else begins."""
         self._close_speaking("completed")
-        writer = MessageWriter(self._out, self._new_id("msg"), with_logprobs=self._with_logprobs)
         self._speaking = writer
         self._open(writer)
         return writer
+
+    def _open_message(self) -> MessageWriter:
+        return self._speak(self._writers.message())
 
     def _open_reasoning(self) -> ReasoningWriter:
-        self._close_speaking("completed")
-        writer = ReasoningWriter(
-            self._out,
-            self._new_id("rs"),
-            summarized=self._summarized,
-            sealed=ENCRYPTED_REASONING in (self._translation.params.include or ()),
-            pack=self._pack,
-        )
-        self._speaking = writer
-        self._open(writer)
-        return writer
+        return self._speak(self._writers.reasoning())
 
-    def _pack(self, text: str, details: list[Any], calls: dict[str, Any]) -> str:
-        """The `encrypted_content` of a thought."""
-        translation = self._translation
-        opaque = Opaque(
-            v=1,
-            model=translation.chat.model,
-            field=translation.dialect.reasoning_field,
-            text=text,
-            details=details,
-            calls=calls,
-        )
-        return pack(opaque, translation.sealer)
+    def _open_summary(self) -> CompactionWriter:
+        return self._speak(self._writers.summary())
 
     def _close_speaking(self, status: str, *, phase: str | UnsetType = COMMENTARY) -> None:
         speaking, self._speaking = self._speaking, None
@@ -350,31 +293,35 @@ class ResponseStream:
             if not self.ended:
                 self._take[type(fragment)](fragment)
 
-    def _compaction(self, translation: Translation) -> dict[type[Fragment], Callable[[Any], None]]:
-        """How the fragments of a summary are taken: one item holds its text, and nothing else is wanted."""
-        writer: CompactionWriter | None = None
+    # --- the end ---------------------------------------------------------------------------------
 
-        def text(fragment: fragments.Text) -> None:
-            nonlocal writer
-            if writer is None:
-                writer = CompactionWriter(self._out, self._new_id("cmp"), sealer=translation.sealer)
-                self._speaking = writer
-                self._open(writer)
-            writer.text(fragment.text)
+    def _fault(self, ending: Ending) -> BridgeError | None:
+        """Why an answer that has ended so is none."""
+        if self._translation.compacts and not self._items:
+            return UpstreamError("The model gave no summary.", code="server_error")
+        if ending.status == "failed":
+            return UpstreamError("The upstream could not finish its answer.", code=ending.error)
+        said = self._usage.said
+        if ending is CUT_BY_LENGTH and not self._items and said and said.completion_tokens == 0:
+            # Some say so instead of refusing a prompt that fills the whole window.
+            return UpstreamError("The prompt leaves no room for an answer.", code="context_length_exceeded", status=400)
+        unreadable = [call for call in self._calls.values() if not call.readable]
+        if unreadable and ending.status == "completed":
+            name = unreadable[0].tool.name
+            return UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
+        return self._misfit(ending)
 
-        def ignore(fragment: Fragment) -> None:
-            """A model that calls or thinks aloud all the same."""
-
-        unwanted: tuple[type[Fragment], ...] = (
-            fragments.Reasoning,
-            fragments.Refusal,
-            fragments.Annotation,
-            fragments.ToolCall,
-            fragments.ToolArguments,
-        )
-        taken: dict[type[Fragment], Callable[[Any], None]] = dict.fromkeys(unwanted, ignore)
-        taken[fragments.Text] = text
-        return taken
+    def _estimate_usage(self) -> None:
+        """Codex compacts by these counts (case S11)."""
+        translation = self._translation
+        if not (translation.estimate_usage and self._usage.is_lacking):
+            return
+        items = self._items[self._begins :]
+        thoughts = [item.written for item in items if type(item) is ReasoningWriter]
+        unseen = [call.written for call in self._calls.values() if not call.opened]
+        self._usage.estimate(translation.body(), [*(item.written for item in items), *unseen], thoughts)
+        if _ESTIMATED not in translation.adaptations:
+            translation.adaptations.append(_ESTIMATED)
 
     def _misfit(self, ending: Ending) -> UpstreamError | None:
         """An answer without the wanted form is reported, or is an error where nothing may be lost."""
@@ -391,8 +338,6 @@ class ResponseStream:
             return UpstreamError(f"The upstream's answer is not in the wanted form: {fault}.", code="server_error")
         self._translation.adaptations.append(Adaptation("dropped", "text.format", f"the answer does not fit: {fault}"))
         return None
-
-    # --- the end ---------------------------------------------------------------------------------
 
     def _end(self, ending: Ending, completed_at: int | None) -> None:
         """Closes every open item and emits the terminal event."""
@@ -416,51 +361,9 @@ class ResponseStream:
             status=ending.status,
             completed_at=completed_at if whole else None,
             output=[writer.final for writer in self._items],
-            error=self._response_error(),
+            error=response_error(self.error),
             incomplete_details=IncompleteDetails(ending.reason) if ending.reason else None,
-            usage=self._total_usage(),
+            usage=self._usage.total(),
             service_tier="default" if self.response.service_tier == "auto" else self.response.service_tier,
         )
-        self._out.emit(_TERMINAL[ending.status], self.response)
-
-    def _total_usage(self) -> Usage | None:
-        said = None if self._usage is None else read_usage(self._usage)
-        return self._spent or said if self._spent is None or said is None else add_usage(self._spent, said)
-
-    def _response_error(self) -> ResponseError | None:
-        if self.error is None:
-            return None
-        return ResponseError(_failure_code(self.error), _failure_message(self.error))
-
-
-def _failure_message(error: BridgeError) -> str:
-    """The only place of an event where a client, such as Codex, can read when to come back (case S18)."""
-    seconds = error.retry_after
-    limited = _failure_code(error) == "rate_limit_exceeded"
-    if not limited or seconds is None or not seconds.isdigit() or retry_after_in(error.message):
-        return error.message
-    return f"{error.message.rstrip('.')}. Please try again in {seconds}s."
-
-
-def _failure_code(error: BridgeError) -> str:
-    """A code of the response's own list where the upstream's says nothing to a client."""
-    if error.code in _CODES:
-        return str(error.code)
-    return _CODE_OF_STATUS.get(error.status, "server_error")
-
-
-_CODE_OF_STATUS = {400: "invalid_prompt", 413: "invalid_prompt", 422: "invalid_prompt", 429: "rate_limit_exceeded"}
-
-# OpenAI's list for `response.error.code`, and the codes that Codex acts upon.
-_CODES = frozenset(
-    {
-        "server_error",
-        "rate_limit_exceeded",
-        "invalid_prompt",
-        "context_length_exceeded",
-        "insufficient_quota",
-        "usage_not_included",
-        "server_is_overloaded",
-        "slow_down",
-    }
-)
+        self._out.emit(TERMINAL[ending.status], self.response)

@@ -100,6 +100,8 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     drop_params: tuple[str, ...] = ()
     dialect: str | dict[str, Any] = "auto"
     grammar_retries: Annotated[int, Meta(ge=0, le=10)] = 1
+    empty_retries: Annotated[int, Meta(ge=0, le=10)] = 1
+    estimate_usage: bool = True
     on_unsupported: OnUnsupported | None = None
     context_window: Annotated[int, Meta(ge=1)] | None = None
     input_modalities: tuple[Modality, ...] | None = None

@@ -1,7 +1,7 @@
 """`POST /v1/responses/input_tokens`: how many tokens a request would have, without an answer to it.
 
 Counted by the upstream itself: by its tokenizer where it has one that takes messages, else by a request for one
-token, whose usage is read. A header says which.
+token, whose usage is read; where it tells none, by an estimate. A header says which.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class InputTokens(SingleExchange):
             if usage is None:
                 raise UpstreamError("The upstream does not tell how many tokens a request has.", code="server_error")
             count = usage.input_tokens
+            if any(adaptation.param == "usage" for adaptation in exchange.adaptations):
+                how = "estimate"
         answer = json_answer(InputTokenCount(count))
         answer.headers[COUNTED_BY] = how
         return answer

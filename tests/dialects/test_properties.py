@@ -53,7 +53,7 @@ def test_a_strict_server_of_the_dialect_takes_it(request: Json, dialect: Dialect
 
 
 @given(responses_requests(), dialects(), texts())
-def test_a_longer_history_begins_with_the_bytes_of_the_shorter(request: Json, dialect: Dialect, said: str) -> None:
+def test_g17_a_longer_history_begins_with_the_bytes_of_the_shorter(request: Json, dialect: Dialect, said: str) -> None:
     """R5, for a loop of tools that goes on."""
     items = request["input"] if isinstance(request["input"], list) else [{"role": "user", "content": request["input"]}]
     if items[-1].get("role") != "user":
@@ -71,7 +71,7 @@ def test_a_longer_history_begins_with_the_bytes_of_the_shorter(request: Json, di
 
 
 @given(st.lists(st.text(min_size=1), unique=True), st.sampled_from(sorted(CALL_ID_FORMS)))
-def test_call_ids_stay_apart(ids: list[str], form: str) -> None:
+def test_t40_t41_call_ids_stay_apart(ids: list[str], form: str) -> None:
     change = CALL_ID_FORMS[form]
     assert len({change(call_id) for call_id in ids}) == len(ids)
     assert [change(change(call_id)) for call_id in ids] == [change(call_id) for call_id in ids]

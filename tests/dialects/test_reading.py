@@ -23,7 +23,11 @@ TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object
 
 
 def translation(dialect: Dialect, **request: Any) -> Translation:
-    return to_chat(parse_request(encode({"model": "m", "input": "hi", **request})), dialect, Settings(model="m"))
+    return to_chat(
+        parse_request(encode({"model": "m", "input": "hi", **request})),
+        dialect,
+        Settings(model="m", estimate_usage=False),
+    )
 
 
 def answer(asked: Translation, deltas: Iterable[Json], finish: str | None = "stop") -> Json:
@@ -66,7 +70,7 @@ TAGGED = [
 
 @pytest.mark.parametrize(("dialect", "content", "thought", "text"), TAGGED)
 @given(data=st.data())
-def test_tags_wherever_they_are_cut(
+def test_r10_r11_r12_r13_tags_wherever_they_are_cut(
     dialect: Dialect, content: str, thought: str, text: str, data: st.DataObject
 ) -> None:
     pieces = data.draw(cuts(content, max_cuts=6))
@@ -78,7 +82,7 @@ def test_any_text_gives_the_same_however_it_is_cut(content: str, data: st.DataOb
     assert said(dialect, data.draw(cuts(content, max_cuts=8))) == said(dialect, [content])
 
 
-def test_an_orphan_end_behind_a_field_of_reasoning_is_taken_away() -> None:
+def test_r11_an_orphan_end_behind_a_field_of_reasoning_is_taken_away() -> None:
     response = answer(translation(THINK), [{"reasoning_content": "why"}, {"content": "</think>"}, {"content": "so"}])
     assert text_of(response) == "so"
 
@@ -123,7 +127,7 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("form", "text"), WRITTEN)
 @given(data=st.data())
-def test_calls_written_as_text_are_calls_again(form: Any, text: str, data: st.DataObject) -> None:
+def test_t28_calls_written_as_text_are_calls_again(form: Any, text: str, data: st.DataObject) -> None:
     dialect = Dialect(text_calls=frozenset({form}))
     pieces = data.draw(cuts(f"I look.\n\n{text}", max_cuts=5))
     response = answer(translation(dialect, tools=[TOOL]), [{"content": piece} for piece in pieces])
@@ -134,13 +138,13 @@ def test_calls_written_as_text_are_calls_again(form: Any, text: str, data: st.Da
 
 @pytest.mark.parametrize(("form", "text"), WRITTEN)
 @pytest.mark.parametrize("tools", [[], [{**TOOL, "name": "other"}]])
-def test_only_offered_tools_are_called(form: Any, text: str, tools: list[Json]) -> None:
+def test_t28_only_offered_tools_are_called(form: Any, text: str, tools: list[Json]) -> None:
     dialect = Dialect(text_calls=frozenset({form}))
     response = answer(translation(dialect, tools=tools), [{"content": text}])
     assert text_of(response) == text
 
 
-def test_a_thought_of_a_call_is_no_call() -> None:
+def test_t29_a_thought_of_a_call_is_no_call() -> None:
     dialect = Dialect(text_calls=frozenset({"tool_call_tags"}))
     text = f"<think>{WRITTEN[0][1]}</think>so"
     response = answer(translation(dialect, tools=[TOOL]), [{"content": text}])
@@ -159,7 +163,7 @@ BARE = [
 
 @pytest.mark.parametrize(("text", "choice", "tools", "called"), BARE)
 @given(data=st.data())
-def test_a_forced_call_in_bare_json(
+def test_t27_a_forced_call_in_bare_json(
     text: str, choice: Any, tools: list[Json], called: bool, data: st.DataObject
 ) -> None:
     asked = translation(Dialect(text_calls=frozenset({"bare_json"})), tools=tools, tool_choice=choice)
@@ -198,7 +202,7 @@ def test_an_answer_in_another_form_is_told() -> None:
     assert "does not fit: $.n is not of type integer" in str(asked.adaptations[-1])
 
 
-def test_records_of_a_thought_come_back_verbatim() -> None:
+def test_r14_records_of_a_thought_come_back_verbatim() -> None:
     openrouter = PRESETS["openrouter"]
     records = [
         {"type": "reasoning.text", "text": "wh", "index": 0, "format": "f"},
@@ -224,7 +228,7 @@ def test_records_of_a_thought_come_back_verbatim() -> None:
     assert "encrypted" not in elsewhere.body().decode()
 
 
-def test_a_signature_comes_back_with_its_call() -> None:
+def test_r15_a_signature_comes_back_with_its_call() -> None:
     gemini = PRESETS["gemini"]
     extra = {"google": {"thought_signature": "c2ln"}}
     calls = [

@@ -42,7 +42,7 @@ def roles(body: Json) -> list[str]:
     return [message["role"] for message in body["messages"]]
 
 
-def test_mistral_wants_short_ids_names_and_a_bridge() -> None:
+def test_t40_mistral_wants_short_ids_names_and_a_bridge() -> None:
     body, _ = sent(PRESETS["mistral"], input=LOOP, tools=[TOOL], tool_choice="required")
     assert roles(body) == ["user", "assistant", "tool", "tool", "assistant", "user"]
     calls = [call["id"] for call in body["messages"][1]["tool_calls"]]
@@ -137,7 +137,7 @@ def test_effort_in_each_dialect(dialect: Dialect, effort: str, expected: Json) -
     assert told or (level == effort and expected) or effort == "none" or "reasoning_effort" not in expected
 
 
-def test_a_call_that_must_be_made_outweighs_thinking() -> None:
+def test_t26_a_call_that_must_be_made_outweighs_thinking() -> None:
     body, translation = sent(PRESETS["deepseek"], tools=[TOOL], tool_choice="required", reasoning={"effort": "high"})
     assert (body["tool_choice"], body["thinking"]) == ("required", {"type": "disabled"})
     assert "reasoning_effort" not in body
@@ -164,7 +164,7 @@ CHOICES: list[tuple[str, Any, Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("preset", "asked", "choice", "offered"), CHOICES)
-def test_choices_that_a_backend_lacks(preset: str, asked: Any, choice: Any, offered: list[str]) -> None:
+def test_t24_choices_that_a_backend_lacks(preset: str, asked: Any, choice: Any, offered: list[str]) -> None:
     body, translation = sent(PRESETS[preset], tools=[TOOL, OTHER], tool_choice=asked)
     assert body.get("tool_choice") == choice
     assert [tool["function"]["name"] for tool in body.get("tools", [])] == offered
@@ -299,7 +299,7 @@ SCHEMAS: list[tuple[str, Json, Json]] = [
 
 
 @pytest.mark.parametrize(("preset", "schema", "expected"), SCHEMAS)
-def test_schemas_lose_no_meaning(preset: str, schema: Json, expected: Json) -> None:
+def test_t21_t22_schemas_lose_no_meaning(preset: str, schema: Json, expected: Json) -> None:
     body, translation = sent(PRESETS[preset], tools=[{**TOOL, "parameters": schema}])
     assert body["tools"][0]["function"]["parameters"] == expected
     lost = "(" in json.dumps(expected)

@@ -87,9 +87,8 @@ class Answer:
 class Stream:
     def __init__(self, request: Json, **settings: Any) -> None:
         numbers = itertools.count(1)
-        self.inner = ResponseStream(
-            translate(request, **settings), new_id=lambda prefix: f"{prefix}_{next(numbers)}", created_at=1
-        )
+        self.translation = translate(request, **settings)
+        self.inner = ResponseStream(self.translation, new_id=lambda prefix: f"{prefix}_{next(numbers)}", created_at=1)
         self._emitted = Emitted()
         self._add(self.inner.start())
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.reported.drive import WEATHER, Stream, answer, arguments, call, delta
+from tests.reported.drive import WEATHER, Stream, answer, arguments, call, delta, translate
+from translators.chunks import ChunkDecoder
 from translators.errors import UpstreamError
 from translators.retry_after import retry_after, retry_after_in
+from translators.stream import ResponseStream
 from translators.upstream_errors import read_error
 
 Json = dict[str, Any]
@@ -146,6 +149,32 @@ def test_s10_usage_behind_the_finish_is_taken() -> None:
     assert found.response["usage"]["total_tokens"] == 3
 
 
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}])
+def test_s11_counts_that_are_left_out_are_estimated(usage: Json | None) -> None:
+    asked = translate({"input": "x" * 4000})
+    chunks = (delta(reasoning_content="a" * 40), {**delta("stop", content="b" * 80), "usage": usage})
+    stream = Stream({"input": "x" * 4000}).feed(*chunks)
+    found = stream.finish().response["usage"]
+    assert len(asked.body()) == pytest.approx(found["input_tokens"] * 4, abs=4)
+    assert (found["output_tokens"], found["output_tokens_details"]["reasoning_tokens"]) == (30, 10)
+    assert found["total_tokens"] == found["input_tokens"] + 30
+    assert str(stream.translation.adaptations[-1]).startswith("emulated usage")
+
+
+def test_s11_a_picture_counts_as_one_whatever_its_bytes() -> None:
+    picture = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 400_000}
+    asked = {"input": [{"role": "user", "content": [picture]}]}
+    assert 1000 < answer(asked, delta("stop", content="a")).response["usage"]["input_tokens"] < 1200
+
+
+def test_s11_what_was_counted_stands_and_what_failed_was_not() -> None:
+    said = {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1}
+    counted = answer({}, {**delta("stop", content="a" * 400), "usage": said})
+    assert counted.response["usage"]["output_tokens"] == 0
+    assert answer({}, delta(content="a"), said_done=False).response["usage"] is None
+    assert answer({}, delta("stop", content="a"), estimate_usage=False).response["usage"] is None
+
+
 def test_s12_counts_are_consistent_and_details_whole() -> None:
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "prompt_cache_hit_tokens": 9}
     found = answer({}, {**delta("stop", content="a"), "usage": usage}).response["usage"]
@@ -210,6 +239,23 @@ def test_s19_an_overflow_is_known_in_every_spelling(said: str) -> None:
 def test_s20_chunks_without_choices_are_skipped() -> None:
     found = answer({}, {"choices": [], "prompt_filter_results": []}, delta("stop", content="a"))
     assert found.response["status"] == "completed"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_s22_characters_cut_between_reads_are_whole_everywhere(size: int) -> None:
+    text = "é\u2028🙂"
+    function = {"name": "weather", "arguments": json.dumps({"a": text}, ensure_ascii=False)}
+    chunks = [delta(content=text), delta("tool_calls", tool_calls=[{"index": 0, "id": "c", "function": function}])]
+    data = "".join(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n" for chunk in chunks).encode()
+    decoder = ChunkDecoder()
+    stream = ResponseStream(translate(TOOLS), new_id=lambda prefix: f"{prefix}_1", created_at=1)
+    for at in range(0, len(data), size):
+        for chunk in decoder.feed(data[at : at + size]):
+            stream.feed(chunk)
+    stream.finish(said_done=True, completed_at=2)
+    message, call_ = stream.response.output
+    assert message.content[0].text == text
+    assert json.loads(call_.arguments) == {"a": text}
 
 
 def test_s23_a_whole_answer_is_a_stream_of_one_chunk() -> None:

@@ -10,7 +10,7 @@ from tests.live import LiveProxy, config_for
 
 @pytest.fixture
 async def backend() -> AsyncIterator[ChatBackend]:
-    async with ChatBackend() as backend:
+    async with ChatBackend(extra={"reasoning_content"}) as backend:
         yield backend
 
 

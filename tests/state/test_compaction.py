@@ -13,7 +13,7 @@ from openai import BadRequestError
 from proxy.config import Secret, StoreSettings
 from proxy.sealing import KEY_FILE, AesSealer, create_sealer
 from proxy.store import StoreError
-from tests.chat_backend import ChatBackend, json_answer
+from tests.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.checks import check_events, check_frames
 from tests.live import LiveProxy, config_for, said
 from translators.dialects import PRESETS
@@ -23,7 +23,7 @@ TOOLS: Any = [{"type": "function", "name": "f", "parameters": {"type": "object",
 TRIGGER = {"type": "compaction_trigger"}
 
 
-async def test_compact_keeps_what_the_user_said_and_seals_the_rest(backend: ChatBackend, proxy: LiveProxy) -> None:
+async def test_g05_compact_keeps_what_the_user_said_and_seals_the_rest(backend: ChatBackend, proxy: LiveProxy) -> None:
     backend.script(said("They ", "greeted."), said("Fine"))
     user: Any = {"role": "user", "content": "Hi"}
     compacted = await proxy.client.responses.compact(model="m", input=[user, {"role": "assistant", "content": "Yo"}])
@@ -42,7 +42,7 @@ async def test_compact_keeps_what_the_user_said_and_seals_the_rest(backend: Chat
         assert (await proxy.http.post("/responses/compact", json=body)).status_code == 400
 
 
-async def test_a_trigger_gives_one_compaction_item(backend: ChatBackend, proxy: LiveProxy) -> None:
+async def test_g06_a_trigger_gives_one_compaction_item(backend: ChatBackend, proxy: LiveProxy) -> None:
     backend.script(said("Sum", "mary"))
     body = {"model": "m", "stream": True, "store": False, "tools": TOOLS, "tool_choice": "auto"}
     answer = await proxy.http.post(
@@ -97,6 +97,13 @@ async def test_input_tokens_by_probe_and_by_tokenizer(backend: ChatBackend, prox
             counted = await special.client.responses.input_tokens.with_raw_response.count(model="m", input="Hi")
             assert counted.parse().input_tokens == {"vllm": 12, "llamacpp": 3}[dialect]
             assert counted.headers["x-dragoman-counted-by"] == "tokenizer"
+
+
+async def test_input_tokens_are_estimated_where_nobody_counts(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(sse_answer([{"choices": [{"delta": {"content": "x"}, "finish_reason": "length"}]}]))
+    counted = await proxy.client.responses.input_tokens.with_raw_response.count(model="m", input="Hi")
+    assert 0 < counted.parse().input_tokens < 100
+    assert counted.headers["x-dragoman-counted-by"] == "estimate"
 
 
 # ---- context_management

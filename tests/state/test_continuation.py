@@ -39,9 +39,10 @@ async def test_a_stream_is_stored_before_its_last_event(backend: ChatBackend, pr
     assert backend.requests[1].json["messages"][1] == {"role": "assistant", "content": "Hello"}
 
 
-async def test_a_tool_turn_goes_on_with_its_output_alone(backend: ChatBackend, proxy: LiveProxy) -> None:
+async def test_r04_g19_a_tool_turn_goes_on_with_its_output_alone(backend: ChatBackend, proxy: LiveProxy) -> None:
     call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    backend.script(sse_answer([chunk({"tool_calls": [call]}), chunk(finish="tool_calls")]), said("Done"))
+    thought = chunk({"reasoning_content": "hm"})
+    backend.script(sse_answer([thought, chunk({"tool_calls": [call]}), chunk(finish="tool_calls")]), said("Done"))
     tools = [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False}]
     first = await proxy.client.responses.create(model="m", input="Go", tools=tools)
     output = {"type": "function_call_output", "call_id": "call_1", "output": "42"}
@@ -52,6 +53,7 @@ async def test_a_tool_turn_goes_on_with_its_output_alone(backend: ChatBackend, p
         previous_response_id=first.id,
     )
     messages = backend.requests[1].json["messages"]
+    assert messages[1]["reasoning_content"] == "hm"
     assert messages[1]["tool_calls"][0]["id"] == "call_1"
     assert messages[2] == {"role": "tool", "tool_call_id": "call_1", "content": "42"}
 

@@ -55,7 +55,7 @@ async def refused(socket: ClientConnection, **fields: Any) -> str:
     return code
 
 
-async def test_sequential_responses_and_a_continuation_of_what_was_not_stored(
+async def test_g02_sequential_responses_and_a_continuation_of_what_was_not_stored(
     backend: ChatBackend, proxy: LiveProxy
 ) -> None:
     backend.script(said("One"), said("Two"), said("Three"))
@@ -88,7 +88,7 @@ async def test_a_failed_continuation_forgets_what_it_went_on_from(backend: ChatB
         await completed(socket, input="Q3")
 
 
-async def test_without_generation_the_model_is_not_called(backend: ChatBackend, proxy: LiveProxy) -> None:
+async def test_g03_without_generation_the_model_is_not_called(backend: ChatBackend, proxy: LiveProxy) -> None:
     backend.script(said("One"), said("Two"))
     async with socket_to(proxy) as socket:
         empty = await completed(socket, instructions="Be brief.", input=[], generate=False, store=False)
@@ -129,7 +129,7 @@ async def test_a_client_that_leaves_closes_the_upstream(backend: ChatBackend, pr
     await backend.closed()
 
 
-async def test_silence_is_broken_by_events(backend: ChatBackend) -> None:
+async def test_g04_silence_is_broken_by_events(backend: ChatBackend) -> None:
     hold = asyncio.Event()
     backend.script(sse_answer([hold, chunk({"content": "Hi"}), chunk(finish="stop")]))
     async with LiveProxy(config_for(backend.base_url, keep_alive_seconds=0.05)) as proxy, socket_to(proxy) as socket:

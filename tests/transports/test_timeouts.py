@@ -44,7 +44,7 @@ async def test_first_byte(transport: Transport, begun: bytes) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", chunk(b"word"), b"5\r\nwo"])
-async def test_between(transport: Transport, begun: bytes) -> None:
+async def test_s09_between(transport: Transport, begun: bytes) -> None:
     timeouts = msgspec.structs.replace(PATIENT, between=TINY)
     async with exchange(transport, answering(CHUNKED + begun), timeouts=timeouts) as (answer, peer):
         with pytest.raises(TimedOut) as caught:

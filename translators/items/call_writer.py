@@ -41,6 +41,10 @@ class CallWriter(ItemWriter):
         return "".join(self._pieces)
 
     @property
+    def written(self) -> str:
+        return self.tool.name + self.arguments_text
+
+    @property
     def whole(self) -> bool:
         """Whether the arguments are one JSON object, which no later text could continue."""
         return is_json_object(self.arguments_text)

@@ -79,11 +79,15 @@ class CompactionWriter(ItemWriter):
         self._sealer = sealer
         self._pieces: list[str] = []
 
+    @property
+    def written(self) -> str:
+        return "".join(self._pieces)
+
     def text(self, delta: str) -> None:
         self._pieces.append(delta)
 
     def snapshot(self, status: str) -> OutputCompaction:
         if status == "in_progress":
             return OutputCompaction(self.id, "")
-        summary = msgspec.json.encode(Summary(1, "".join(self._pieces)))
+        summary = msgspec.json.encode(Summary(1, self.written))
         return OutputCompaction(self.id, self._sealer.seal(summary))

@@ -24,6 +24,11 @@ from translators.tools import ToolMap
 _TAGGED_THOUGHT = re.compile(r"\s*<think>\n?(.+?)\n?</think>\s*", re.DOTALL)
 
 
+# The phases of messages: what is said before more is done, and the answer itself.
+COMMENTARY = "commentary"
+FINAL_ANSWER = "final_answer"
+
+
 class Message(Item):
     role: Literal["user", "assistant", "system", "developer"]
     content: Raw = NULL
@@ -91,9 +96,17 @@ class OutputText(Struct, tag_field="type", tag="output_text", frozen=True):
     annotations: list[Any]
     logprobs: list[Any] | UnsetType = UNSET
 
+    @property
+    def words(self) -> str:
+        return self.text
+
 
 class OutputRefusal(Struct, tag_field="type", tag="refusal", frozen=True):
     refusal: str
+
+    @property
+    def words(self) -> str:
+        return self.refusal
 
 
 class OutputMessage(Struct, tag_field="type", tag="message", frozen=True):
@@ -158,8 +171,14 @@ class MessageWriter(ItemWriter):
     @property
     def said(self) -> str:
         """The text so far, without refusals."""
-        parts = self._parts if self._part is None else [*self._parts, self._part.snapshot()]
-        return "".join(part.text for part in parts if type(part) is OutputText)
+        return "".join(part.text for part in self._parts_so_far() if type(part) is OutputText)
+
+    @property
+    def written(self) -> str:
+        return "".join(part.words for part in self._parts_so_far())
+
+    def _parts_so_far(self) -> list[OutputText | OutputRefusal]:
+        return self._parts if self._part is None else [*self._parts, self._part.snapshot()]
 
     def text(self, delta: str, logprobs: list[Any]) -> None:
         part = self._part if type(self._part) is _TextPart else self._open_text()

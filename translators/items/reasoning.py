@@ -89,7 +89,7 @@ class ReasoningWriter(ItemWriter):
         self._pieces: list[str] | None = None
 
     @property
-    def text_so_far(self) -> str:
+    def written(self) -> str:
         return "".join(self._pieces or ())
 
     def text(self, delta: str) -> None:
@@ -107,7 +107,7 @@ class ReasoningWriter(ItemWriter):
         self.out.emit(self._form.part_done, self.id, self.index, 0, self._form.part(text))
 
     def snapshot(self, status: str) -> OutputReasoning:
-        text = self.text_so_far
+        text = self.written
         parts: list[Any] = [] if self._pieces is None else [self._form.part(text)]
         sealed = UNSET if status == "in_progress" else self._encrypted(text)
         if self._form is _SUMMARY:

@@ -24,6 +24,11 @@ class ItemWriter:
     def opened(self) -> bool:
         return self.index >= 0
 
+    @property
+    def written(self) -> str:
+        """The model's own words in the item so far."""
+        return ""
+
     def open(self, index: int) -> None:
         self.index = index
         self.out.emit(events.OutputItemAdded, index, self.snapshot("in_progress"))

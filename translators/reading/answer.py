@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from translators.fragments import ChatReader, Finish, Fragment
 from translators.reading.filter import Filter
-from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly
+from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly, TextAlone
 from translators.reading.text_calls import BareCall, TextCalls
 from translators.reading.think_tags import ThinkTags
 from translators.report import Adaptation
@@ -95,6 +95,8 @@ def _filters(translation: Translation) -> Iterator[Filter]:
             yield FirstCallOnly(lambda: translation.adaptations.append(_SECOND_CALL))
     if form is not None and form.fenced:
         yield Fence()
+    if translation.compacts:
+        yield TextAlone()
 
 
 _SECOND_CALL = Adaptation("dropped", "parallel_tool_calls", "a call beyond the first, which the upstream made unasked")

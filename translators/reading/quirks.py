@@ -1,11 +1,21 @@
-"""The small filters: reasoning that repeats itself, calls beyond the one allowed, answers in a tool or in a fence."""
+"""The small filters: reasoning that repeats itself, calls beyond what is allowed, answers in a tool or a fence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from translators.fragments import Fragment, Reasoning, ReasoningDetails, Text, ToolArguments, ToolCall
+from translators.fragments import (
+    Failed,
+    Fragment,
+    Reasoning,
+    ReasoningDetails,
+    ServiceTier,
+    Text,
+    ToolArguments,
+    ToolCall,
+    Usage,
+)
 from translators.reading.filter import BESIDE_CALLS, BESIDE_TEXT, Filter
 
 
@@ -59,6 +69,15 @@ class FirstCallOnly(Filter):
         if isinstance(fragment, ToolCall):
             self._told()
         return []
+
+
+class TextAlone(Filter):
+    """A summary is text: models call, or think aloud, all the same."""
+
+    ignores = frozenset({Text, Usage, ServiceTier})
+
+    def feed(self, fragment: Fragment) -> list[Fragment]:
+        return [fragment] if isinstance(fragment, Text | Failed) else []
 
 
 class AnswerTool(Filter):

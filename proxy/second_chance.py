@@ -1,0 +1,46 @@
+"""`SecondChance`: with what the model is asked again after an answer that nobody can use, and when that is over.
+
+It works as long as nothing final has gone out: what the client has seen of the first answer stays in the response.
+"""
+
+from __future__ import annotations
+
+from translators.ending import EMPTY_ANSWER
+from translators.errors import UpstreamError
+from translators.reask import reask
+from translators.report import Adaptation
+from translators.request import Translation
+from translators.stream import ResponseStream
+
+Again = tuple[Translation, Adaptation]
+_MENDED = Adaptation("emulated", "tools", "an input broke its grammar: the model was asked again")
+_REPEATED = Adaptation("emulated", "input", "the answer was empty: the model was asked again")
+
+
+class SecondChance:
+    """For one response. With `empty_retries` at 0 an empty answer stands as it is."""
+
+    def __init__(self, grammar_retries: int, empty_retries: int) -> None:
+        self._grammar_retries = grammar_retries
+        self._empty_retries = empty_retries
+        self._may_be_empty = empty_retries == 0
+
+    def again(self, stream: ResponseStream, translation: Translation, *, said_done: bool) -> Again | None:
+        """The request to send in place of `translation`, or None where the answer stands."""
+        if self._grammar_retries:
+            calls = stream.rejected_calls(said_done=said_done)
+            if calls:
+                self._grammar_retries -= 1
+                return reask(translation, calls, stream.thought), _MENDED
+        if self._empty_retries and stream.is_silent(said_done=said_done):
+            self._empty_retries -= 1
+            return translation, _REPEATED
+        return None
+
+    def check(self, stream: ResponseStream, *, said_done: bool) -> None:
+        """Raises UpstreamError where the last answer cannot stand.
+
+        One with a wrong call can: its client tells the model what is wrong.
+        """
+        if not self._may_be_empty and stream.is_silent(said_done=said_done):
+            raise UpstreamError("The model gave neither text nor a call.", code=EMPTY_ANSWER)

@@ -1,0 +1,92 @@
+"""How a response ends: what a finish reason means, the event that says it, and the error of one that failed."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from translators.errors import BridgeError
+from translators.retry_after import retry_after_in
+from translators.schema import events
+from translators.schema.responses import ResponseError
+
+
+class Ending(Struct, frozen=True):
+    """What a finish reason means: a status, and why where it is not `completed`."""
+
+    status: str
+    reason: str | None = None
+    error: str | None = None
+
+
+COMPLETED = Ending("completed")
+CUT_BY_LENGTH = Ending("incomplete", "max_output_tokens")
+FILTERED = Ending("incomplete", "content_filter")
+
+# Beyond the standard five: OpenRouter, DeepSeek, GLM, Mistral, TGI, SGLang and others say it their own way.
+STATUS_OF_FINISH: dict[str, Ending] = {
+    "stop": COMPLETED,
+    "tool_calls": COMPLETED,
+    "function_call": COMPLETED,
+    "end": COMPLETED,
+    "eos": COMPLETED,
+    "eos_token": COMPLETED,
+    "end_turn": COMPLETED,
+    "stop_sequence": COMPLETED,
+    "length": CUT_BY_LENGTH,
+    "model_length": CUT_BY_LENGTH,
+    "max_tokens": CUT_BY_LENGTH,
+    "content_filter": FILTERED,
+    "sensitive": FILTERED,
+    "model_context_window_exceeded": Ending("failed", error="context_length_exceeded"),
+    "error": Ending("failed", error="server_error"),
+    "network_error": Ending("failed", error="server_error"),
+    "abort": Ending("failed", error="server_error"),
+    "insufficient_system_resource": Ending("failed", error="server_is_overloaded"),
+}
+
+EMPTY_ANSWER = "empty_answer"
+
+TERMINAL: dict[str, type[events.Event]] = {
+    "completed": events.ResponseCompleted,
+    "incomplete": events.ResponseIncomplete,
+    "failed": events.ResponseFailed,
+}
+
+
+def response_error(error: BridgeError | None) -> ResponseError | None:
+    """What the response says of why it failed."""
+    return None if error is None else ResponseError(_failure_code(error), _failure_message(error))
+
+
+def _failure_message(error: BridgeError) -> str:
+    """The only place of an event where a client, such as Codex, can read when to come back (case S18)."""
+    seconds = error.retry_after
+    limited = _failure_code(error) == "rate_limit_exceeded"
+    if not limited or seconds is None or not seconds.isdigit() or retry_after_in(error.message):
+        return error.message
+    return f"{error.message.rstrip('.')}. Please try again in {seconds}s."
+
+
+def _failure_code(error: BridgeError) -> str:
+    """A code of the response's own list where the upstream's says nothing to a client."""
+    if error.code in _CODES:
+        return str(error.code)
+    return _CODE_OF_STATUS.get(error.status, "server_error")
+
+
+_CODE_OF_STATUS = {400: "invalid_prompt", 413: "invalid_prompt", 422: "invalid_prompt", 429: "rate_limit_exceeded"}
+
+# OpenAI's list for `response.error.code`, the codes that Codex acts upon, and our own; Codex tries again after that.
+_CODES = frozenset(
+    {
+        "server_error",
+        "rate_limit_exceeded",
+        "invalid_prompt",
+        "context_length_exceeded",
+        "insufficient_quota",
+        "usage_not_included",
+        "server_is_overloaded",
+        "slow_down",
+        EMPTY_ANSWER,
+    }
+)

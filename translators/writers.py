@@ -1,0 +1,69 @@
+"""`Writers`: the writer of each item of one response, made as its request wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from translators import fragments
+from translators.emitter import Emitter
+from translators.items.call_writer import CallWriter
+from translators.items.calls import CALL_WRITERS
+from translators.items.compaction import CompactionWriter
+from translators.items.message import MessageWriter
+from translators.items.reasoning import ReasoningWriter
+from translators.opaque import Opaque, pack
+from translators.params import ENCRYPTED_REASONING, wants_logprobs
+from translators.request import Translation
+
+NewId = Callable[[str], str]
+
+
+class Writers:
+    """`translation` is what the answer at hand is to."""
+
+    def __init__(self, translation: Translation, out: Emitter, new_id: NewId) -> None:
+        self.translation = translation
+        self.with_logprobs = wants_logprobs(translation.params)
+        self._out = out
+        self._new_id = new_id
+        reasoning = translation.params.reasoning
+        self._summarized = reasoning is not None and bool(reasoning.summary or reasoning.generate_summary)
+        self._sealed = ENCRYPTED_REASONING in (translation.params.include or ())
+
+    def message(self) -> MessageWriter:
+        return MessageWriter(self._out, self._new_id("msg"), with_logprobs=self.with_logprobs)
+
+    def reasoning(self) -> ReasoningWriter:
+        return ReasoningWriter(
+            self._out, self._new_id("rs"), summarized=self._summarized, sealed=self._sealed, pack=self._pack
+        )
+
+    def summary(self) -> CompactionWriter:
+        return CompactionWriter(self._out, self._new_id("cmp"), sealer=self.translation.sealer)
+
+    def call(self, fragment: fragments.ToolCall, call_id: str) -> CallWriter:
+        tools = self.translation.tools
+        tool = tools.client_name(fragment.name)
+        kind = CALL_WRITERS[tool.kind]
+        return kind(self._out, self._new_id(kind.prefix), call_id, tool, tools.grammars.get(tool))
+
+    def unused_call_id(self, said: str | None, used: set[str]) -> str:
+        """The upstream's own, unless it has used it for another call of this answer."""
+        call_id = said or self._new_id("call")
+        while call_id in used:
+            call_id = self._new_id("call")
+        return call_id
+
+    def _pack(self, text: str, details: list[Any], calls: dict[str, Any]) -> str:
+        """The `encrypted_content` of a thought."""
+        translation = self.translation
+        opaque = Opaque(
+            v=1,
+            model=translation.chat.model,
+            field=translation.dialect.reasoning_field,
+            text=text,
+            details=details,
+            calls=calls,
+        )
+        return pack(opaque, translation.sealer)
