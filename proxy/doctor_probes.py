@@ -126,7 +126,9 @@ async def _choices(patient: Patient) -> None:
     if (await made({"type": "function", "function": {"name": "other"}})).calls[:1] == ["other"]:
         taken.add("named")
     if not taken & {"required", "named"}:
-        patient.unknown.append("tool_choice: no choice made it call; it may think, or ignore the field")
+        patient.unknown.append(
+            "tool_choice: could not tell whether it can be made to call; it may think, be small, or ignore the field"
+        )
     patient.facts["tool_choice"] = frozenset(taken)
 
 
