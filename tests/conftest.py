@@ -11,7 +11,7 @@ from tests.postgres import PostgresServer, running_postgres
 
 # No deadline and no health check on time: what passes must not depend on the machine's speed.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", _PATIENT, max_examples=25)
+settings.register_profile("quick", _PATIENT, max_examples=20)
 settings.register_profile("thorough", _PATIENT, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
