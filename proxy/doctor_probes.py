@@ -117,19 +117,23 @@ async def _choices(patient: Patient) -> None:
         return await patient.ask([user("Say OK.")], tools=both, tool_choice=choice, length=LONG)
 
     taken = {choice for choice in ("auto", "none") if (await made(choice)).taken}
+    silent = False  # it took a choice that forces a call, and called nothing
     for word in ("required", "any"):
-        if (await made(word)).calls:
+        heard = await made(word)
+        silent = silent or heard.taken
+        if heard.calls:
             taken.add("required")
             if word == "any":
                 patient.facts["required_word"] = "any"
             break
     if (await made({"type": "function", "function": {"name": "other"}})).calls[:1] == ["other"]:
         taken.add("named")
-    if not taken & {"required", "named"}:
+    if silent and not taken & {"required", "named"}:
         patient.unknown.append(
             "tool_choice: could not tell whether it can be made to call; it may think, be small, or ignore the field"
         )
-    patient.facts["tool_choice"] = frozenset(taken)
+    else:
+        patient.facts["tool_choice"] = frozenset(taken)
 
 
 async def _history(patient: Patient) -> None:
