@@ -17,9 +17,9 @@ from proxy.exchange import Exchange, Services
 from proxy.recording import Recording, head, whole
 from proxy.store import StoredResponse, StoreError
 from translators.errors import BridgeError
-from translators.schema.events import Event, ResponseFailed
+from translators.schema.events import AnyEvent, ResponseFailed
 from translators.schema.responses import ResponseError
-from translators.sse import encode
+from translators.sse import SSEEncoder, encode
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Run:
         self._clock = services.clock
         self._lease = services.store_settings.lease_seconds
         self._holder = holder
+        self._encoder = SSEEncoder()
         self._pending: list[bytes] = []
         self._changed = asyncio.Event()
         self._storing = asyncio.Lock()
@@ -74,13 +75,13 @@ class Run:
         assert self._task is not None, "the run has not been started"
         return self._task
 
-    def saw(self, events: Sequence[Event]) -> None:
-        self._pending += map(encode, events)
+    def saw(self, events: Sequence[AnyEvent]) -> None:
+        self._pending += self._encoder.frames(events)
 
-    async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
+    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
         """Stores the end of the response with its last events. Raises StoreError."""
         async with self._storing:
-            frames = [*self._pending, *map(encode, events)]
+            frames = [*self._pending, *self._encoder.frames(events)]
             if await self._store.update(
                 recording.record,
                 self._holder,

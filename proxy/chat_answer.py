@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from proxy.transports import Answer, TransportError
 from translators.chunks import ChunkDecoder, body_form, parse_chunk
 from translators.errors import UpstreamProtocolError
+from translators.runs import Chunk
 from translators.schema.chat import ChatChunk
 from translators.upstream_errors import error_in_chunk
 
@@ -46,7 +47,7 @@ class ChatAnswer:
         if form == "json":
             self._whole = self._read_whole(await self._rest())
 
-    async def batches(self) -> AsyncIterator[list[ChatChunk]]:
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
         """The chunks that arrived together, time after time. Raises UpstreamError and TransportError."""
         if self._whole is not None:
             yield [self._whole]

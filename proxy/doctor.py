@@ -17,6 +17,7 @@ from proxy.routing import Route, Router
 from proxy.upstream import Upstreams
 from translators.dialects.preset import read_facts
 from translators.errors import UpstreamError
+from translators.runs import one_by_one
 from translators.schema.chat import ChatChunk, Delta
 from translators.upstream_errors import error_in_chunk
 
@@ -97,7 +98,7 @@ class Patient:
         try:
             async with self._upstreams.call(self._route, msgspec.json.encode(body), {}) as call:
                 async for chunks in call.batches():
-                    for chunk in chunks:
+                    for chunk in one_by_one(chunks):
                         error = error_in_chunk(chunk)
                         if error is not None:
                             return Heard(error)

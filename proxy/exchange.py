@@ -26,10 +26,10 @@ from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.items.item import Item
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
-from translators.schema.events import Event
+from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
 from translators.sealing import PLAIN, Sealer
-from translators.sse import encode
+from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 
 # Stands for no input where nothing is to be answered, so that there is something to translate.
@@ -52,9 +52,9 @@ class Services(Struct, frozen=True):
 class Keeper(Protocol):
     """Where a response goes: its events as they come, and the whole when it has ended, with the last of them."""
 
-    def saw(self, events: Sequence[Event]) -> None: ...
+    def saw(self, events: Sequence[AnyEvent]) -> None: ...
 
-    async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
+    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
         """Raises StoreError."""
 
 
@@ -183,16 +183,16 @@ class Exchange:
         self._call = self._sending(ParsedRequest(window.compacted(self.params, self._summary.output[0]), {}), ())
         self._call.stream = self._stream
 
-    def start(self) -> list[Event]:
+    def start(self) -> list[AnyEvent]:
         return self._seen(self._stream.start())
 
-    def keep_alive(self) -> list[Event]:
+    def keep_alive(self) -> list[AnyEvent]:
         return self._seen(self._stream.keep_alive())
 
-    async def fail(self, error: BridgeError) -> list[Event]:
+    async def fail(self, error: BridgeError) -> list[AnyEvent]:
         return await self._kept(self._stream.fail(error, completed_at=self._now()))
 
-    async def events(self) -> AsyncIterator[list[Event]]:
+    async def events(self) -> AsyncIterator[list[AnyEvent]]:
         """The events behind the first two, those together that arrived together. Ends with the terminal one."""
         stream = self._stream
         if not self._generates:
@@ -204,7 +204,7 @@ class Exchange:
             answered = True
             while answered:
                 async for chunks in self._call.batches():
-                    events: list[Event] = []
+                    events: list[AnyEvent] = []
                     for chunk in chunks:
                         events += stream.feed(chunk)
                     events = await self._kept(events) if stream.ended else self._seen(events)
@@ -219,12 +219,12 @@ class Exchange:
         except BridgeError as error:
             yield await self.fail(error)
 
-    def _seen(self, events: list[Event]) -> list[Event]:
+    def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored:
             self.keeper.saw(events)
         return events
 
-    async def _kept(self, events: list[Event]) -> list[Event]:
+    async def _kept(self, events: list[AnyEvent]) -> list[AnyEvent]:
         """The last events, once the response is stored; where it cannot be, the last of them says so."""
         told = self.streamed or self.background or self.error is None  # else its id never reaches anybody
         if not (self.stored and told and events):
@@ -262,13 +262,14 @@ class _Foreground:
     def __init__(self, services: Services, *, with_events: bool) -> None:
         self._store = services.store
         self._with_events = with_events
+        self._encoder = SSEEncoder()
         self._frames: list[bytes] = []
 
-    def saw(self, events: Sequence[Event]) -> None:
+    def saw(self, events: Sequence[AnyEvent]) -> None:
         if self._with_events:
-            self._frames += map(encode, events)
+            self._frames += self._encoder.frames(events)
 
-    async def keep(self, recording: Recording, events: Sequence[Event]) -> None:
+    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
         self.saw(events)
         await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))
 

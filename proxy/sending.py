@@ -22,7 +22,7 @@ from translators.inline import addresses, inline
 from translators.learned import learn
 from translators.report import Adaptation
 from translators.request import Translation
-from translators.schema.chat import ChatChunk
+from translators.runs import Chunk
 from translators.stream import ResponseStream
 
 Translate = Callable[[Dialect], Translation]
@@ -79,7 +79,7 @@ class Sending:
     ) -> None:
         await self._stack.aclose()
 
-    async def batches(self) -> AsyncIterator[list[ChatChunk]]:
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
         """The chunks that arrived together, time after time. Raises UpstreamError."""
         assert self._call is not None, "it has not been sent"
         async for chunks in self._call.batches():

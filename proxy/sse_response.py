@@ -14,8 +14,8 @@ from starlette.types import Send
 from proxy.exchange import Exchange
 from proxy.headers import RawHeaders, answer_headers
 from translators.errors import BridgeError
-from translators.schema.events import Event
-from translators.sse import DONE_FRAME, encode
+from translators.schema.events import AnyEvent
+from translators.sse import DONE_FRAME, SSEEncoder
 
 # The last two keep proxies such as nginx from buffering or compressing the stream.
 HEAD: RawHeaders = [
@@ -32,6 +32,7 @@ class EventStream:
         self._exchange = exchange
         self._send = send
         self._interval = interval
+        self._encoder = SSEEncoder()
         self._started = False
         self._silent_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -57,8 +58,8 @@ class EventStream:
         headers = HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
-    async def send_events(self, events: Sequence[Event]) -> None:
-        frames = b"".join([encode(event) for event in events])
+    async def send_events(self, events: Sequence[AnyEvent]) -> None:
+        frames = b"".join(self._encoder.frames(events))
         await self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def send_end(self) -> None:
@@ -79,7 +80,7 @@ class EventStream:
         await self.send_head()
         await self._emit(self._exchange.start())
 
-    async def _emit(self, events: Sequence[Event]) -> None:
+    async def _emit(self, events: Sequence[AnyEvent]) -> None:
         await self.send_events(events)
         self._silent_since = asyncio.get_running_loop().time()
 

@@ -30,7 +30,7 @@ from proxy.transports import (
 from translators.dialects import Dialect
 from translators.errors import UpstreamError, UpstreamProtocolError
 from translators.retry_after import retry_after
-from translators.schema.chat import ChatChunk
+from translators.runs import Chunk
 from translators.upstream_errors import read_error
 
 _log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class UpstreamCall:
         if self._answer is not None:
             await self._answer.close()
 
-    async def batches(self) -> AsyncIterator[list[ChatChunk]]:
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
         """The chunks that arrived together, time after time. Raises UpstreamError."""
         assert self._answer is not None, "the call has not been entered"
         try:

@@ -16,8 +16,8 @@ from translators.dialects import PRESETS
 from translators.errors import BridgeError
 from translators.report import OnUnsupported
 from translators.request import Settings, Translation, parse_request, to_chat
-from translators.schema.chat import ChatChunk
-from translators.schema.events import Event
+from translators.runs import Chunk
+from translators.schema.events import AnyEvent, one_by_one
 from translators.sse import DONE
 from translators.sse import encode as encode_frame
 from translators.stream import ResponseStream
@@ -63,15 +63,15 @@ class Run:
         self._emitted = Emitted()
         self._add(self.stream.start())
 
-    def _add(self, events: Iterable[Event]) -> None:
-        for event in events:
+    def _add(self, events: Iterable[AnyEvent]) -> None:
+        for event in one_by_one(events):
             self._emitted.add(event)
             self.frames.append(encode_frame(event))
 
     def feed(self, *chunks: object) -> Run:
         return self.take([parse_chunk(encode(chunk)) for chunk in chunks])
 
-    def take(self, chunks: Iterable[ChatChunk]) -> Run:
+    def take(self, chunks: Iterable[Chunk]) -> Run:
         for chunk in chunks:
             self._add(self.stream.feed(chunk))
         return self

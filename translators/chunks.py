@@ -1,7 +1,7 @@
 """Bytes of a Chat answer into `ChatChunk`s: `ChunkDecoder` for streams, `parse_chunk` for one payload.
 
 Strict first, for speed; what does not fit is read again field by field, and only an answer whose choices
-make no sense is an `UpstreamProtocolError`.
+make no sense is an `UpstreamProtocolError`. Chunks that differ in their text alone come as one `ChunkRun`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from typing import Any, Literal
 import msgspec
 
 from translators.errors import UpstreamProtocolError
+from translators.runs import Chunk, ChunkPattern
 from translators.schema.chat import ChatChunk
 from translators.sse import DONE, SSEDecoder
 
 Form = Literal["events", "json", "unknown"]
+
+# A pattern that nothing follows was learned in vain. Where that happens so often, every chunk holds something of its
+# own besides the text, such as a time.
+_VAIN_LESSONS = 3
 
 _DECODER = msgspec.json.Decoder(ChatChunk)
 _FIELDS = {field.name: field.type for field in msgspec.structs.fields(ChatChunk)}
@@ -32,29 +37,49 @@ class ChunkDecoder:
     def __init__(self) -> None:
         self.said_done = False
         self._events = SSEDecoder()
+        self._pattern: ChunkPattern | None = None
+        self._lessons = _VAIN_LESSONS
 
-    def feed(self, data: bytes) -> list[ChatChunk]:
+    def feed(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within `data`; what is none is an error chunk, behind those before it."""
-        chunks: list[ChatChunk] = []
+        chunks: list[Chunk] = []
         try:
             self._parse(self._events.feed(data), chunks)
         except UpstreamProtocolError as error:
             chunks.append(ChatChunk(error={"message": error.message}))
         return chunks
 
-    def close(self) -> list[ChatChunk]:
+    def close(self) -> list[Chunk]:
         """The chunk that the end of the stream closed instead of a blank line, unless it was cut inside."""
-        chunks: list[ChatChunk] = []
+        chunks: list[Chunk] = []
         with contextlib.suppress(UpstreamProtocolError):
             self._parse(self._events.close(), chunks)
         return chunks
 
-    def _parse(self, payloads: list[bytes], chunks: list[ChatChunk]) -> None:
-        for payload in payloads:
-            if self.said_done or payload == DONE:
+    def _parse(self, payloads: list[bytes], chunks: list[Chunk]) -> None:
+        at = 0
+        while at < len(payloads) and not self.said_done:
+            if self._pattern is not None:
+                run, at = self._pattern.read(payloads, at)
+                if run is not None:
+                    self._lessons = _VAIN_LESSONS
+                    chunks.append(run)
+                    continue
+            payload = payloads[at]
+            at += 1
+            if payload == DONE:
                 self.said_done = True
-                return
-            chunks.append(parse_chunk(payload))
+            else:
+                chunks.append(self._parse_one(payload))
+
+    def _parse_one(self, payload: bytes) -> ChatChunk:
+        chunk = parse_chunk(payload)
+        if self._lessons:
+            pattern = ChunkPattern.learn(payload, chunk)
+            if pattern is not None:
+                self._pattern = pattern
+                self._lessons -= 1
+        return chunk
 
 
 def parse_chunk(payload: bytes) -> ChatChunk:

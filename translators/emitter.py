@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from translators.schema.events import Event
+from translators.schema.events import AnyEvent, DeltaRun, Event
 
 
 class Emitter:
@@ -13,17 +13,22 @@ class Emitter:
 
     def __init__(self) -> None:
         self._next = 0
-        self._batch: list[Event] = []
+        self._batch: list[AnyEvent] = []
 
     def emit(self, kind: Callable[..., Event], *fields: Any) -> None:
         """Appends an event of `kind`; `fields` are those behind `sequence_number`, in wire order."""
         self._batch.append(kind(self._next, *fields))
         self._next += 1
 
+    def emit_run(self, model: Event, deltas: list[str]) -> None:
+        """Appends the events that are `model` with these deltas."""
+        self._batch.append(DeltaRun(self._next, model, deltas))
+        self._next += len(deltas)
+
     def again(self, kind: Callable[..., Event], *fields: Any) -> Event:
         """An event under the last number, in the place of one that will not go out."""
         return kind(self._next - 1, *fields)
 
-    def take(self) -> list[Event]:
+    def take(self) -> list[AnyEvent]:
         batch, self._batch = self._batch, []
         return batch

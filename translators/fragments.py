@@ -7,7 +7,7 @@ its fragments need not. Raises nothing: what cannot be read becomes `Failed`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,7 @@ from msgspec import Struct
 from translators.decode import is_json_object
 from translators.details import detail_text
 from translators.errors import UpstreamError, UpstreamProtocolError
+from translators.runs import ChunkRun
 from translators.schema import chat
 from translators.sources import Sources, read_annotation
 from translators.upstream_errors import error_in_chunk
@@ -73,6 +74,38 @@ class Failed(Struct, frozen=True):
     error: UpstreamError
 
 
+class Run(Struct, frozen=True):
+    """Fragments `of` one kind that came together and follow one another: `singles()`, with the `texts` in them."""
+
+    of: ClassVar[type[Struct]]
+    texts: list[str]
+
+    def singles(self) -> list[Fragment]:
+        raise NotImplementedError
+
+
+class TextRun(Run, frozen=True):
+    of = Text
+
+    def singles(self) -> list[Fragment]:
+        return [Text(text) for text in self.texts]
+
+
+class ReasoningRun(Run, frozen=True):
+    of = Reasoning
+
+    def singles(self) -> list[Fragment]:
+        return [Reasoning(text) for text in self.texts]
+
+
+class ArgumentsRun(Run, frozen=True):
+    of = ToolArguments
+    key: int
+
+    def singles(self) -> list[Fragment]:
+        return [ToolArguments(self.key, text) for text in self.texts]
+
+
 Fragment = (
     Text
     | Refusal
@@ -85,6 +118,9 @@ Fragment = (
     | ServiceTier
     | Finish
     | Failed
+    | TextRun
+    | ReasoningRun
+    | ArgumentsRun
 )
 
 
@@ -145,6 +181,19 @@ class ChatReader:
             out.append(Usage(chunk.x_groq.usage))
         if type(chunk.service_tier) is str:
             out.append(ServiceTier(chunk.service_tier))
+        return out
+
+    def read_run(self, run: ChunkRun) -> list[Fragment]:
+        """The same as of its chunks one by one. The first chunk of that kind has been read by itself."""
+        out: list[Fragment] = []
+        if run.call is not None:
+            self._read_arguments(run.call, run.texts, out)
+        elif run.field == "content":
+            if self._held:
+                self._release(out)
+            out.append(TextRun(run.texts))
+        else:
+            out.append(ReasoningRun(run.texts))
         return out
 
     def flush(self) -> list[Fragment]:
@@ -215,6 +264,16 @@ class ChatReader:
                 out.append(ToolArguments(call.key, arguments))
         elif call.name and call.arguments:
             self._release(out)
+
+    def _read_arguments(self, delta: chat.ToolCallDelta, texts: list[str], out: list[Fragment]) -> None:
+        call = self._find(delta, starts_over=False)
+        if call.announced:
+            call.arguments += texts
+            out.append(ArgumentsRun(texts, call.key))
+            return
+        for text in texts:
+            piece = chat.ToolCallDelta(index=delta.index, id=delta.id, function=chat.FunctionDelta(arguments=text))
+            self._read_call(piece, out)
 
     def _find(self, delta: chat.ToolCallDelta, *, starts_over: bool) -> _Call:
         """By id, then by index, then the latest.

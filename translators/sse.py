@@ -1,4 +1,4 @@
-"""Server-sent events: `SSEDecoder.feed(bytes)` gives the data of whole events, `encode(event)` frames one.
+"""Server-sent events: `SSEDecoder.feed(bytes)` gives the data of whole events, `SSEEncoder.frames` the reverse.
 
 Lines end at CR, LF or CRLF and nowhere else: U+2028 and U+0085 are legal inside JSON strings.
 """
@@ -6,10 +6,11 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028 and U+0085 are legal inside
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
-from translators.schema.events import Event
+from translators.schema.events import AnyEvent, DeltaRun, Event
 
 DONE = b"[DONE]"
 DONE_FRAME = b"data: [DONE]\n\n"
@@ -76,6 +77,39 @@ _HEADS = {kind: f"event: {kind.__struct_config__.tag}\ndata: ".encode() for kind
 _ENCODER = msgspec.json.Encoder()
 
 
+class SSEEncoder:
+    """Frames for the events of one response: `event:` is the event's type, `data:` one line of JSON."""
+
+    def __init__(self) -> None:
+        self._model: Event | None = None
+        self._template = b""
+
+    def frames(self, events: Iterable[AnyEvent]) -> list[bytes]:
+        """One frame for each event."""
+        frames: list[bytes] = []
+        for event in events:
+            if isinstance(event, DeltaRun):
+                frames += self._frames_of_run(event)
+            else:
+                frames.append(encode(event))
+        return frames
+
+    def _frames_of_run(self, run: DeltaRun) -> list[bytes]:
+        """What the events have in common is encoded once for as long as it stays the same."""
+        if run.model != self._model:
+            self._model = run.model
+            self._template = _template(run.model)
+        template, literal = self._template, _ENCODER.encode
+        return [template % (number, literal(delta)) for number, delta in enumerate(run.deltas, run.sequence_number)]
+
+
 def encode(event: Event) -> bytes:
-    """One frame: `event:` is the event's type, `data:` one line of JSON."""
+    """The frame of one event."""
     return _HEADS[type(event)] + _ENCODER.encode(event) + b"\n\n"
+
+
+def _template(model: Event) -> bytes:
+    """The frame of `model` with a place for its number and one for its delta, which are 0 and empty in it."""
+    head, _, rest = encode(model).replace(b"%", b"%%").partition(b'"sequence_number":0,')
+    middle, _, tail = rest.rpartition(b',"delta":""')
+    return b'%b"sequence_number":%%d,%b,"delta":%%b%b' % (head, middle, tail)

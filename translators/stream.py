@@ -28,7 +28,9 @@ from translators.reask import RejectedCall
 from translators.report import Adaptation
 from translators.request import Translation
 from translators.response import open_response
-from translators.schema import chat, events
+from translators.runs import Chunk
+from translators.schema import events
+from translators.schema.events import AnyEvent
 from translators.schema.responses import IncompleteDetails, Response, Usage
 from translators.usage import UsageSum
 from translators.writers import NewId, Writers
@@ -62,6 +64,9 @@ class ResponseStream:
             fragments.Annotation: self._annotation,
             fragments.ToolCall: self._tool_call,
             fragments.ToolArguments: self._tool_arguments,
+            fragments.TextRun: self._summary_run if translation.compacts else self._text_run,
+            fragments.ReasoningRun: self._reasoning_run,
+            fragments.ArgumentsRun: self._arguments_run,
             fragments.Usage: self._take_usage,
             fragments.ServiceTier: self._service_tier,
             fragments.Finish: self._finish_reason,
@@ -79,7 +84,7 @@ class ResponseStream:
     def ended(self) -> bool:
         return self.response.status not in ("queued", "in_progress")
 
-    def start(self) -> list[events.Event]:
+    def start(self) -> list[AnyEvent]:
         self._out.emit(events.ResponseCreated, self.response)
         if self.response.status == "queued":
             self._out.emit(events.ResponseQueued, self.response)
@@ -87,14 +92,14 @@ class ResponseStream:
         self._out.emit(events.ResponseInProgress, self.response)
         return self._out.take()
 
-    def keep_alive(self) -> list[events.Event]:
+    def keep_alive(self) -> list[AnyEvent]:
         """An event that changes nothing but resets the idle timers of clients, as comments do not."""
         if not self.ended:
             self._out.emit(events.ResponseInProgress, self.response)
         return self._out.take()
 
-    def feed(self, chunk: chat.ChatChunk) -> list[events.Event]:
-        """The events of one chunk; none after the end."""
+    def feed(self, chunk: Chunk) -> list[AnyEvent]:
+        """The events of one chunk, or of one run of them; none after the end."""
         for fragment in self._reader.read(chunk):
             if self.ended:
                 break
@@ -140,7 +145,7 @@ class ResponseStream:
         self._calls = {}
         self._ending = None
 
-    def finish(self, *, said_done: bool, completed_at: int) -> list[events.Event]:
+    def finish(self, *, said_done: bool, completed_at: int) -> list[AnyEvent]:
         """The end of the upstream's answer; `said_done` when it said `[DONE]` or was a whole answer."""
         if self.ended:
             return []
@@ -160,14 +165,14 @@ class ResponseStream:
         self._end(ending, completed_at)
         return self._out.take()
 
-    def fail(self, error: BridgeError, *, completed_at: int) -> list[events.Event]:
+    def fail(self, error: BridgeError, *, completed_at: int) -> list[AnyEvent]:
         """Ends the response as failed, whatever was open."""
         if not self.ended:
             self.error = error
             self._end(Ending("failed"), completed_at)
         return self._out.take()
 
-    def insert(self, compaction: OutputCompaction, usage: Usage | None) -> list[events.Event]:
+    def insert(self, compaction: OutputCompaction, usage: Usage | None) -> list[AnyEvent]:
         """Puts out an item that was made before the answer, at a cost of its own."""
         writer = FinishedCompaction(self._out, compaction)
         self._open(writer)
@@ -176,7 +181,7 @@ class ResponseStream:
         self._usage.spend(usage)
         return self._out.take()
 
-    def end_without_output(self, *, completed_at: int) -> list[events.Event]:
+    def end_without_output(self, *, completed_at: int) -> list[AnyEvent]:
         """Ends a response that the model was not asked for."""
         self._end(COMPLETED, completed_at)
         return self._out.take()
@@ -197,10 +202,19 @@ class ResponseStream:
         logprobs = response_logprobs(fragment.logprobs) if self._writers.with_logprobs else []
         writer.text(fragment.text, logprobs)
 
+    def _text_run(self, run: fragments.TextRun) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is MessageWriter else self._open_message()
+        writer.text_run(run.texts)
+
     def _summary(self, fragment: fragments.Text) -> None:
         speaking = self._speaking
         writer = speaking if type(speaking) is CompactionWriter else self._open_summary()
         writer.text(fragment.text)
+
+    def _summary_run(self, run: fragments.TextRun) -> None:
+        for text in run.texts:
+            self._summary(fragments.Text(text))
 
     def _refusal(self, fragment: fragments.Refusal) -> None:
         speaking = self._speaking
@@ -216,6 +230,11 @@ class ResponseStream:
         speaking = self._speaking
         writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
         writer.text(fragment.text)
+
+    def _reasoning_run(self, run: fragments.ReasoningRun) -> None:
+        speaking = self._speaking
+        writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
+        writer.text_run(run.texts)
 
     def _reasoning_details(self, fragment: fragments.ReasoningDetails) -> None:
         speaking = self._speaking
@@ -237,6 +256,9 @@ class ResponseStream:
 
     def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
         self._calls[fragment.key].arguments(fragment.delta)
+
+    def _arguments_run(self, run: fragments.ArgumentsRun) -> None:
+        self._calls[run.key].arguments_run(run.texts)
 
     def _take_usage(self, fragment: fragments.Usage) -> None:
         self._usage.said = fragment.usage

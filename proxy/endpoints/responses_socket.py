@@ -23,7 +23,7 @@ from proxy.exchange import Exchange, Services
 from proxy.sse_response import EventStream
 from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
-from translators.schema.events import Event
+from translators.schema.events import AnyEvent, one_by_one
 
 _log = logging.getLogger(__name__)
 
@@ -197,8 +197,8 @@ class _SocketStream(EventStream):
     async def send_head(self) -> None:
         pass
 
-    async def send_events(self, events: Sequence[Event]) -> None:
-        for event in events:
+    async def send_events(self, events: Sequence[AnyEvent]) -> None:
+        for event in one_by_one(events):
             await self._session.send_json(msgspec.json.encode(event), self._stream_id)
 
     async def send_end(self) -> None:

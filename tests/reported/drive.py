@@ -16,6 +16,7 @@ from translators.dialects import PRESETS, Dialect
 from translators.errors import BridgeError
 from translators.report import OnUnsupported
 from translators.request import Settings, Translation, parse_request, to_chat
+from translators.schema.events import AnyEvent, one_by_one
 from translators.stream import ResponseStream
 
 Json = dict[str, Any]
@@ -105,8 +106,8 @@ class Stream:
         self._add(self.inner.fail(error, completed_at=2))
         return Answer(self._emitted.check())
 
-    def _add(self, events: Iterable[object]) -> None:
-        for event in events:
+    def _add(self, events: Iterable[AnyEvent]) -> None:
+        for event in one_by_one(events):
             self._emitted.add(event)
 
 

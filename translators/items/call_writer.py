@@ -62,6 +62,11 @@ class CallWriter(ItemWriter):
     def arguments(self, delta: str) -> None:
         self._pieces.append(delta)
 
+    def arguments_run(self, deltas: list[str]) -> None:
+        """The same as `arguments` with each of them."""
+        for delta in deltas:
+            self.arguments(delta)
+
     def cut(self) -> None:
         """Ends a call that is not whole without a `done`; one that nobody has heard of is forgotten."""
         if self.opened:

@@ -55,6 +55,13 @@ class FunctionCallWriter(CallWriter):
                 self._passing = True
                 self._emit(text)
 
+    def arguments_run(self, deltas: list[str]) -> None:
+        if self._passing:
+            self._pieces += deltas
+            self.out.emit_run(events.FunctionCallArgumentsDelta(0, self.id, self.index, ""), deltas)
+        else:
+            super().arguments_run(deltas)
+
     def close_parts(self) -> None:
         if not self._passing:
             text = self.arguments_text

@@ -189,6 +189,12 @@ class MessageWriter(ItemWriter):
             part.logprobs += logprobs
         self.out.emit(events.OutputTextDelta, self.id, self.index, len(self._parts), delta, logprobs)
 
+    def text_run(self, deltas: list[str]) -> None:
+        """The same as `text` with each of them and no log probabilities."""
+        part = self._part if type(self._part) is _TextPart else self._open_text()
+        part.pieces += deltas
+        self.out.emit_run(events.OutputTextDelta(0, self.id, self.index, len(self._parts), "", []), deltas)
+
     def annotate(self, annotation: Any) -> None:
         part = self._part if type(self._part) is _TextPart else self._open_text()
         self.out.emit(

@@ -93,11 +93,20 @@ class ReasoningWriter(ItemWriter):
         return "".join(self._pieces or ())
 
     def text(self, delta: str) -> None:
+        self._open_part().append(delta)
+        self.out.emit(self._form.delta, self.id, self.index, 0, delta)
+
+    def text_run(self, deltas: list[str]) -> None:
+        """The same as `text` with each of them."""
+        pieces = self._open_part()
+        pieces += deltas
+        self.out.emit_run(self._form.delta(0, self.id, self.index, 0, ""), deltas)
+
+    def _open_part(self) -> list[str]:
         if self._pieces is None:
             self._pieces = []
             self.out.emit(self._form.added, self.id, self.index, 0, self._form.part(""))
-        self._pieces.append(delta)
-        self.out.emit(self._form.delta, self.id, self.index, 0, delta)
+        return self._pieces
 
     def close_parts(self) -> None:
         if self._pieces is None:
@@ -133,7 +142,7 @@ class _Form(Struct, frozen=True):
 
     part: type[ReasoningText] | type[SummaryText]
     added: type[events.Event]
-    delta: type[events.Event]
+    delta: type[events.ReasoningTextDelta] | type[events.ReasoningSummaryTextDelta]
     done: type[events.Event]
     part_done: type[events.Event]
 

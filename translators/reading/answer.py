@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from translators.fragments import ChatReader, Finish, Fragment
+from translators.fragments import ChatReader, Finish, Fragment, Run
 from translators.reading.filter import Filter
 from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly, TextAlone
 from translators.reading.text_calls import BareCall, TextCalls
 from translators.reading.think_tags import ThinkTags
 from translators.report import Adaptation
 from translators.request import Translation
-from translators.schema import chat
+from translators.runs import Chunk, ChunkRun
 
 
 class AnswerReader:
@@ -25,9 +25,9 @@ class AnswerReader:
         self._filters = list(_filters(translation))
         self._ignored = _ignored(self._filters)
 
-    def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
+    def read(self, chunk: Chunk) -> list[Fragment]:
         """The fragments of one chunk, in the order in which they mean something."""
-        found = self._reader.read(chunk)
+        found = self._reader.read_run(chunk) if isinstance(chunk, ChunkRun) else self._reader.read(chunk)
         return self._filter(found) if self._filters else found
 
     def flush(self) -> list[Fragment]:
@@ -36,8 +36,8 @@ class AnswerReader:
 
     def _filter(self, found: list[Fragment]) -> list[Fragment]:
         out: list[Fragment] = []
-        for fragment in found:
-            if type(fragment) in self._ignored:
+        for fragment in self._unbundle(found):
+            if isinstance(fragment, Run) or type(fragment) in self._ignored:
                 out.append(fragment)
             else:
                 out += self._ended([fragment]) if isinstance(fragment, Finish) else self._pass([fragment])
@@ -45,6 +45,14 @@ class AnswerReader:
             self._filters = [each for each in self._filters if not each.done]
             self._ignored = _ignored(self._filters)
         return out
+
+    def _unbundle(self, found: list[Fragment]) -> Iterator[Fragment]:
+        """Filters see fragments one by one; what they ignore stays together."""
+        for fragment in found:
+            if isinstance(fragment, Run) and fragment.of not in self._ignored:
+                yield from fragment.singles()
+            else:
+                yield fragment
 
     def _pass(self, fragments: list[Fragment]) -> list[Fragment]:
         for each in self._filters:

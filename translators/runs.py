@@ -1,0 +1,139 @@
+"""`ChunkPattern`: tells, by its bytes, a chunk that differs from one already read in a single text.
+
+An answer is mostly one chunk over and over with another piece of text in it. Once one has been read in full, the
+next need no reading: the same bytes stand before and behind the text, and the text is a JSON string. That is exact,
+since a string in the place of another changes nothing else of what a JSON text says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from translators.schema import chat
+from translators.upstream_errors import error_in_chunk
+
+_SPOKEN = ("content", "reasoning_content", "reasoning")
+_CHUNK = msgspec.json.Decoder(chat.ChatChunk)
+_TEXT = msgspec.json.Decoder(str)
+_LITERALS = {
+    field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode()) for field in (*_SPOKEN, "arguments")
+}
+
+
+class ChunkRun(Struct, frozen=True):
+    """Chunks that came together and hold one text each and nothing else: `texts`, none of them empty.
+
+    `field` is where they hold it; for `arguments`, `call` is the entry of `tool_calls` around it.
+    """
+
+    field: str
+    texts: list[str]
+    call: chat.ToolCallDelta | None = None
+
+    def singles(self) -> Iterator[chat.ChatChunk]:
+        """Chunks that say the same."""
+        for text in self.texts:
+            delta = chat.Delta()
+            if self.call is None:
+                setattr(delta, self.field, text)
+            else:
+                function = chat.FunctionDelta(arguments=text)
+                delta.tool_calls = [msgspec.structs.replace(self.call, function=function)]
+            yield chat.ChatChunk(choices=[chat.Choice(delta=delta)])
+
+
+Chunk = chat.ChatChunk | ChunkRun
+
+
+def one_by_one(chunks: Iterable[Chunk]) -> Iterator[chat.ChatChunk]:
+    for chunk in chunks:
+        if isinstance(chunk, ChunkRun):
+            yield from chunk.singles()
+        else:
+            yield chunk
+
+
+class _Place(Struct, frozen=True):
+    """The one text of a chunk: the attribute `field` of `holder`."""
+
+    field: str
+    holder: chat.Delta | chat.FunctionDelta
+    call: chat.ToolCallDelta | None = None
+
+    @property
+    def text(self) -> object:
+        return getattr(self.holder, self.field)
+
+
+class ChunkPattern:
+    """The bytes around the text of one chunk. Made by `learn`."""
+
+    def __init__(self, place: _Place, before: bytes, behind: bytes) -> None:
+        self._place = place
+        self._before = before
+        self._behind = behind
+
+    @classmethod
+    def learn(cls, payload: bytes, chunk: chat.ChatChunk) -> ChunkPattern | None:
+        """The pattern of a chunk and the bytes it was read from; None for one that says more than one text."""
+        place = _find_text(chunk)
+        if place is None:
+            return None
+        for literal in _LITERALS[place.field].finditer(payload):
+            before, behind = payload[: literal.start(1)], payload[literal.end(1) :]
+            if _is_all_of_it(before, behind, place, chunk):
+                return cls(place, before, behind)
+        return None
+
+    def read(self, payloads: list[bytes], at: int) -> tuple[ChunkRun | None, int]:
+        """The payloads from `at` on that have the pattern, and the place of the first that has not."""
+        before, behind = self._before, self._behind
+        start, stop = len(before), -len(behind)
+        texts: list[str] = []
+        for payload in payloads[at:]:
+            if not (payload.startswith(before) and payload.endswith(behind)):
+                break
+            try:
+                text = _TEXT.decode(payload[start:stop])
+            except (msgspec.DecodeError, UnicodeError):
+                break  # no string: a full reading can tell what it is
+            at += 1
+            if text:
+                texts.append(text)
+        return ChunkRun(self._place.field, texts, self._place.call) if texts else None, at
+
+
+def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatChunk) -> bool:
+    """Whether the text of `chunk` stands between these bytes: then another in its place is all that changes."""
+    try:
+        other = _CHUNK.decode(before + b'"another text"' + behind)
+    except (msgspec.DecodeError, UnicodeError):
+        return False  # the chunk was no clean one
+    found = _find_text(other)
+    if found is None or found.text != "another text":
+        return False
+    setattr(found.holder, found.field, place.text)
+    return other == chunk
+
+
+def _find_text(chunk: chat.ChatChunk) -> _Place | None:
+    """The one text of a chunk, if there is nothing else in it that `fragments` would read."""
+    beside = (chunk.usage, chunk.x_groq, chunk.citations, chunk.search_results, error_in_chunk(chunk))
+    if chunk.choices is None or len(chunk.choices) != 1 or any(each is not None for each in beside):
+        return None
+    choice = chunk.choices[0]
+    delta = choice.delta
+    if delta is None or choice.finish_reason or choice.usage is not None or choice.logprobs is not None:
+        return None
+    if delta.refusal or delta.reasoning_details or delta.annotations or delta.function_call is not None:
+        return None
+    said = [_Place(field, delta) for field in _SPOKEN if getattr(delta, field)]
+    for call in delta.tool_calls or ():
+        if call.function is None or call.function.name or call.extra_content is not None:
+            return None
+        said.append(_Place("arguments", call.function, call))
+    return said[0] if len(said) == 1 and type(said[0].text) is str and said[0].text else None
