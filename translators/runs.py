@@ -7,6 +7,7 @@ since a string in the place of another changes nothing else of what a JSON text 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 
@@ -19,6 +20,7 @@ from translators.upstream_errors import error_in_chunk
 _SPOKEN = ("content", "reasoning_content", "reasoning")
 _CHUNK = msgspec.json.Decoder(chat.ChatChunk)
 _TEXT = msgspec.json.Decoder(str)
+_TEXTS = msgspec.json.Decoder(list[str])
 _LITERALS = {
     field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode()) for field in (*_SPOKEN, "arguments")
 }
@@ -93,18 +95,32 @@ class ChunkPattern:
         """The payloads from `at` on that have the pattern, and the place of the first that has not."""
         before, behind = self._before, self._behind
         start, stop = len(before), -len(behind)
-        texts: list[str] = []
+        literals: list[bytes] = []
         for payload in payloads[at:]:
             if not (payload.startswith(before) and payload.endswith(behind)):
                 break
-            try:
-                text = _TEXT.decode(payload[start:stop])
-            except (msgspec.DecodeError, UnicodeError):
-                break  # no string: a full reading can tell what it is
-            at += 1
-            if text:
-                texts.append(text)
-        return ChunkRun(self._place.field, texts, self._place.call) if texts else None, at
+            literals.append(payload[start:stop])
+        texts = _decode(literals)
+        spoken = [text for text in texts if text] if "" in texts else texts
+        return ChunkRun(self._place.field, spoken, self._place.call) if spoken else None, at + len(texts)
+
+
+def _decode(literals: list[bytes]) -> list[str]:
+    """The strings, up to the first that is none: a full reading can tell what that is."""
+    # All in one step, unless something in them could be taken for an end, or for the middle, of two of them.
+    together = b",".join(literals)
+    if b'\\",' not in together:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeError):
+            texts = _TEXTS.decode(b"[%b]" % together)
+            if len(texts) == len(literals):
+                return texts
+    texts = []
+    for literal in literals:
+        try:
+            texts.append(_TEXT.decode(literal))
+        except (msgspec.DecodeError, UnicodeError):
+            break
+    return texts
 
 
 def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatChunk) -> bool:

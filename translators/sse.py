@@ -30,20 +30,27 @@ class SSEDecoder:
         buffer = self._rest + data if self._rest else data
         if b"\r" in buffer:
             return self._feed_lines(buffer)
-        *whole, self._rest = buffer.split(b"\n\n")
+        end = buffer.rfind(b"\n\n") + 2
+        if end < 2:
+            self._rest = buffer
+            return []
+        self._rest = buffer[end:]
+        if buffer.startswith(b"data: ") and not self._data:
+            # What nearly every server sends is one line an event, and so falls apart in one step: it was that if no
+            # line end is left inside.
+            payloads = buffer[6 : end - 2].split(b"\n\ndata: ")
+            if buffer.count(b"\n", 0, end) == 2 * len(payloads):
+                return payloads
         out: list[bytes] = []
-        for block in whole:
-            # What nearly every server sends: one line, nothing pending.
-            if block.startswith(b"data: ") and not self._data and b"\n" not in block:
-                out.append(block[6:])
-            else:
-                self._take_block(block.split(b"\n"), out)
+        for line in buffer[: end - 1].split(b"\n"):
+            self._take_line(line, out)
         return out
 
     def close(self) -> list[bytes]:
         """The payload of a last event that the end of the stream closed instead of a blank line."""
         out: list[bytes] = []
-        self._take_block(_LINE.split(self._rest), out)
+        for line in (*_LINE.split(self._rest), b""):
+            self._take_line(line, out)
         self._rest = b""
         return out
 
@@ -58,11 +65,6 @@ class SSEDecoder:
         for line in lines:
             self._take_line(line, out)
         return out
-
-    def _take_block(self, lines: list[bytes], out: list[bytes]) -> None:
-        for line in lines:
-            self._take_line(line, out)
-        self._take_line(b"", out)
 
     def _take_line(self, line: bytes, out: list[bytes]) -> None:
         if line:
