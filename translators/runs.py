@@ -7,7 +7,6 @@ since a string in the place of another changes nothing else of what a JSON text 
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Iterator
 
@@ -110,10 +109,12 @@ def _decode(literals: list[bytes]) -> list[str]:
     # All in one step, unless something in them could be taken for an end, or for the middle, of two of them.
     together = b",".join(literals)
     if b'\\",' not in together:
-        with contextlib.suppress(msgspec.DecodeError, UnicodeError):
+        try:
             texts = _TEXTS.decode(b"[%b]" % together)
-            if len(texts) == len(literals):
-                return texts
+        except (msgspec.DecodeError, UnicodeError):
+            texts = []
+        if len(texts) == len(literals):
+            return texts
     texts = []
     for literal in literals:
         try:
