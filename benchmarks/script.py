@@ -79,8 +79,10 @@ def _deltas(kind: str, count: int) -> list[dict[str, Any]]:
         # The pieces of one JSON string value: the arguments must be whole JSON at the end.
         pieces = ['{"city":"', *words[2:], '"}']
         return [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces[:count]]
-    field = "reasoning_content" if kind == "reasoning" else "content"
-    return [{field: word} for word in words]
+    if kind == "reasoning":
+        # The last piece is said: a thought alone is no answer, and Dragoman asks again where it gets no answer.
+        return [*({"reasoning_content": word} for word in words[:-1]), {"content": words[-1]}]
+    return [{"content": word} for word in words]
 
 
 def _opening(kind: str) -> dict[str, Any]:
