@@ -1,0 +1,112 @@
+"""`Answer`: what one answer of the upstream has come to so far, and whether it can stand as the response's.
+
+Most responses have one. Another begins where the model is asked again after an answer that nobody can use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending
+from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
+from translators.items.call_writer import CallWriter
+from translators.items.message import MessageWriter
+from translators.items.reasoning import ReasoningWriter
+from translators.items.writer import ItemWriter
+from translators.reask import RejectedCall
+from translators.report import Adaptation
+from translators.request import Translation
+from translators.schema import chat
+from translators.usage import UsageSum
+
+_ESTIMATED = Adaptation("emulated", "usage", "the upstream left counts out: four bytes were taken for a token")
+
+
+class Answer:
+    """To `translation`. `items` are those that were opened, `calls` all calls by their keys."""
+
+    def __init__(self, translation: Translation) -> None:
+        self.items: list[ItemWriter] = []
+        self.calls: dict[int, CallWriter] = {}
+        self.ending: Ending | None = None
+        self._translation = translation
+
+    def how_ended(self, *, said_done: bool) -> Ending | None:
+        """When all has arrived: an upstream that said it is done may leave the reason out."""
+        return self.ending or (COMPLETED if said_done else None)
+
+    @property
+    def thought(self) -> str:
+        """All that the model thought."""
+        return "".join(self._thoughts())
+
+    def is_silent(self, *, said_done: bool) -> bool:
+        """Whether the model ended it with neither a word nor a call (case R19)."""
+        if self.calls or any(type(item) is not ReasoningWriter for item in self.items):
+            return False
+        return self.how_ended(said_done=said_done) is COMPLETED
+
+    def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
+        """Its calls, if one of them breaks its grammar and none has gone out yet."""
+        calls = list(self.calls.values())
+        if not calls or self.how_ended(said_done=said_done) is not COMPLETED:
+            return []
+        if any(call.opened for call in calls) or all(call.problem is None for call in calls):
+            return []
+        tools = self._translation.tools
+        names = [tools.chat_name(call.tool.name, call.tool.namespace, call.tool.kind) for call in calls]
+        return [
+            RejectedCall(call.call_id, name, call.arguments_text, call.problem)
+            for name, call in zip(names, calls, strict=True)
+        ]
+
+    def held_back(self) -> Iterator[CallWriter]:
+        """The calls that are whole and have not gone out."""
+        for call in self.calls.values():
+            if not call.opened and call.whole and call.readable and call.problem is None:
+                yield call
+
+    def fault(self, ending: Ending, usage: chat.Usage | None) -> BridgeError | None:
+        """Why an answer that has ended so is none; `usage` is what the upstream said of it."""
+        if self._translation.compacts and not self.items:
+            return UpstreamError("The model gave no summary.", code="server_error")
+        if ending.status == "failed":
+            return UpstreamError("The upstream could not finish its answer.", code=ending.error)
+        if ending is CUT_BY_LENGTH and not self.items and usage and usage.completion_tokens == 0:
+            # Some say so instead of refusing a prompt that fills the whole window.
+            return UpstreamError("The prompt leaves no room for an answer.", code="context_length_exceeded", status=400)
+        if ending.status == "completed":
+            for call in self.calls.values():
+                if not call.readable:
+                    name = call.tool.name
+                    return UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
+        return self._misfit(ending)
+
+    def _misfit(self, ending: Ending) -> UpstreamError | None:
+        """An answer without the wanted form is reported, or is an error where nothing may be lost."""
+        form = self._translation.form
+        if form is None or ending is not COMPLETED or (self.calls and form.tool is None):
+            return None
+        messages = [item for item in self.items if type(item) is MessageWriter]
+        if any(message.refused for message in messages):
+            return None  # a refusal has no form
+        fault = form.misfit("".join(message.said for message in messages))
+        if fault is None:
+            return None
+        if form.refuse:
+            return UpstreamError(f"The upstream's answer is not in the wanted form: {fault}.", code="server_error")
+        self._translation.adaptations.append(Adaptation("dropped", "text.format", f"the answer does not fit: {fault}"))
+        return None
+
+    def estimate(self, usage: UsageSum) -> None:
+        """Fills in the counts that the upstream left out. Codex compacts by them (case S11)."""
+        translation = self._translation
+        if not (translation.estimate_usage and usage.is_lacking):
+            return
+        unseen = [call.written for call in self.calls.values() if not call.opened]
+        usage.estimate(translation.body(), [*(item.written for item in self.items), *unseen], self._thoughts())
+        if _ESTIMATED not in translation.adaptations:
+            translation.adaptations.append(_ESTIMATED)
+
+    def _thoughts(self) -> list[str]:
+        return [item.written for item in self.items if type(item) is ReasoningWriter]
