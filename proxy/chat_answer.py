@@ -1,4 +1,4 @@
-"""`ChatAnswer`: the body of an upstream's answer as batches of chunks, whatever form it came in.
+"""`ChatAnswer`: the body of an upstream's answer as chunks, whatever form it came in.
 
 An upstream that was asked for a stream may answer with JSON and the reverse; the body's own form counts.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 from proxy.transports import Answer, TransportError
 from translators.chunks import ChunkDecoder, body_form, parse_chunk
@@ -27,9 +26,11 @@ class ChatAnswer:
     def __init__(self, answer: Answer) -> None:
         self.said_done = False
         self._answer = answer
-        self._pieces = answer.chunks()
+        self._receive = answer.receiver()
+        self._decoder = ChunkDecoder()
         self._first = b""
         self._whole: ChatChunk | None = None
+        self._over = False
 
     async def open(self) -> None:
         """Waits for the first bytes; a whole answer is read here, so that its error can still be a status.
@@ -39,7 +40,7 @@ class ChatAnswer:
         content_type = self._answer.headers.get("content-type", "")
         if content_type.startswith("text/event-stream"):
             return  # the first event may be minutes away
-        self._first = await anext(self._pieces, b"")
+        self._first = await self._receive()
         form = body_form(content_type, self._first)
         if form == "unknown":
             said = content_type.split(";")[0] or "something without a type"
@@ -47,25 +48,19 @@ class ChatAnswer:
         if form == "json":
             self._whole = self._read_whole(await self._rest())
 
-    async def batches(self) -> AsyncIterator[list[Chunk]]:
-        """The chunks that arrived together, time after time. Raises UpstreamError and TransportError."""
-        if self._whole is not None:
-            yield [self._whole]
-            return
-        decoder = ChunkDecoder()
-        data = self._first or await anext(self._pieces, b"")
-        while data:
-            chunks = decoder.feed(data)
-            self.said_done = decoder.said_done
+    async def read(self) -> list[Chunk]:
+        """The chunks that arrived together, and none when all have been read. Raises UpstreamError, TransportError."""
+        if self._whole is not None and not self._over:
+            self._over = True
+            return [self._whole]
+        while not self._over:
+            data, self._first = self._first or await self._receive(), b""
+            chunks = self._decoder.feed(data) if data else self._decoder.close()
+            self.said_done = self._decoder.said_done
+            self._over = self.said_done or not data
             if chunks:
-                yield chunks
-            if self.said_done:
-                return
-            data = await anext(self._pieces, b"")
-        chunks = decoder.close()
-        self.said_done = decoder.said_done
-        if chunks:
-            yield chunks
+                return chunks
+        return []
 
     async def close(self) -> None:
         """Lets a finished stream end, so that its connection can serve again; drops any other."""
@@ -76,9 +71,8 @@ class ChatAnswer:
         await self._answer.aclose()
 
     async def _rest(self) -> bytes:
-        pieces = [self._first]
-        size = 0
-        async for piece in self._pieces:
+        pieces, size = [self._first], len(self._first)
+        while piece := await self._receive():
             pieces.append(piece)
             size += len(piece)
             if size > MAX_ANSWER_BYTES:

@@ -6,6 +6,7 @@ not be told as comments.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,8 +97,9 @@ class Patient:
         self.asked += 1
         heard = Heard()
         try:
-            async with self._upstreams.call(self._route, msgspec.json.encode(body), {}) as call:
-                async for chunks in call.batches():
+            async with contextlib.aclosing(self._upstreams.call(self._route, msgspec.json.encode(body), {})) as call:
+                await call.open()
+                while chunks := await call.read():
                     for chunk in one_by_one(chunks):
                         error = error_in_chunk(chunk)
                         if error is not None:

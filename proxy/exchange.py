@@ -8,7 +8,6 @@ last event leaves. Closed: so is the upstream.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
 import msgspec
@@ -122,13 +121,13 @@ class Exchange:
         self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream
-        self._stack = AsyncExitStack()
 
     def _sending(self, parsed: ParsedRequest, history: Sequence[Item]) -> Sending:
+        settings = self._settings  # by itself: what holds the exchange would leave it to the garbage collector
         return Sending(
             self._services.sender,
             self.route,
-            lambda dialect: to_chat(parsed, dialect, self._settings, history),
+            lambda dialect: to_chat(parsed, dialect, settings, history),
             self._client_headers,
         )
 
@@ -164,7 +163,7 @@ class Exchange:
         if self._window is not None:
             await self._summarise(self._window)
         if self._generates:
-            await self._stack.enter_async_context(self._call)
+            await self._call.open()
 
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
@@ -203,7 +202,7 @@ class Exchange:
                 yield self._seen(stream.insert(self._summary.output[0], self._summary.usage))
             answered = True
             while answered:
-                async for chunks in self._call.batches():
+                while chunks := await self._call.read():
                     events: list[AnyEvent] = []
                     for chunk in chunks:
                         events += stream.feed(chunk)
@@ -250,7 +249,7 @@ class Exchange:
         return True
 
     async def close(self) -> None:
-        await self._stack.aclose()
+        await self._call.aclose()
 
     def _now(self) -> int:
         return int(self._clock())

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from proxy.background import BackgroundRuns, Run, read_settled, split_frames
 from proxy.exchange import Services
 from proxy.headers import RawHeaders
-from proxy.request_body import ClientGone, cancelled_on_disconnect
+from proxy.request_body import CancelledOnDisconnect, ClientGone
 from proxy.sse_response import HEAD
 from proxy.store import StoredResponse
 from translators.errors import InvalidRequest
@@ -33,7 +33,7 @@ class Replay(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with cancelled_on_disconnect(receive):
+            with CancelledOnDisconnect(receive):
                 await self.run(send)
         except ClientGone:
             return

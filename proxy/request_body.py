@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from types import TracebackType
 
 from msgspec import Struct
 from starlette.types import Receive
 
 from proxy.content_encoding import decode_body
 from translators.errors import InvalidRequest
+
+_UNWATCHED_SECONDS = 0.05
 
 
 class BodyLimits(Struct, frozen=True):
@@ -55,26 +57,38 @@ def _too_large(limit: int) -> InvalidRequest:
     )
 
 
-@contextlib.asynccontextmanager
-async def cancelled_on_disconnect(receive: Receive) -> AsyncIterator[None]:
-    """Cancels what runs inside when the client goes away, and raises ClientGone in its place."""
-    task = asyncio.current_task()
-    assert task is not None
-    gone = False
+class CancelledOnDisconnect:
+    """`with`: cancels what runs inside when the client goes away, and raises ClientGone in its place.
 
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
+    It begins to watch after a moment: a task of its own costs more than what is left of a short request.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._watched = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(_UNWATCHED_SECONDS, self._begin)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._gone and isinstance(error, asyncio.CancelledError):
+            assert self._watched is not None
+            if self._watched.uncancel() == 0:
+                raise ClientGone from None
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        gone = True
-        task.cancel()
-
-    watcher = asyncio.get_running_loop().create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if gone and task.uncancel() == 0:
-            raise ClientGone from None
-        raise
-    finally:
-        watcher.cancel()
+        self._gone = True
+        assert self._watched is not None
+        self._watched.cancel()

@@ -5,10 +5,7 @@ It is used like the `UpstreamCall` inside it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -52,7 +49,6 @@ class Sending:
         self._route = route
         self._translate = translate
         self._client_headers = client_headers
-        self._stack = AsyncExitStack()
         self._call: UpstreamCall | None = None
         self.stream: ResponseStream | None = None
 
@@ -64,7 +60,7 @@ class Sending:
     def said_done(self) -> bool:
         return self._call is not None and self._call.said_done
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
         """Raises UpstreamError, and InvalidRequest for media that cannot be fetched."""
         try:
             await self._send()
@@ -72,31 +68,30 @@ class Sending:
             if not self._learn_from(error):
                 raise
             await self._send()
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
-
-    async def batches(self) -> AsyncIterator[list[Chunk]]:
-        """The chunks that arrived together, time after time. Raises UpstreamError."""
+    async def read(self) -> list[Chunk]:
+        """The chunks that arrived together, and none when all have been read. Raises UpstreamError."""
         assert self._call is not None, "it has not been sent"
-        async for chunks in self._call.batches():
-            yield chunks
+        return await self._call.read()
 
     async def send_again(self, translation: Translation) -> None:
         """Another request in place of one whose answer has been read. Raises UpstreamError."""
         call = self._sender.upstreams.call(self._route, translation.body(), self._client_headers)
-        await self._stack.enter_async_context(call)
+        await self.aclose()
+        await call.open()
         self.translation, self._call = translation, call
+
+    async def aclose(self) -> None:
+        if self._call is not None:
+            await self._call.aclose()
 
     async def _send(self) -> None:
         wanted = addresses(self.translation.chat, self.translation.dialect)
         if wanted:
             inline(self.translation.chat, await self._sender.fetcher.fetch_all(wanted))
-        self._call = self._sender.upstreams.call(self._route, self.translation.body(), self._client_headers)
-        await self._stack.enter_async_context(self._call)
+        call = self._sender.upstreams.call(self._route, self.translation.body(), self._client_headers)
+        await call.open()
+        self._call = call
 
     def _learn_from(self, error: UpstreamError) -> bool:
         lesson = learn(error, self.translation.chat, self.translation.dialect)

@@ -1,15 +1,13 @@
-"""One upstream call as an `async with` that gives chunks; leaving it closes the connection.
+"""One upstream call: `open` it, `read` its chunks, `aclose` it.
 
-Entering it waits for the head of the answer: a refusal is an `UpstreamError` with the upstream's own status,
+To open it is to wait for the head of the answer: a refusal is an `UpstreamError` with the upstream's own status,
 and so is whatever goes wrong later. No message holds a key.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
-from typing import Self
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -79,7 +77,7 @@ class Upstreams:
         return self._transports[kind]
 
     def call(self, route: Route, body: bytes, client_headers: Mapping[str, str]) -> UpstreamCall:
-        """A call that is made on entering it; `client_headers` by lower-case name."""
+        """A call that is made on opening it; `client_headers` by lower-case name."""
         target = self._targets[route.upstream_name]
         endpoint = self._endpoint(target.base_url, _path(route.dialect))
         return UpstreamCall(route, target, endpoint, body, client_headers)
@@ -134,7 +132,8 @@ class UpstreamCall:
     def said_done(self) -> bool:
         return self._answer is not None and self._answer.said_done
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
+        """Makes the call and waits for the head of its answer. Raises UpstreamError."""
         route = self._route
         headers = _request_headers(route.upstream, route.dialect.auth_header, self._client_headers, self._authorization)
         try:
@@ -146,22 +145,18 @@ class UpstreamCall:
                 raise
         except (TransportError, UpstreamError) as error:
             raise self._told(error) from None
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._answer is not None:
-            await self._answer.close()
-
-    async def batches(self) -> AsyncIterator[list[Chunk]]:
-        """The chunks that arrived together, time after time. Raises UpstreamError."""
-        assert self._answer is not None, "the call has not been entered"
+    async def read(self) -> list[Chunk]:
+        """The chunks that arrived together, and none when all have been read. Raises UpstreamError."""
+        assert self._answer is not None, "the call has not been opened"
         try:
-            async for chunks in self._answer.batches():
-                yield chunks
+            return await self._answer.read()
         except (TransportError, UpstreamError) as error:
             raise self._told(error) from None
+
+    async def aclose(self) -> None:
+        if self._answer is not None:
+            await self._answer.close()
 
     async def _accept(self, answer: Answer) -> None:
         self.headers = {

@@ -15,7 +15,7 @@ from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.headers import RawHeaders, answer_headers
 from proxy.replay import Replay, frames_of_run
-from proxy.request_body import ClientGone, cancelled_on_disconnect, read_request
+from proxy.request_body import CancelledOnDisconnect, ClientGone, read_request
 from proxy.sse_response import EventStream
 from translators.errors import BridgeError
 
@@ -53,7 +53,7 @@ class CreateResponse:
             return
         started = time.perf_counter()
         try:
-            async with cancelled_on_disconnect(receive):
+            with CancelledOnDisconnect(receive):
                 await self._answer(exchange, scope, receive, send)
         except ClientGone:
             _tell("client gone", exchange, started)

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from proxy.access import Access, owner_of
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
-from proxy.request_body import BodyLimits, ClientGone, cancelled_on_disconnect, read_body
+from proxy.request_body import BodyLimits, CancelledOnDisconnect, ClientGone, read_body
 from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError
 
@@ -35,7 +35,7 @@ class SingleExchange:
             body = await read_body(receive, self._limits.bytes, headers.get("content-length"))
             check_depth(body, self._limits.depth)
             fields = decode_as(dict[str, Raw], body)
-            async with cancelled_on_disconnect(receive):
+            with CancelledOnDisconnect(receive):
                 answer = await self.answer(fields, headers)
         except ClientGone:
             return

@@ -8,7 +8,7 @@ header, is a `ValueError`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -80,6 +80,10 @@ class Answer(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes: each piece is what had arrived by then, without waiting for more."""
+        ...
+
+    def receiver(self) -> Callable[[], Awaitable[bytes]]:
+        """The same as a function to call for each piece; it gives b"" at the body's end."""
         ...
 
     async def aclose(self) -> None: ...

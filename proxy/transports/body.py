@@ -1,7 +1,8 @@
 """The reading half of an answer, shared by the transports.
 
 A transport's answer supplies `arrived()` (what came off the wire, b"" at the body's end) and `aclose()`; from these
-come `read()`, `chunks()` and `async with`. A body that was compressed unasked is inflated in pieces of bounded size.
+come `read()`, `chunks()`, `receiver()` and `async with`. A body that was compressed unasked is inflated in pieces of
+bounded size.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class BodyReader(ABC):
     async def aclose(self) -> None: ...
 
     async def read(self, limit: int) -> bytes:
-        receive = self._receive()
+        receive = self.receiver()
         parts: list[bytes] = []
         size = 0
         while data := await receive():
@@ -115,9 +116,9 @@ class BodyReader(ABC):
         return b"".join(parts)
 
     def chunks(self) -> AsyncIterator[bytes]:
-        return _Chunks(self._receive())
+        return _Chunks(self.receiver())
 
-    def _receive(self) -> Receive:
+    def receiver(self) -> Receive:
         encoding = self.headers.get("content-encoding", "identity").strip().lower()
         return self.arrived if encoding in ("", "identity") else _Inflated(encoding, self.arrived).receive
 
