@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from starlette.types import Scope
+
 from translators.report import Adaptation
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -12,6 +14,11 @@ RawHeaders = list[tuple[bytes, bytes]]
 ADAPTED = b"x-dragoman-adapted"
 _MAX_ADAPTED = 2000  # servers and clients commonly allow 8 KiB for all headers together
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
+
+
+def request_headers(scope: Scope) -> dict[str, str]:
+    """A request's headers by lower-case name; of a repeated one, the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def answer_headers(upstream: Mapping[str, str], adaptations: Sequence[Adaptation]) -> RawHeaders:

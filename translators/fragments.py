@@ -201,6 +201,8 @@ class ChatReader:
 
         A call that nobody named cannot be made; without arguments it was no call.
         """
+        if not self._held:
+            return []
         out: list[Fragment] = []
         self._release(out)
         if any(call.arguments for call in self._held):

@@ -6,14 +6,13 @@ import logging
 import time
 
 import msgspec
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from proxy.access import Access, owner_of
 from proxy.background import BackgroundRuns
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
-from proxy.headers import RawHeaders, answer_headers
+from proxy.headers import RawHeaders, answer_headers, request_headers
 from proxy.replay import Replay, frames_of_run
 from proxy.request_body import CancelledOnDisconnect, ClientGone, read_request
 from proxy.sse_response import EventStream
@@ -41,7 +40,7 @@ class CreateResponse:
         self._keep_alive_seconds = keep_alive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
+        headers = request_headers(scope)
         try:
             self._access.check(headers)
             body = await read_request(receive, self._max_body_bytes, headers)

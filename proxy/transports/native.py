@@ -23,19 +23,20 @@ _SAY_EMPTY = frozenset({"POST", "PUT", "PATCH"})
 
 
 @lru_cache(maxsize=256)
-def _request_prefix(method: str, endpoint: Endpoint) -> str:
+def _request_prefix(method: str, endpoint: Endpoint, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """All of a head but the length. Most requests to an upstream have the same."""
     check_method(method)
-    return f"{method} {endpoint.path} HTTP/1.1\r\nhost: {endpoint.authority}\r\naccept-encoding: identity\r\n"
+    check_fields(headers)
+    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    first = f"{method} {endpoint.path} HTTP/1.1\r\nhost: {endpoint.authority}\r\naccept-encoding: identity\r\n"
+    return f"{first}{''.join(lines)}".encode("latin-1")
 
 
 def encode_head(method: str, endpoint: Endpoint, headers: Headers, body: bytes | None) -> bytes:
-    check_fields(headers)
-    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    prefix = _request_prefix(method, endpoint, tuple(headers))
     if body is not None:
-        lines.append(f"content-length: {len(body)}\r\n")
-    elif method in _SAY_EMPTY:
-        lines.append("content-length: 0\r\n")
-    return f"{_request_prefix(method, endpoint)}{''.join(lines)}\r\n".encode("latin-1")
+        return b"%bcontent-length: %d\r\n\r\n" % (prefix, len(body))
+    return prefix + (b"content-length: 0\r\n\r\n" if method in _SAY_EMPTY else b"\r\n")
 
 
 class NativeAnswer(BodyReader):
