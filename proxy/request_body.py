@@ -29,7 +29,8 @@ class ClientGone(Exception):
 async def read_request(receive: Receive, limit: int, headers: Mapping[str, str]) -> bytes:
     """The body as it was before it was compressed, if it was. Raises InvalidRequest and ClientGone."""
     body = await read_body(receive, limit, headers.get("content-length"))
-    return decode_body(body, headers.get("content-encoding"), limit)
+    encoding = headers.get("content-encoding")
+    return body if encoding is None else decode_body(body, encoding, limit)
 
 
 async def read_body(receive: Receive, limit: int, content_length: str | None) -> bytes:
