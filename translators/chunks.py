@@ -64,7 +64,8 @@ class ChunkDecoder:
                 if run is not None:
                     self._lessons = _VAIN_LESSONS
                     chunks.append(run)
-                    continue
+                if at == len(payloads):
+                    return
             payload = payloads[at]
             at += 1
             if payload == DONE:

@@ -1,0 +1,158 @@
+"""Chunks that travel as one run say the same as one by one, and give the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.strategies import PlainStream, chat_streams, plain_chat_streams
+from tests.translation import SIMPLE, Json, run, run_bytes, sse_bytes
+from translators.chunks import ChunkDecoder, parse_chunk
+from translators.errors import UpstreamProtocolError
+from translators.runs import Chunk, ChunkRun, one_by_one
+from translators.schema.chat import ChatChunk
+from translators.schema.events import DeltaRun, FunctionCallArgumentsDelta, OutputTextDelta, ReasoningTextDelta
+from translators.sse import SSEEncoder, encode
+
+REQUESTS = st.sampled_from(
+    [SIMPLE, {**SIMPLE, "reasoning": {"summary": "auto"}}, {**SIMPLE, "include": ["message.output_text.logprobs"]}]
+)
+TEXTS = st.lists(st.text(), min_size=2)
+
+
+@given(chat_streams(), REQUESTS)
+def test_any_stream_reads_the_same_with_runs(chunks: list[Json], request: Json) -> None:
+    assert run_bytes([sse_bytes(chunks)], request).events == run(chunks, request).events
+
+
+@given(plain_chat_streams(), REQUESTS)
+def test_an_ordinary_stream_reads_the_same_with_runs(answer: PlainStream, request: Json) -> None:
+    assert run_bytes([sse_bytes(answer.chunks)], request).events == run(answer.chunks, request).events
+
+
+# --- chunks --------------------------------------------------------------------------------------
+
+
+def content(text: Any) -> Json:
+    return {"content": text}
+
+
+def reasoning(text: Any) -> Json:
+    return {"content": None, "reasoning_content": text}
+
+
+def arguments(text: Any) -> Json:
+    return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
+
+
+FIELDS = {"content": content, "reasoning_content": reasoning, "arguments": arguments}
+
+
+def payload(delta: Json, *, ascii_only: bool = False, **rest: Any) -> bytes:
+    chunk = {"id": "c", "created": 1, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **rest}
+    return json.dumps(chunk, ensure_ascii=ascii_only).encode(errors="surrogatepass")
+
+
+def fed(payloads: Iterable[bytes]) -> list[Chunk]:
+    return ChunkDecoder().feed(b"".join(b"data: %b\n\n" % each for each in payloads))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_chunks_that_differ_in_one_text_come_as_a_run(field: str) -> None:
+    first, *rest = fed(payload(FIELDS[field](f"word {number}")) for number in range(5))
+    assert isinstance(first, ChatChunk)
+    assert [run.texts for run in rest if isinstance(run, ChunkRun)] == [[f"word {number}" for number in range(1, 5)]]
+    assert [run.field for run in rest if isinstance(run, ChunkRun)] == [field]
+
+
+def said(chunks: Iterable[Chunk]) -> list[tuple[object, object]]:
+    """What of these chunks matters where a run keeps nothing but texts: every text and every error."""
+    found = []
+    for chunk in one_by_one(chunks):
+        texts = [choice.delta.content for choice in chunk.choices or () if choice.delta is not None]
+        found.append((texts[0] if texts else None, chunk.error))
+    return [each for each in found if any(each)]
+
+
+@given(TEXTS, st.booleans())
+@example(['"', "\\", '\\"', '","', "\n\n", "data: ", ""], False)
+def test_a_run_has_the_texts_of_its_chunks(texts: list[str], ascii_only: bool) -> None:
+    chunks = fed(payload(content(text), ascii_only=ascii_only) for text in texts)
+    assert said(chunks) == [(text, None) for text in texts if text]
+
+
+LITERALS = st.one_of(
+    st.text().map(lambda text: json.dumps(text).encode()),
+    st.sampled_from(
+        [b'"z\\"', b',"w"', b'"x","y"', b'""', b"", b"null", b'"a" ', b'{"a":"b"}', b'"\\ud83d"', b'"\xff"']
+    ),
+    st.binary().filter(lambda data: b"\n" not in data and b"\r" not in data),
+)
+
+
+@given(st.lists(LITERALS, min_size=1))
+@example([b'"x","y"', b'"z\\"', b',"w"'])
+@example([b'"z\\"', b'"w"', b'"x","y"'])
+def test_whatever_stands_in_the_place_of_the_text_is_read_as_if_it_stood_alone(literals: list[bytes]) -> None:
+    """Between the same bytes there may be no string at all, or what looks like two."""
+    before, behind = payload(content("?")).split(b'"?"')
+    payloads = [payload(content("first")), *(before + literal + behind for literal in literals)]
+    assert said(fed(payloads)) == said(one_at_a_time(payloads))
+
+
+def one_at_a_time(payloads: Iterable[bytes]) -> Iterable[ChatChunk]:
+    for each in payloads:
+        try:
+            yield parse_chunk(each)
+        except UpstreamProtocolError as error:
+            yield ChatChunk(error={"message": error.message})
+            return
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}},
+        {"error": {"message": "no"}},
+        {"citations": ["https://example.com"]},
+        {"choices": [{"delta": content("word"), "finish_reason": "stop"}]},
+        {"choices": [{"delta": {**content("word"), "refusal": "no"}}]},
+        {"choices": [{"delta": {**content("word"), **arguments("{}")}}]},
+        {"choices": [{"delta": {**content("word"), "reasoning": "so"}}]},
+        {"choices": [{"delta": content("word"), "logprobs": {"content": [{"token": "word", "logprob": -1}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": "word"}}]}}]},
+    ],
+)
+def test_a_chunk_that_says_more_than_a_text_is_no_pattern(more: Json) -> None:
+    assert all(isinstance(chunk, ChatChunk) for chunk in fed([payload(content("word"), **more)] * 3))
+
+
+def test_a_text_that_stands_twice_is_found_in_its_place() -> None:
+    twice = {"content": "decoy", "choices": [{"index": 0, "delta": content("word"), "finish_reason": None}]}
+    first, second = fed([json.dumps(twice).encode(), json.dumps(twice).replace("word", "other").encode()])
+    assert isinstance(first, ChatChunk)
+    assert isinstance(second, ChunkRun)
+    assert second.texts == ["other"]
+
+
+# --- events --------------------------------------------------------------------------------------
+
+MODELS = st.sampled_from(
+    [
+        OutputTextDelta(0, "msg_%d", 0, 0, "", []),
+        ReasoningTextDelta(0, 'rs_"delta":""', 3, 0, ""),
+        FunctionCallArgumentsDelta(0, "fc_1", 12, ""),
+    ]
+)
+RUNS = st.builds(DeltaRun, st.integers(0, 10**6), MODELS, st.lists(st.text(), min_size=1))
+
+
+@given(st.lists(RUNS))
+def test_the_frames_of_a_run_are_those_of_its_events(runs: list[DeltaRun]) -> None:
+    frames = SSEEncoder().frames(runs)
+    assert frames == [encode(event) for each in runs for event in each.singles()]
