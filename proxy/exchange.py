@@ -203,9 +203,7 @@ class Exchange:
             answered = True
             while answered:
                 while chunks := await self._call.read():
-                    events: list[AnyEvent] = []
-                    for chunk in chunks:
-                        events += stream.feed(chunk)
+                    events = stream.feed(*chunks)
                     events = await self._kept(events) if stream.ended else self._seen(events)
                     if events:
                         yield events

@@ -34,6 +34,7 @@ class EventStream:
         self._interval = interval
         self._encoder = SSEEncoder()
         self._started = False
+        self._now = asyncio.get_running_loop().time
         self._silent_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.Task[None] | None = None
@@ -82,20 +83,19 @@ class EventStream:
 
     async def _emit(self, events: Sequence[AnyEvent]) -> None:
         await self.send_events(events)
-        self._silent_since = asyncio.get_running_loop().time()
+        self._silent_since = self._now()
 
     # --- keep-alive ------------------------------------------------------------------------------
 
     def _listen_for_silence(self) -> None:
         if self._interval:
-            loop = asyncio.get_running_loop()
-            self._silent_since = loop.time()
-            self._timer = loop.call_later(self._interval, self._on_timer)
+            self._silent_since = self._now()
+            self._timer = asyncio.get_running_loop().call_later(self._interval, self._on_timer)
 
     def _on_timer(self) -> None:
         """Fires once an interval at most: events that went out meanwhile only move the next one."""
         loop = asyncio.get_running_loop()
-        silent = loop.time() - self._silent_since
+        silent = self._now() - self._silent_since
         if silent < self._interval:
             self._timer = loop.call_later(self._interval - silent, self._on_timer)
         else:

@@ -43,6 +43,7 @@ class ResponseStream:
     def __init__(self, translation: Translation, *, new_id: NewId, created_at: int) -> None:
         self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
         self.error: BridgeError | None = None
+        self.ended = False
         self._out = Emitter()
         self._writers = Writers(translation, self._out, new_id)
         self._reader = AnswerReader(translation)
@@ -60,10 +61,6 @@ class ResponseStream:
 
     # --- what the shell calls --------------------------------------------------------------------
 
-    @property
-    def ended(self) -> bool:
-        return self.response.status not in ("queued", "in_progress")
-
     def start(self) -> list[AnyEvent]:
         self._out.emit(events.ResponseCreated, self.response)
         if self.response.status == "queued":
@@ -78,9 +75,10 @@ class ResponseStream:
             self._out.emit(events.ResponseInProgress, self.response)
         return self._out.take()
 
-    def feed(self, chunk: Chunk) -> list[AnyEvent]:
-        """The events of one chunk, or of one run of them; none after the end."""
-        self._take_all(self._reader.read(chunk))
+    def feed(self, *chunks: Chunk) -> list[AnyEvent]:
+        """The events of chunks, or of runs of them; none after the end."""
+        for chunk in chunks:
+            self._take_all(self._reader.read(chunk))
         return self._out.take()
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
@@ -285,6 +283,7 @@ class ResponseStream:
 
     def _end(self, ending: Ending, completed_at: int | None) -> None:
         """Closes every open item and emits the terminal event."""
+        self.ended = True
         whole = ending.status == "completed"
         phase = COMMENTARY if self._answer.calls else FINAL_ANSWER
         self._close_speaking(
