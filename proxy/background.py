@@ -103,7 +103,7 @@ class Run:
             except BridgeError as error:
                 await self.exchange.fail(error)
             else:
-                async for _ in self.exchange.events():
+                while await self.exchange.read():
                     pass
         except StoreError:
             _log.error("a background response was lost", extra={"response": self.exchange.response.id})

@@ -7,7 +7,7 @@ last event leaves. Closed: so is the upstream.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, Self
 
 import msgspec
@@ -172,7 +172,7 @@ class Exchange:
         exchange.stored = False
         try:
             await exchange.open()
-            async for _ in exchange.events():
+            while await exchange.read():
                 pass
         finally:
             await exchange.close()
@@ -191,30 +191,34 @@ class Exchange:
     async def fail(self, error: BridgeError) -> list[AnyEvent]:
         return await self._kept(self._stream.fail(error, completed_at=self._now()))
 
-    async def events(self) -> AsyncIterator[list[AnyEvent]]:
-        """The events behind the first two, those together that arrived together. Ends with the terminal one."""
-        stream = self._stream
-        if not self._generates:
-            yield await self._kept(stream.end_without_output(completed_at=self._now()))
-            return
+    async def read(self) -> list[AnyEvent]:
+        """Events behind the first two: those together that arrived together, and none behind the terminal one."""
         try:
-            if self._summary is not None:
-                yield self._seen(stream.insert(self._summary.output[0], self._summary.usage))
-            answered = True
-            while answered:
-                while chunks := await self._call.read():
-                    events = stream.feed(*chunks)
-                    events = await self._kept(events) if stream.ended else self._seen(events)
-                    if events:
-                        yield events
-                    if stream.ended:
-                        return
-                answered = await self._ask_again()
-            self._chance.check(stream, said_done=self._call.said_done)
-            events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
-            yield await self._kept(events)
+            return await self._read()
         except BridgeError as error:
-            yield await self.fail(error)
+            return await self.fail(error)
+
+    async def _read(self) -> list[AnyEvent]:
+        stream = self._stream
+        if stream.ended:
+            return []
+        if not self._generates:
+            return await self._kept(stream.end_without_output(completed_at=self._now()))
+        if self._summary is not None:
+            summary, self._summary = self._summary, None
+            return self._seen(stream.insert(summary.output[0], summary.usage))
+        while True:
+            chunks = await self._call.read()
+            if chunks:
+                events = stream.feed(*chunks)
+                if stream.ended:
+                    return await self._kept(events)
+                if events:
+                    return self._seen(events)
+            elif not await self._ask_again():
+                self._chance.check(stream, said_done=self._call.said_done)
+                events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
+                return await self._kept(events)
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored:

@@ -47,7 +47,7 @@ class EventStream:
             if await self._open():
                 if not self._started:
                     await self._start()
-                async for events in exchange.events():
+                while events := await exchange.read():
                     if self._beat is not None:
                         await self._beat  # it has numbered its event already
                     await self._emit(events)

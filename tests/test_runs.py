@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.strategies import PlainStream, chat_streams, plain_chat_streams
 from tests.translation import SIMPLE, Json, run, run_bytes, sse_bytes
 from translators.chunks import ChunkDecoder, parse_chunk
+from translators.dialects import PRESETS
 from translators.errors import UpstreamProtocolError
 from translators.runs import Chunk, ChunkRun, one_by_one
 from translators.schema.chat import ChatChunk
@@ -22,6 +23,8 @@ from translators.sse import SSEEncoder, encode
 REQUESTS = st.sampled_from(
     [SIMPLE, {**SIMPLE, "reasoning": {"summary": "auto"}}, {**SIMPLE, "include": ["message.output_text.logprobs"]}]
 )
+DIALECTS = st.sampled_from(sorted(PRESETS))
+TOOLS: Json = {**SIMPLE, "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}
 TEXTS = st.lists(st.text(), min_size=2)
 
 
@@ -30,9 +33,21 @@ def test_any_stream_reads_the_same_with_runs(chunks: list[Json], request: Json) 
     assert run_bytes([sse_bytes(chunks)], request).events == run(chunks, request).events
 
 
-@given(plain_chat_streams(), REQUESTS)
-def test_an_ordinary_stream_reads_the_same_with_runs(answer: PlainStream, request: Json) -> None:
-    assert run_bytes([sse_bytes(answer.chunks)], request).events == run(answer.chunks, request).events
+@given(plain_chat_streams(), REQUESTS, DIALECTS)
+def test_an_ordinary_stream_reads_the_same_with_runs(answer: PlainStream, request: Json, dialect: str) -> None:
+    assert run_bytes([sse_bytes(answer.chunks)], request, dialect).events == run(answer.chunks, request, dialect).events
+
+
+MARKS = ["<think>", "</think>", "<tool_call>", "</tool_call>", '{"name": "f", "arguments": {}}', "```", "\n", " ", "<"]
+
+
+@given(st.lists(st.sampled_from([*MARKS, "so", " then"]), min_size=1), DIALECTS)
+@example(["<think>so</think>", "so", " then", " then"], "generic")
+def test_marks_in_a_text_read_the_same_with_runs(pieces: list[str], dialect: str) -> None:
+    """What the filters of an answer look for begins, ends and stays unfinished inside of runs."""
+    chunks = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    assert run_bytes([sse_bytes(chunks)], TOOLS, dialect).events == run(chunks, TOOLS, dialect).events
 
 
 # --- chunks --------------------------------------------------------------------------------------

@@ -57,8 +57,8 @@ class Result:
 class Run:
     """One `ResponseStream` whose events are checked; `request` decides about tools and options."""
 
-    def __init__(self, request: object = SIMPLE) -> None:
-        self.stream = ResponseStream(translate(request), new_id=counted_ids(), created_at=1)
+    def __init__(self, request: object = SIMPLE, dialect: str = "generic") -> None:
+        self.stream = ResponseStream(translate(request, dialect), new_id=counted_ids(), created_at=1)
         self.frames: list[bytes] = []
         self._emitted = Emitted()
         self._add(self.stream.start())
@@ -89,13 +89,15 @@ class Run:
         return Result(events, check_events(events))
 
 
-def run(chunks: Iterable[object], request: object = SIMPLE, *, said_done: bool = True) -> Result:
-    return Run(request).feed(*chunks).finish(said_done=said_done)
+def run(
+    chunks: Iterable[object], request: object = SIMPLE, dialect: str = "generic", *, said_done: bool = True
+) -> Result:
+    return Run(request, dialect).feed(*chunks).finish(said_done=said_done)
 
 
-def run_bytes(pieces: Sequence[bytes], request: object = SIMPLE) -> Result:
+def run_bytes(pieces: Sequence[bytes], request: object = SIMPLE, dialect: str = "generic") -> Result:
     """The same from the bytes of an SSE answer, in the pieces in which they arrive."""
-    one = Run(request)
+    one = Run(request, dialect)
     decoder = ChunkDecoder()
     for piece in pieces:
         one.take(decoder.feed(piece))

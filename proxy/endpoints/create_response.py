@@ -76,7 +76,7 @@ class CreateResponse:
 
     async def _answer_whole(self, exchange: Exchange, send: Send) -> None:
         await exchange.open()
-        async for _ in exchange.events():
+        while await exchange.read():
             pass
         if exchange.error is not None:
             raise exchange.error

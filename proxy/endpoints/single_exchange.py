@@ -59,7 +59,7 @@ class SingleExchange:
         """Raises BridgeError where the response failed."""
         try:
             await exchange.open()
-            async for _ in exchange.events():
+            while await exchange.read():
                 pass
         finally:
             await asyncio.shield(exchange.close())

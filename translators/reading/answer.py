@@ -71,7 +71,7 @@ class AnswerReader:
 def _through(each: Filter, fragments: list[Fragment]) -> list[Fragment]:
     out: list[Fragment] = []
     for fragment in fragments:
-        if type(fragment) in each.ignores:
+        if each.done or type(fragment) in each.ignores:
             out.append(fragment)
         else:
             out += each.feed(fragment)

@@ -111,8 +111,6 @@ class Fence(Filter):
         self._text = ""
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
-        if self.done:
-            return [fragment]
         if not isinstance(fragment, Text):
             return [*self.flush(), fragment]
         self._text += fragment.text
