@@ -36,6 +36,7 @@ from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
 from proxy.log import configure_logging
 from proxy.model_facts import UpstreamModels
+from proxy.recognition import Recognition
 from proxy.request_body import BodyLimits
 from proxy.routing import Router
 from proxy.sealing import create_sealer
@@ -62,9 +63,11 @@ def create_app(
     new_id: Callable[[str], str] = random_id,
 ) -> Starlette:
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
+    router, upstreams = Router(config), Upstreams(config.upstreams, transport)
     services = Services(
-        router=Router(config),
-        sender=Sender(Upstreams(config.upstreams, transport), Fetcher(config.fetch)),
+        router=router,
+        recognition=Recognition(router, upstreams),
+        sender=Sender(upstreams, Fetcher(config.fetch)),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
@@ -74,19 +77,21 @@ def create_app(
     )
 
     runs = BackgroundRuns(services)
-    upstream_models = UpstreamModels(services.sender.upstreams)
+    upstream_models = UpstreamModels(upstreams)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.store.open()
+        services.recognition.begin(config.upstreams)
         keeping = asyncio.get_running_loop().create_task(keep_house(services))
         try:
             yield
         finally:
             keeping.cancel()
             await runs.aclose()
+            await services.recognition.aclose()
             await upstream_models.aclose()
-            await services.sender.upstreams.aclose()
+            await upstreams.aclose()
             await services.store.close()
 
     api = _Endpoints(services, runs, upstream_models, config)

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
+from proxy.recognition import Recognition
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
 from proxy.second_chance import SecondChance
@@ -39,6 +40,7 @@ class Services(Struct, frozen=True):
     """What every exchange needs; `clock` gives Unix seconds, `new_id(prefix)` an identifier."""
 
     router: Router
+    recognition: Recognition
     sender: Sender
     clock: Callable[[], float]
     new_id: Callable[[str], str]
@@ -77,6 +79,10 @@ class Exchange:
 
         Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
         parsed = parse_request(body, max_depth=services.max_depth)
+        if services.router.undecided:
+            await services.recognition.wait_for(
+                services.router.route(parsed.params.model).upstream_name, client_headers
+            )
         past = await recall(parsed.params, services.store, owner, remembered)
         params = await resolve_references(parsed.params, services.store, owner, past)
         asked = params
