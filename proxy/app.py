@@ -25,6 +25,7 @@ from proxy.endpoints import (
     Conversations,
     CreateResponse,
     InputTokens,
+    MetricsPage,
     Models,
     ResponsesSocket,
     StoredResponses,
@@ -35,6 +36,7 @@ from proxy.exchange import Services
 from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
 from proxy.log import configure_logging
+from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
 from proxy.recognition import Recognition
 from proxy.request_body import BodyLimits
@@ -67,6 +69,7 @@ def create_app(
     services = Services(
         router=router,
         recognition=Recognition(router, upstreams),
+        metrics=Metrics(),
         sender=Sender(upstreams, Fetcher(config.fetch)),
         clock=clock,
         new_id=new_id,
@@ -97,7 +100,7 @@ def create_app(
     api = _Endpoints(services, runs, upstream_models, config)
     return _Application(
         api.create,
-        routes=[*api.routes("/v1"), *api.routes(""), Route("/healthz", health), Route("/readyz", health)],
+        routes=[*api.routes("/v1"), *api.routes(""), *_own_routes(services, config)],
         lifespan=lifespan,
         exception_handlers={
             BridgeError: bridge_error,
@@ -123,6 +126,15 @@ class _Application(Starlette):
             await self._create(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _own_routes(services: Services, config: Config) -> list[BaseRoute]:
+    """What is about the proxy itself."""
+    routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", health)]
+    if config.server.metrics:
+        page = MetricsPage(services.metrics, access=Access(config.server.api_keys))
+        routes.append(Route("/metrics", page.get))
+    return routes
 
 
 class _Endpoints:

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
+from proxy.metrics import Metrics
 from proxy.recognition import Recognition
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
@@ -41,6 +42,7 @@ class Services(Struct, frozen=True):
 
     router: Router
     recognition: Recognition
+    metrics: Metrics
     sender: Sender
     clock: Callable[[], float]
     new_id: Callable[[str], str]
@@ -121,6 +123,7 @@ class Exchange:
             services, with_events=self.streamed and services.store_settings.keep_events == "all"
         )
         self._generates = True
+        self._unanswered = "abandoned"
         self._window: Window | None = None
         self._summary: Response | None = None
         self._clock = services.clock
@@ -169,7 +172,11 @@ class Exchange:
         if self._window is not None:
             await self._summarise(self._window)
         if self._generates:
-            await self._call.open()
+            try:
+                await self._call.open()
+            except BridgeError:
+                self._unanswered = "refused"
+                raise
 
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
@@ -181,7 +188,7 @@ class Exchange:
             async for _ in exchange.events():
                 pass
         finally:
-            await exchange.close()
+            await exchange._call.aclose()  # its tokens are counted with the answer
         if exchange.error is not None:
             raise exchange.error
         self._summary = exchange.response
@@ -253,6 +260,9 @@ class Exchange:
         return True
 
     async def close(self) -> None:
+        """Once, however it ended."""
+        status = self.response.status if self.ended else self._unanswered
+        self._services.metrics.count(self.route.upstream_name, status, self.response, self.adaptations)
         await self._call.aclose()
 
     def _now(self) -> int:

@@ -65,6 +65,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_body_bytes: Annotated[int, Meta(ge=1)] = 64 * 1024 * 1024
     max_depth: Annotated[int, Meta(ge=1, le=900)] = 256  # CPython recurses about a thousand calls deep
     keep_alive_seconds: Annotated[float, Meta(ge=0, le=3600)] = 15.0
+    metrics: bool = True
     websocket_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
 
 
