@@ -112,7 +112,12 @@ EFFORTS = [
     (PRESETS["deepseek"], "medium", {"reasoning_effort": "high", "thinking": {"type": "enabled"}}),
     (PRESETS["deepseek"], "none", {"thinking": {"type": "disabled"}}),
     (named("api.moonshot.ai", "kimi-k3"), "none", {"reasoning_effort": "low"}),
-    (named("api.z.ai", "glm-4.7"), "low", {"thinking": {"type": "enabled"}}),
+    (named("api.z.ai", "glm-4.6"), "low", {"thinking": {"type": "enabled"}}),
+    (named("api.z.ai", "glm-4.7"), "low", {"thinking": {"type": "enabled", "clear_thinking": False}}),
+    (named("api.z.ai", "glm-4.7"), None, {"thinking": {"type": "enabled", "clear_thinking": False}}),
+    (named("api.z.ai", "glm-4.7"), "none", {"thinking": {"type": "disabled"}}),
+    (named("api.moonshot.ai", "kimi-k2.5"), None, {}),
+    (named("api.moonshot.ai", "kimi-k2.6"), None, {"thinking": {"type": "enabled", "keep": "all"}}),
     (PRESETS["dashscope"], "low", {"enable_thinking": True, "thinking_budget": 2048}),
     (PRESETS["dashscope"], "none", {"enable_thinking": False}),
     (PRESETS["minimax"], "high", {"thinking": {"type": "adaptive"}}),
@@ -128,7 +133,7 @@ EFFORTS = [
 
 
 @pytest.mark.parametrize(("dialect", "effort", "expected"), EFFORTS)
-def test_effort_in_each_dialect(dialect: Dialect, effort: str, expected: Json) -> None:
+def test_effort_in_each_dialect(dialect: Dialect, effort: str | None, expected: Json) -> None:
     body, translation = sent(dialect, reasoning={"effort": effort})
     fields = ("reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs")
     assert {name: body[name] for name in fields if name in body} == expected
@@ -160,6 +165,7 @@ CHOICES: list[tuple[str, Any, Any, list[str]]] = [
     ("glm", "none", None, []),
     ("ollama", "auto", None, ["look", "other"]),
     ("kimi", "required", None, ["look", "other"]),
+    ("dashscope", "required", None, ["look", "other"]),
 ]
 
 
@@ -170,6 +176,14 @@ def test_t24_choices_that_a_backend_lacks(preset: str, asked: Any, choice: Any, 
     assert [tool["function"]["name"] for tool in body.get("tools", [])] == offered
     lost = asked not in ("none", "auto") and choice is None
     assert lost == any(adaptation.action == "dropped" for adaptation in translation.adaptations)
+
+
+def test_t24_the_only_tool_is_named_where_none_can_be_required() -> None:
+    one = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "look"}]}
+    for tools, asked in (([TOOL], "required"), ([TOOL, OTHER], one)):
+        body, translation = sent(PRESETS["llama-cpp-python"], tools=tools, tool_choice=asked)
+        assert body["tool_choice"] == {"type": "function", "function": {"name": "look"}}
+        assert [adaptation.action for adaptation in translation.adaptations] == ["changed"]
 
 
 RUNGS = [
