@@ -20,6 +20,7 @@ from proxy.access import Access
 from proxy.background import BackgroundRuns
 from proxy.collector import spare_the_collector
 from proxy.config import Config, load_config, with_data_dir
+from proxy.documents import DocumentReader
 from proxy.endpoints import (
     CompactResponse,
     Conversations,
@@ -70,7 +71,7 @@ def create_app(
         router=router,
         recognition=Recognition(router, upstreams),
         metrics=Metrics(),
-        sender=Sender(upstreams, Fetcher(config.fetch)),
+        sender=Sender(upstreams, Fetcher(config.fetch), DocumentReader(config.documents)),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,

@@ -24,6 +24,7 @@ from translators.report import OnUnsupported
 __all__ = [
     "LOCAL_MODEL",
     "Config",
+    "DocumentSettings",
     "FetchSettings",
     "LogLevel",
     "ModelSettings",
@@ -117,6 +118,14 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     allow_private: bool = False
 
 
+class DocumentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PDF documents whose text the proxy sends to upstreams that take no files."""
+
+    max_bytes: Annotated[int, Meta(ge=1)] = 20 * 1024 * 1024
+    max_pages: Annotated[int, Meta(ge=1)] = 500
+    timeout: Seconds = 20.0
+
+
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where responses are kept, and for how long."""
 
@@ -142,4 +151,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: dict[Name, ModelSettings] = {}
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
+    documents: DocumentSettings = DocumentSettings()
     on_unsupported: OnUnsupported = "report"

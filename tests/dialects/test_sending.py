@@ -240,9 +240,12 @@ def test_files_as_each_backend_takes_them() -> None:
         {"type": "file", "file": {"file_data": url}}
     ]
     content = sent(PRESETS["groq"], input=file(file_data=text, filename="a.txt"))[0]["messages"][0]["content"]
-    assert content == [{"type": "text", "text": "<file name='a.txt'>\nhello\n</file>"}]
-    with pytest.raises(InvalidRequest, match="takes no file"):
-        sent(PRESETS["groq"], input=file(file_data=pdf))
+    assert content == "<file name='a.txt'>\nhello\n</file>"
+    for given in ({"file_data": pdf}, {"file_url": url}):
+        assert sent(PRESETS["groq"], input=file(**given))[1].adaptations[0].action == "emulated"
+    for given in ({"file_data": "data:application/zip;base64,AAAA"}, {"file_url": "ftp://example.com/a"}):
+        with pytest.raises(InvalidRequest, match="takes no file"):
+            sent(PRESETS["groq"], input=file(**given))
 
 
 def test_audio_as_each_backend_takes_it() -> None:

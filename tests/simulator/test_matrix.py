@@ -199,6 +199,17 @@ async def image_by_address(b: Bridge) -> None:
     assert (PIXEL in sent) == ("http" not in b.dialect.images)
 
 
+async def text_file(b: Bridge) -> None:
+    file = {"type": "input_file", "filename": "a.csv", "file_data": "data:text/csv;base64,YSxi"}
+    parts = [{"type": "input_text", "text": "scene:text"}, file]
+    if not b.facts.files and "data" in b.dialect.files:  # learned, and known from then on
+        assert (await b.post({"input": [{"role": "user", "content": parts}]})).status_code == 200
+        b.simulator.refusals.clear()
+    await b.respond({"input": [{"role": "user", "content": parts}]})
+    sent = json.dumps(b.simulator.bodies[-1])
+    assert ("YSxi" in sent) != ("a,b" in sent)
+
+
 async def structured_output(b: Bridge, tools: list[Json]) -> None:
     format_ = {"type": "json_schema", "name": "place", "schema": SCHEMA, "strict": True}
     response = await b.respond({"input": "scene:json", "text": {"format": format_}, "tools": tools})
@@ -272,6 +283,7 @@ SCENES: dict[str, Callable[[Bridge], Awaitable[None]]] = {
     "tool_choice required of one tool": required_of_one,
     "image": image,
     "image by address": image_by_address,
+    "text file": text_file,
     "structured output": partial(structured_output, tools=[]),
     "structured output beside tools": partial(structured_output, tools=[TOOL]),
     "long history": long_history,
