@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypeGuard
 
 import msgspec
@@ -66,10 +66,10 @@ def put_texts(request: chat.ChatRequest, texts: Mapping[str, str], dialect: Dial
         message.content = content_of(message.content, dialect)
 
 
-def _contents(request: chat.ChatRequest) -> Iterator[list[chat.Part]]:
-    for message in request.messages:
-        if isinstance(message, chat.UserMessage) and isinstance(message.content, list):
-            yield message.content
+def _contents(request: chat.ChatRequest) -> list[list[chat.Part]]:
+    """Of the users' messages that are more than a text; a long history is passed over quickly."""
+    users = [message for message in request.messages if type(message) is chat.UserMessage]
+    return [message.content for message in users if type(message.content) is list]
 
 
 def _remote(url: str | UnsetType) -> TypeGuard[str]:
