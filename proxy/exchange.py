@@ -169,14 +169,14 @@ class Exchange:
 
     async def open(self) -> None:
         """Waits for the upstream's first answer. Raises UpstreamError where it refuses."""
-        if self._window is not None:
-            await self._summarise(self._window)
-        if self._generates:
-            try:
+        try:
+            if self._window is not None:
+                await self._summarise(self._window)
+            if self._generates:
                 await self._call.open()
-            except BridgeError:
-                self._unanswered = "refused"
-                raise
+        except BridgeError:
+            self._unanswered = "refused"
+            raise
 
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
