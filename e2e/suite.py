@@ -22,7 +22,7 @@ _CONFIG = """
 server: {{log_level: debug}}
 store: {{kind: memory}}
 upstreams:
-  scripted: {{base_url: "{base_url}", pass_client_key: true}}
+  scripted: {{base_url: "{base_url}", pass_client_key: true, dialect: generic}}
 models:
   my-model: {{upstream: scripted}}
   "*": {{upstream: scripted}}

@@ -20,11 +20,13 @@ from proxy.access import Access
 from proxy.background import BackgroundRuns
 from proxy.collector import spare_the_collector
 from proxy.config import Config, load_config, with_data_dir
+from proxy.documents import DocumentReader
 from proxy.endpoints import (
     CompactResponse,
     Conversations,
     CreateResponse,
     InputTokens,
+    MetricsPage,
     Models,
     ResponsesSocket,
     StoredResponses,
@@ -35,7 +37,9 @@ from proxy.exchange import Services
 from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
 from proxy.log import configure_logging
+from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
+from proxy.recognition import Recognition
 from proxy.request_body import BodyLimits
 from proxy.routing import Router
 from proxy.sealing import create_sealer
@@ -62,9 +66,12 @@ def create_app(
     new_id: Callable[[str], str] = random_id,
 ) -> Starlette:
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
+    router, upstreams = Router(config), Upstreams(config.upstreams, transport)
     services = Services(
-        router=Router(config),
-        sender=Sender(Upstreams(config.upstreams, transport), Fetcher(config.fetch)),
+        router=router,
+        recognition=Recognition(router, upstreams),
+        metrics=Metrics(),
+        sender=Sender(upstreams, Fetcher(config.fetch), DocumentReader(config.documents)),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
@@ -74,25 +81,27 @@ def create_app(
     )
 
     runs = BackgroundRuns(services)
-    upstream_models = UpstreamModels(services.sender.upstreams)
+    upstream_models = UpstreamModels(upstreams)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.store.open()
+        services.recognition.begin(config.upstreams)
         keeping = asyncio.get_running_loop().create_task(keep_house(services))
         try:
             yield
         finally:
             keeping.cancel()
             await runs.aclose()
+            await services.recognition.aclose()
             await upstream_models.aclose()
-            await services.sender.upstreams.aclose()
+            await upstreams.aclose()
             await services.store.close()
 
     api = _Endpoints(services, runs, upstream_models, config)
     return _Application(
         api.create,
-        routes=[*api.routes("/v1"), *api.routes(""), Route("/healthz", health), Route("/readyz", health)],
+        routes=[*api.routes("/v1"), *api.routes(""), *_own_routes(services, config)],
         lifespan=lifespan,
         exception_handlers={
             BridgeError: bridge_error,
@@ -118,6 +127,15 @@ class _Application(Starlette):
             await self._create(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _own_routes(services: Services, config: Config) -> list[BaseRoute]:
+    """What is about the proxy itself."""
+    routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", health)]
+    if config.server.metrics:
+        page = MetricsPage(services.metrics, access=Access(config.server.api_keys))
+        routes.append(Route("/metrics", page.get))
+    return routes
 
 
 class _Endpoints:

@@ -23,6 +23,7 @@ from proxy.config import (
     LOG_LEVEL_VARIABLE,
     PORT_VARIABLE,
     WORKERS_VARIABLE,
+    Config,
     ConfigError,
     LogLevel,
     load_config,
@@ -90,7 +91,7 @@ def _check(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         return _fail(str(error), status=1)
     rows = [("MODEL", "UPSTREAM", "BASE URL", "SENT MODEL", "DIALECT")]
-    routes = Router(config).entries()
+    routes = _router(config).entries()
     for route in routes:
         sent = "(as asked)" if is_pattern(route.name) and route.model == route.name else route.model
         url = route.upstream.base_url or "(embedded)"
@@ -101,6 +102,16 @@ def _check(arguments: argparse.Namespace) -> int:
     for line in dialect_lines(routes):
         _print(line)
     return 0
+
+
+def _router(config: Config) -> Router:
+    """Its undecided upstreams have been asked."""
+    router = Router(config)
+    if router.undecided:
+        from proxy.recognition import recognise
+
+        recognise(router, config.upstreams)
+    return router
 
 
 def _translate(arguments: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ def dialect_lines(routes: Iterable[Route]) -> Iterator[str]:
             known.append(route.name)
     for choice, names in groups:
         yield ""
-        yield f"{', '.join(names)}: dialect {choice.dialect.name}"
+        yield f"{', '.join(names)}: dialect {choice.dialect.name} ({choice.told_by or 'nothing tells another'})"
         shown = {fact: _shown(getattr(choice.dialect, fact)) for fact in sorted(choice.origins)}
         width = max((len(f"{fact}: {value}") for fact, value in shown.items()), default=0)
         for fact, value in shown.items():

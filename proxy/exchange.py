@@ -16,6 +16,8 @@ from msgspec import Raw, Struct
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
+from proxy.metrics import Metrics
+from proxy.recognition import Recognition
 from proxy.recording import Recorder, Recording
 from proxy.routing import Route, Router
 from proxy.second_chance import SecondChance
@@ -39,6 +41,8 @@ class Services(Struct, frozen=True):
     """What every exchange needs; `clock` gives Unix seconds, `new_id(prefix)` an identifier."""
 
     router: Router
+    recognition: Recognition
+    metrics: Metrics
     sender: Sender
     clock: Callable[[], float]
     new_id: Callable[[str], str]
@@ -77,6 +81,10 @@ class Exchange:
 
         Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
         parsed = parse_request(body, max_depth=services.max_depth)
+        if services.router.undecided:
+            await services.recognition.wait_for(
+                services.router.route(parsed.params.model).upstream_name, client_headers
+            )
         past = await recall(parsed.params, services.store, owner, remembered)
         params = await resolve_references(parsed.params, services.store, owner, past)
         asked = params
@@ -115,6 +123,7 @@ class Exchange:
             services, with_events=self.streamed and services.store_settings.keep_events == "all"
         )
         self._generates = True
+        self._unanswered = "abandoned"
         self._window: Window | None = None
         self._summary: Response | None = None
         self._clock = services.clock
@@ -160,10 +169,14 @@ class Exchange:
 
     async def open(self) -> None:
         """Waits for the upstream's first answer. Raises UpstreamError where it refuses."""
-        if self._window is not None:
-            await self._summarise(self._window)
-        if self._generates:
-            await self._call.open()
+        try:
+            if self._window is not None:
+                await self._summarise(self._window)
+            if self._generates:
+                await self._call.open()
+        except BridgeError:
+            self._unanswered = "refused"
+            raise
 
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
@@ -175,7 +188,7 @@ class Exchange:
             while await exchange.read():
                 pass
         finally:
-            await exchange.close()
+            await exchange._call.aclose()  # its tokens are counted with the answer
         if exchange.error is not None:
             raise exchange.error
         self._summary = exchange.response
@@ -251,6 +264,9 @@ class Exchange:
         return True
 
     async def close(self) -> None:
+        """Once, however it ended."""
+        status = self.response.status if self.ended else self._unanswered
+        self._services.metrics.count(self.route.upstream_name, status, self.response, self.adaptations)
         await self._call.aclose()
 
     def _now(self) -> int:

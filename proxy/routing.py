@@ -1,7 +1,8 @@
 """Model name → where it goes: which upstream, under which name, in which dialect.
 
 An exact name wins over a pattern, a pattern with more literal characters over one with fewer, and the entry
-`*` takes the rest. Patterns are those of fnmatch, in which case counts.
+`*` takes the rest. Patterns are those of fnmatch, in which case counts. An upstream whose dialect neither setting nor
+host tells is `undecided` until `settle`, and generic meanwhile.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from translators.schema.responses import ResponsesRequest
 
 DEFAULT_NAME = "*"
 LOCAL_DIALECT = "llamacpp"
+BY_LIST = "list of models"
 MAX_NAMES_SHOWN = 20
 MAX_NAME_SHOWN = 100
 MAX_REMEMBERED = 1000
@@ -56,7 +58,8 @@ class _Entry(Struct, frozen=True):
         """The name that the upstream is sent whatever the client asked for, if there is one."""
         return self.settings.model or (LOCAL_MODEL if self.upstream.kind == "local" else None)
 
-    def route(self, name: str) -> Route:
+    def route(self, name: str, listed: str | None = None) -> Route:
+        """`listed` is the preset that the upstream's list of models tells."""
         model = self.sent_name() or name
         return Route(
             name=name,
@@ -69,7 +72,8 @@ class _Entry(Struct, frozen=True):
                 self.settings.dialect,
                 host=urlsplit(self.upstream.base_url or "").netloc,
                 model_name=model,
-                otherwise=LOCAL_DIALECT if self.upstream.kind == "local" else GENERIC,
+                otherwise=LOCAL_DIALECT if self.upstream.kind == "local" else listed or GENERIC,
+                because="kind local" if self.upstream.kind == "local" else BY_LIST if listed else "",
             ),
             translation=Settings(
                 model=model,
@@ -90,6 +94,8 @@ class Router:
         self._known = names_shown(config)
         self._entries = {name: _entry(name, settings, config) for name, settings in config.models.items()}
         self._exact = {name: entry.route(name) for name, entry in self._entries.items() if not is_pattern(name)}
+        self._listed: dict[str, str] = {}
+        self.undecided = {route.upstream_name for route in self.entries() if not route.choice.told_by}
         patterns = [
             (re.compile(fnmatch.translate(name)).match, entry)
             for name, entry in self._entries.items()
@@ -105,7 +111,15 @@ class Router:
 
     def entries(self) -> tuple[Route, ...]:
         """A route for every configured name and pattern, in the order of the configuration."""
-        return tuple(entry.route(name) for name, entry in self._entries.items())
+        return tuple(self._route(entry, name) for name, entry in self._entries.items())
+
+    def settle(self, upstream: str, listed: str | None) -> None:
+        """`listed` is the preset that the list of models of an undecided upstream tells, None where it tells none."""
+        self.undecided.discard(upstream)
+        if listed is not None:
+            self._listed[upstream] = listed
+            self._exact = {name: self._route(self._entries[name], name) for name in self._exact}
+            self._found.clear()
 
     def route(self, model: str | None) -> Route:
         """Where a request for `model` goes. Raises InvalidRequest where nothing is configured for it."""
@@ -127,7 +141,7 @@ class Router:
             if matches(model):
                 if len(self._found) >= MAX_REMEMBERED:
                     self._found.clear()
-                return self._found.setdefault(model, entry.route(model))
+                return self._found.setdefault(model, self._route(entry, model))
         return None
 
     def _route_without_name(self) -> Route:
@@ -135,9 +149,12 @@ class Router:
             default = self._entries[DEFAULT_NAME]
             sent = default.sent_name()
             if sent is not None:
-                return default.route(sent)
+                return self._route(default, sent)
         message = "Missing required parameter: 'model'."
         raise InvalidRequest(message, code="missing_required_parameter", param="model")
+
+    def _route(self, entry: _Entry, name: str) -> Route:
+        return entry.route(name, self._listed.get(entry.settings.upstream))
 
 
 def is_pattern(name: str) -> bool:

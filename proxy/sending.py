@@ -1,4 +1,4 @@
-"""`Sending`: a translated request on its way: media fetched, sent, and sent once more after a refusal that teaches.
+"""`Sending`: a translated request on its way: media made ready, sent, and sent once more after a refusal that teaches.
 
 It is used like the `UpstreamCall` inside it.
 """
@@ -9,17 +9,19 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from proxy.documents import DocumentReader
 from proxy.fetch import Fetcher
 from proxy.learned import Learned
 from proxy.routing import Route
 from proxy.upstream import UpstreamCall, Upstreams
 from translators.dialects import Dialect
 from translators.errors import UpstreamError
-from translators.inline import addresses, inline
+from translators.inline import addresses, documents, inline, put_texts
 from translators.learned import learn
 from translators.report import Adaptation
 from translators.request import Translation
 from translators.runs import Chunk
+from translators.schema.chat import ChatRequest
 from translators.stream import ResponseStream
 
 Translate = Callable[[Dialect], Translation]
@@ -28,10 +30,20 @@ Translate = Callable[[Dialect], Translation]
 class Sender:
     """What every sending needs."""
 
-    def __init__(self, upstreams: Upstreams, fetcher: Fetcher) -> None:
+    def __init__(self, upstreams: Upstreams, fetcher: Fetcher, documents: DocumentReader) -> None:
         self.upstreams = upstreams
-        self.fetcher = fetcher
         self.learned = Learned()
+        self._fetcher = fetcher
+        self._documents = documents
+
+    async def prepare(self, request: ChatRequest, dialect: Dialect) -> None:
+        """Fetches and reads what the upstream cannot. Raises InvalidRequest."""
+        remote = addresses(request, dialect)
+        if remote:
+            inline(request, await self._fetcher.fetch_all(remote))
+        unread = documents(request, dialect)
+        if unread:
+            put_texts(request, await self._documents.read_all(unread), dialect)
 
 
 class Sending:
@@ -86,9 +98,7 @@ class Sending:
             await self._call.aclose()
 
     async def _send(self) -> None:
-        wanted = addresses(self.translation.chat, self.translation.dialect)
-        if wanted:
-            inline(self.translation.chat, await self._sender.fetcher.fetch_all(wanted))
+        await self._sender.prepare(self.translation.chat, self.translation.dialect)
         call = self._sender.upstreams.call(self._route, self.translation.body(), self._client_headers)
         await call.open()
         self._call = call

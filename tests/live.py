@@ -72,7 +72,7 @@ def config_for(base_url: str, *, store: StoreSettings | None = None, **server: A
     """Every model name goes to one upstream. It speaks no TLS: reading the system's certificates would take longest."""
     return Config(
         server=ServerSettings(**server),
-        upstreams={"up": UpstreamSettings(base_url=base_url, verify_tls=False)},
+        upstreams={"up": UpstreamSettings(base_url=base_url, verify_tls=False, dialect="generic")},
         models={"*": ModelSettings(upstream="up")},
         store=store or StoreSettings(kind="memory"),
     )

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from translators.dialects import PRESETS, choose
+from translators.dialects.presets import BACKENDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "backends.md").read_text()
 ROWS = re.findall(r"^\| [^|]+ \| `?([^|`]*)`? \| `([a-z-]+)` \| ([^|]*) \|$", PAGE, re.MULTILINE)[1:]
@@ -22,3 +23,4 @@ def test_every_preset_is_named() -> None:
 def test_found_by_host(url: str, dialect: str, found: str) -> None:
     chosen = choose(host=urlsplit(url).netloc, model_name="m").dialect.name
     assert chosen == (dialect if found.startswith(("yes", "by its port")) else "generic")
+    assert "list of models" not in found or BACKENDS[dialect].listed is not None

@@ -193,7 +193,10 @@ def test_check_shows_where_each_model_goes(command: Command) -> None:
         "gpt-*  example   https://api.example.com/v1  (as asked)  openai\n"
         "*      embedded  (embedded)                  smollm2     llamacpp"
     )
-    assert [told.splitlines()[0] for told in dialects] == ["mine, gpt-*: dialect openai", "*: dialect llamacpp"]
+    assert [told.splitlines()[0] for told in dialects] == [
+        "mine, gpt-*: dialect openai (upstream setting)",
+        "*: dialect llamacpp (kind local)",
+    ]
     assert re.search(r'^  max_tokens_field: "max_completion_tokens" +\(preset openai\)$', dialects[0], re.MULTILINE)
 
 

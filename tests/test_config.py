@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from proxy.config import (
     Config,
     ConfigError,
+    DocumentSettings,
     FetchSettings,
     ModelSettings,
     Secret,
@@ -75,19 +76,20 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
         ModelSettings: [document["models"]["*"]],
         StoreSettings: [document["store"]],
         FetchSettings: [document["fetch"]],
+        DocumentSettings: [document["documents"]],
     }
     return {key: value for section in sections[struct] for key, value in section.items()}
 
 
 @pytest.mark.parametrize(
-    "struct", [Config, ServerSettings, UpstreamSettings, ModelSettings, StoreSettings, FetchSettings]
+    "struct", [Config, ServerSettings, UpstreamSettings, ModelSettings, StoreSettings, FetchSettings, DocumentSettings]
 )
 def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) -> None:
     shown = documented(struct)
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     assert shown.keys() == fields.keys()
     # What has no default, or whose default is a section of its own, is shown by an example.
-    examples = {"upstream", "base_url", "kind", "server", "upstreams", "models", "store", "fetch"}
+    examples = {"upstream", "base_url", "kind", "server", "upstreams", "models", "store", "fetch", "documents"}
     for name in fields.keys() - examples:
         default = struct(upstream="a") if struct is ModelSettings else struct()
         value = getattr(default, name)

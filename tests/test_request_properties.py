@@ -78,18 +78,18 @@ def test_nothing_said_is_lost(request: Json, dialect: str) -> None:
 
 
 def _spoken(request: Json) -> list[tuple[str, str]]:
-    """What users, instructions and tools said, with its place."""
+    """What was said, with its place. Of an assistant a tagged text is a thought, which goes where thoughts go."""
     found = [("instructions", request["instructions"])] if request.get("instructions") else []
     if isinstance(request["input"], str):
         return [*found, ("input", request["input"])]
     for index, item in enumerate(request["input"]):
         at = f"input[{index}]"
         content = item.get("content") if item.get("type", "message") == "message" else item.get("output")
-        if isinstance(content, str):
-            found.append((at, content))
+        texts = [(at, content)] if isinstance(content, str) else []
         for place, part in enumerate(content if isinstance(content, list) else []):
             if "text" in part:
-                found.append((f"{at}.content[{place}]", part["text"]))
+                texts.append((f"{at}.content[{place}]", part["text"]))
+        found += [each for each in texts if item.get("role") != "assistant" or not each[1].startswith("<think>")]
         if item.get("type") == "function_call" and item.get("status") != "incomplete" and item["arguments"].strip():
             found.append((at, item["arguments"]))
     return found

@@ -1,17 +1,20 @@
-"""Media that a request names by address and that its upstream takes by content only.
+"""Media that a request names by address, or brings along, and that its upstream takes in another form only.
 
-`addresses(request, dialect)` are those to fetch, `inline(request, fetched)` puts data URLs in their place.
+`addresses(request, dialect)` are those to fetch, `inline(request, fetched)` puts data URLs in their place;
+`documents(request, dialect)` are those to read, `put_texts(request, texts, dialect)` puts their texts there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypeGuard
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from translators.dialects import Dialect
+from translators.dialects.arrange import content_of
+from translators.media import as_file
 from translators.schema import chat
 
 Kind = Literal["image", "file"]
@@ -39,10 +42,34 @@ def inline(request: chat.ChatRequest, fetched: Mapping[str, str]) -> None:
                 parts[index] = chat.FilePart(msgspec.structs.replace(part.file, file_data=content))
 
 
-def _contents(request: chat.ChatRequest) -> Iterator[list[chat.Part]]:
+def documents(request: chat.ChatRequest, dialect: Dialect) -> dict[str, str]:
+    """Content → file name, of the files that an upstream cannot be sent."""
+    if "data" in dialect.files:
+        return {}
+    files = [part.file for parts in _contents(request) for part in parts if isinstance(part, chat.FilePart)]
+    return {
+        file.file_data: file.filename or ""
+        for file in files
+        if file.file_data is not UNSET and not ("url" in dialect.files and _remote(file.file_data))
+    }
+
+
+def put_texts(request: chat.ChatRequest, texts: Mapping[str, str], dialect: Dialect) -> None:
+    """`texts` is content → text."""
     for message in request.messages:
-        if isinstance(message, chat.UserMessage) and isinstance(message.content, list):
-            yield message.content
+        if not isinstance(message, chat.UserMessage) or not isinstance(message.content, list):
+            continue
+        for index, part in enumerate(message.content):
+            if isinstance(part, chat.FilePart) and part.file.file_data in texts:
+                text = texts[str(part.file.file_data)]
+                message.content[index] = chat.TextPart(as_file(text, part.file.filename or ""))
+        message.content = content_of(message.content, dialect)
+
+
+def _contents(request: chat.ChatRequest) -> list[list[chat.Part]]:
+    """Of the users' messages that are more than a text; a long history is passed over quickly."""
+    users = [message for message in request.messages if type(message) is chat.UserMessage]
+    return [message.content for message in users if type(message.content) is list]
 
 
 def _remote(url: str | UnsetType) -> TypeGuard[str]:

@@ -130,5 +130,6 @@ _WORDS: dict[str, dict[str, Any]] = {
     r"\bdeveloper\b": {"developer_role": False},
     r"\breasoning_content\b|\breasoning_details\b|messages.*\breasoning\b": {"reasoning_replay": "never"},
     r"\bextra_content\b": {"tool_extra": False},
+    r"\b(?:part|content|tag|type)\b[^.]{0,40}\bfile\b": {"files": frozenset()},
     r"\bstrict\b": {"strict_tools": False},
 }

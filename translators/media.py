@@ -1,4 +1,4 @@
-"""Data URLs: what kind of image one holds, and the text of one that holds a text."""
+"""Data URLs: what kind of image one holds, the text of one that holds a text, the content of one that holds a PDF."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 # The first bytes of each kind, in base64.
 _IMAGES = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+_PDF = "JVBERi0"  # %PDF-
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*?)(?P<base64>;base64)?,", re.IGNORECASE)
 _TEXT_TYPES = re.compile(
     r"text/.*|application/(?:json|xml|yaml|x-yaml|toml|javascript|x-ndjson|sql|x-sh|.*\+(?:json|xml))", re.IGNORECASE
@@ -43,3 +44,19 @@ def document_text(data: str, filename: str) -> str | None:
         return base64.b64decode(data if match is None else data[match.end() :]).decode()
     except (binascii.Error, ValueError):
         return None
+
+
+def as_file(text: str, filename: str) -> str:
+    """A file's text as it stands in a message."""
+    name = f" name={filename!r}" if filename else ""
+    return f"<file{name}>\n{text}\n</file>"
+
+
+def pdf_base64(data: str) -> str | None:
+    """The base64 of a PDF given as a data URL or as bare base64; None for anything else."""
+    match = _DATA_URL.match(data)
+    if match is not None and not match["base64"]:
+        return None
+    content = (data if match is None else data[match.end() :]).strip()
+    said = "" if match is None else match["type"].lower()
+    return content if said == "application/pdf" or content.startswith(_PDF) else None

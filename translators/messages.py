@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from translators.dialects import Dialect
-from translators.dialects.arrange import arrange
+from translators.dialects.arrange import arrange, content_of
 from translators.dialects.replay import carry_extra, replay_reasoning
 from translators.errors import InvalidRequest
 from translators.report import Report
@@ -196,7 +196,7 @@ class _Arrangement:
                 self.done.append(chat.ToolMessage(call.id, call.output.text))
                 media += call.output.media
         if media:
-            self.done.append(chat.UserMessage(media))
+            self.done.append(chat.UserMessage(content_of(media, self._dialect)))
 
     def finish(self) -> list[chat.Message]:
         if self._leading:

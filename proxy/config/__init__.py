@@ -18,6 +18,7 @@ from proxy.config.secret import Secret, hide_secrets
 from proxy.config.settings import (
     LOCAL_MODEL,
     Config,
+    DocumentSettings,
     FetchSettings,
     LogLevel,
     ModelSettings,
@@ -39,6 +40,7 @@ __all__ = [
     "WORKERS_VARIABLE",
     "Config",
     "ConfigError",
+    "DocumentSettings",
     "FetchSettings",
     "LogLevel",
     "ModelSettings",

@@ -24,6 +24,7 @@ from translators.report import OnUnsupported
 __all__ = [
     "LOCAL_MODEL",
     "Config",
+    "DocumentSettings",
     "FetchSettings",
     "LogLevel",
     "ModelSettings",
@@ -65,6 +66,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_body_bytes: Annotated[int, Meta(ge=1)] = 64 * 1024 * 1024
     max_depth: Annotated[int, Meta(ge=1, le=900)] = 256  # CPython recurses about a thousand calls deep
     keep_alive_seconds: Annotated[float, Meta(ge=0, le=3600)] = 15.0
+    metrics: bool = True
     websocket_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
 
 
@@ -116,6 +118,14 @@ class FetchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     allow_private: bool = False
 
 
+class DocumentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PDF documents whose text the proxy sends to upstreams that take no files."""
+
+    max_bytes: Annotated[int, Meta(ge=1)] = 20 * 1024 * 1024
+    max_pages: Annotated[int, Meta(ge=1)] = 500
+    timeout: Seconds = 20.0
+
+
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where responses are kept, and for how long."""
 
@@ -141,4 +151,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: dict[Name, ModelSettings] = {}
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
+    documents: DocumentSettings = DocumentSettings()
     on_unsupported: OnUnsupported = "report"

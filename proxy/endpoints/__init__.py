@@ -7,6 +7,7 @@ from proxy.endpoints.conversations import Conversations
 from proxy.endpoints.create_response import CreateResponse
 from proxy.endpoints.health import health
 from proxy.endpoints.input_tokens import InputTokens
+from proxy.endpoints.metrics import MetricsPage
 from proxy.endpoints.models import Models
 from proxy.endpoints.responses import StoredResponses
 from proxy.endpoints.responses_socket import ResponsesSocket
@@ -16,6 +17,7 @@ __all__ = [
     "Conversations",
     "CreateResponse",
     "InputTokens",
+    "MetricsPage",
     "Models",
     "ResponsesSocket",
     "StoredResponses",

@@ -59,6 +59,8 @@ LESSONS: list[tuple[str, str, dict[str, Any]]] = [
     ("tool_choice 'required' is not supported", "tool_choice", {"tool_choice": frozenset({"auto", "none", "named"})}),
     ("response_format is not supported by this model", "response_format", {"json_object": False}),
     ("logprobs is not supported", "logprobs", {}),
+    ("unsupported content[].type: file", "messages", {"files": frozenset()}),
+    ("Unknown part type: file", "messages", {"files": frozenset()}),
     ("Input should be 'system', 'user' or 'assistant': unknown role developer", "messages", {}),
     ("System message must be at the beginning.", "messages[].role", {}),
 ]

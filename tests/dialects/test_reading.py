@@ -15,7 +15,7 @@ from tests.checks import check_events
 from tests.strategies.values import cuts
 from tests.translation import Json, counted_ids, encode, text_of
 from translators.chunks import parse_chunk
-from translators.dialects import PRESETS, Dialect
+from translators.dialects import PRESETS, Dialect, choose
 from translators.request import Settings, Translation, parse_request, to_chat
 from translators.stream import ResponseStream
 
@@ -243,6 +243,24 @@ def test_r15_a_signature_comes_back_with_its_call() -> None:
     assert [call.get("extra_content") for call in sent] == [extra, None]
     plain = translation(PRESETS["generic"], input=[{"role": "user", "content": "q"}, *output, *outputs])
     assert "extra_content" not in plain.body().decode()
+
+
+def test_r15_a_lost_signature_has_a_stand_in() -> None:
+    """On the first call of each turn, for models that refuse a call without one."""
+    history = [{"role": "user", "content": "q"}]
+    for turn in ("a", "b"):
+        ids = [f"{turn}{number}" for number in range(2)]
+        history += [{"type": "function_call", "call_id": name, "name": "look", "arguments": "{}"} for name in ids]
+        history += [{"type": "function_call_output", "call_id": name, "output": ""} for name in ids]
+    filler = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+    for model, stand_in in (("gemini-3-pro", filler), ("gemini-2.5-pro", None)):
+        for host in ("generativelanguage.googleapis.com", "gateway.example.com"):
+            again = translation(choose(host=host, model_name=model).dialect, input=history)
+            turns = [
+                message["tool_calls"] for message in json.loads(again.body())["messages"] if "tool_calls" in message
+            ]
+            sent = [[call.get("extra_content") for call in calls] for calls in turns]
+            assert sent == [[stand_in, None], [stand_in, None]]
 
 
 def test_a_refusal_needs_no_form() -> None:

@@ -112,7 +112,12 @@ EFFORTS = [
     (PRESETS["deepseek"], "medium", {"reasoning_effort": "high", "thinking": {"type": "enabled"}}),
     (PRESETS["deepseek"], "none", {"thinking": {"type": "disabled"}}),
     (named("api.moonshot.ai", "kimi-k3"), "none", {"reasoning_effort": "low"}),
-    (named("api.z.ai", "glm-4.7"), "low", {"thinking": {"type": "enabled"}}),
+    (named("api.z.ai", "glm-4.6"), "low", {"thinking": {"type": "enabled"}}),
+    (named("api.z.ai", "glm-4.7"), "low", {"thinking": {"type": "enabled", "clear_thinking": False}}),
+    (named("api.z.ai", "glm-4.7"), None, {"thinking": {"type": "enabled", "clear_thinking": False}}),
+    (named("api.z.ai", "glm-4.7"), "none", {"thinking": {"type": "disabled"}}),
+    (named("api.moonshot.ai", "kimi-k2.5"), None, {}),
+    (named("api.moonshot.ai", "kimi-k2.6"), None, {"thinking": {"type": "enabled", "keep": "all"}}),
     (PRESETS["dashscope"], "low", {"enable_thinking": True, "thinking_budget": 2048}),
     (PRESETS["dashscope"], "none", {"enable_thinking": False}),
     (PRESETS["minimax"], "high", {"thinking": {"type": "adaptive"}}),
@@ -128,7 +133,7 @@ EFFORTS = [
 
 
 @pytest.mark.parametrize(("dialect", "effort", "expected"), EFFORTS)
-def test_effort_in_each_dialect(dialect: Dialect, effort: str, expected: Json) -> None:
+def test_effort_in_each_dialect(dialect: Dialect, effort: str | None, expected: Json) -> None:
     body, translation = sent(dialect, reasoning={"effort": effort})
     fields = ("reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs")
     assert {name: body[name] for name in fields if name in body} == expected
@@ -160,6 +165,7 @@ CHOICES: list[tuple[str, Any, Any, list[str]]] = [
     ("glm", "none", None, []),
     ("ollama", "auto", None, ["look", "other"]),
     ("kimi", "required", None, ["look", "other"]),
+    ("dashscope", "required", None, ["look", "other"]),
 ]
 
 
@@ -170,6 +176,14 @@ def test_t24_choices_that_a_backend_lacks(preset: str, asked: Any, choice: Any, 
     assert [tool["function"]["name"] for tool in body.get("tools", [])] == offered
     lost = asked not in ("none", "auto") and choice is None
     assert lost == any(adaptation.action == "dropped" for adaptation in translation.adaptations)
+
+
+def test_t24_the_only_tool_is_named_where_none_can_be_required() -> None:
+    one = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "look"}]}
+    for tools, asked in (([TOOL], "required"), ([TOOL, OTHER], one)):
+        body, translation = sent(PRESETS["llama-cpp-python"], tools=tools, tool_choice=asked)
+        assert body["tool_choice"] == {"type": "function", "function": {"name": "look"}}
+        assert [adaptation.action for adaptation in translation.adaptations] == ["changed"]
 
 
 RUNGS = [
@@ -226,9 +240,12 @@ def test_files_as_each_backend_takes_them() -> None:
         {"type": "file", "file": {"file_data": url}}
     ]
     content = sent(PRESETS["groq"], input=file(file_data=text, filename="a.txt"))[0]["messages"][0]["content"]
-    assert content == [{"type": "text", "text": "<file name='a.txt'>\nhello\n</file>"}]
-    with pytest.raises(InvalidRequest, match="takes no file"):
-        sent(PRESETS["groq"], input=file(file_data=pdf))
+    assert content == "<file name='a.txt'>\nhello\n</file>"
+    for given in ({"file_data": pdf}, {"file_url": url}):
+        assert sent(PRESETS["groq"], input=file(**given))[1].adaptations[0].action == "emulated"
+    for given in ({"file_data": "data:application/zip;base64,AAAA"}, {"file_url": "ftp://example.com/a"}):
+        with pytest.raises(InvalidRequest, match="takes no file"):
+            sent(PRESETS["groq"], input=file(**given))
 
 
 def test_audio_as_each_backend_takes_it() -> None:

@@ -81,6 +81,7 @@ class Facts:
     thinks: Literal["never", "asked", "unless_told", "always"] = "never"
     replay_field: str = ""  # where it wants its reasoning back
     replay: Replay = "ignored"
+    keep: tuple[str, Any] | None = None  # what `thinking` must say lest earlier turns' reasoning is thrown away
     message_fields: frozenset[str] | None = None  # None: it ignores what it does not know
     signature: bool = False  # calls come with one and must come back with it
     # How it answers

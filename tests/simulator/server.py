@@ -14,6 +14,7 @@ from tests.simulator.rules import refusal
 
 KEY = "secret-key"
 BROKEN = "the provider went away"
+PICTURE = b"\x89PNG\r\n\x1a\n"
 
 
 class Simulator:
@@ -23,6 +24,12 @@ class Simulator:
         self.bodies: list[Json] = []
         self._backend = ChatBackend(strict=False)
         self._backend.always(self._answer)
+        self._backend.serve("/picture.png", Answer(content_type="image/png", writes=[PICTURE]))
+
+    @property
+    def picture_url(self) -> str:
+        """Where `PICTURE` is, for a backend or a bridge that fetches it."""
+        return f"http://127.0.0.1:{self._backend.port}/picture.png"
 
     @property
     def base_url(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from proxy.config import Config, ModelSettings, StoreSettings, UpstreamSettings
+from proxy.config import Config, FetchSettings, ModelSettings, StoreSettings, UpstreamSettings
 from proxy.config.secret import Secret
 from tests.checks import check_events, check_frames, check_response
 from tests.running import running
@@ -20,7 +20,7 @@ from tests.simulator.answers import COMPLETION, PROMPT, THOUGHT_TOKENS
 from tests.simulator.model import GREETING, STEPS, THOUGHT
 from tests.simulator.server import BROKEN, KEY
 from tests.translation import text_of
-from translators.dialects import PRESETS
+from translators.dialects import PRESETS, Dialect, choose
 from translators.dialects.dialect import EFFORTS
 
 Json = dict[str, Any]
@@ -44,9 +44,10 @@ def test_every_preset_has_its_backend() -> None:
 class Bridge:
     """The proxy before one simulated backend."""
 
-    def __init__(self, simulator: Simulator, http: httpx2.AsyncClient) -> None:
+    def __init__(self, simulator: Simulator, dialect: Dialect, http: httpx2.AsyncClient) -> None:
         self.simulator = simulator
         self.facts = simulator.facts
+        self.dialect = dialect
         self.stream = False
         self._http = http
 
@@ -73,9 +74,10 @@ async def bridge(name: str) -> AsyncIterator[Bridge]:
             upstreams={"up": UpstreamSettings(base_url=simulator.base_url, api_key=Secret(KEY), dialect=name)},
             models={"*": ModelSettings(upstream="up")},
             store=StoreSettings(kind="memory"),
+            fetch=FetchSettings(allow_private=True),
         )
         async with running(config) as url, httpx2.AsyncClient(base_url=url, timeout=30) as http:
-            yield Bridge(simulator, http)
+            yield Bridge(simulator, choose(name, host="", model_name=simulator.facts.model).dialect, http)
 
 
 def calls_of(response: Json) -> list[Json]:
@@ -158,6 +160,9 @@ async def tool_loop_with_reasoning(b: Bridge) -> None:
     if b.facts.replay_field and b.facts.tools:
         sent = [message for message in b.simulator.bodies[-1]["messages"] if message.get("tool_calls")]
         assert all(THOUGHT in json.dumps(message) for message in sent)
+    if b.facts.keep is not None:
+        name, value = b.facts.keep
+        assert all(body["thinking"][name] == value for body in b.simulator.bodies)
 
 
 async def tool_choice(b: Bridge, choice: Any) -> None:
@@ -178,6 +183,31 @@ async def image(b: Bridge) -> None:
         answer = await b.post({"input": [{"role": "user", "content": parts}]})
         assert answer.status_code == 400
         assert not b.simulator.bodies
+
+
+async def image_by_address(b: Bridge) -> None:
+    """Fetched by the bridge where the backend takes contents only."""
+    url = b.simulator.picture_url
+    parts = [{"type": "input_text", "text": "scene:text"}, {"type": "input_image", "image_url": url}]
+    if not b.facts.images:
+        assert (await b.post({"input": [{"role": "user", "content": parts}]})).status_code == 400
+        assert not b.simulator.bodies
+        return
+    await b.respond({"input": [{"role": "user", "content": parts}]})
+    sent = json.dumps(b.simulator.bodies[-1])
+    assert (url in sent) == ("http" in b.dialect.images)
+    assert (PIXEL in sent) == ("http" not in b.dialect.images)
+
+
+async def text_file(b: Bridge) -> None:
+    file = {"type": "input_file", "filename": "a.csv", "file_data": "data:text/csv;base64,YSxi"}
+    parts = [{"type": "input_text", "text": "scene:text"}, file]
+    if not b.facts.files and "data" in b.dialect.files:  # learned, and known from then on
+        assert (await b.post({"input": [{"role": "user", "content": parts}]})).status_code == 200
+        b.simulator.refusals.clear()
+    await b.respond({"input": [{"role": "user", "content": parts}]})
+    sent = json.dumps(b.simulator.bodies[-1])
+    assert ("YSxi" in sent) != ("a,b" in sent)
 
 
 async def structured_output(b: Bridge, tools: list[Json]) -> None:
@@ -234,6 +264,14 @@ async def errors(b: Bridge) -> None:
         assert BROKEN in broken.json()["error"]["message"]
 
 
+async def required_of_one(b: Bridge) -> None:
+    """A backend that takes a name and no `required` is told the name."""
+    response = await b.respond({"input": "scene:text", "tools": [TOOL], "tool_choice": "required"})
+    must = {"required", "named"} & b.facts.choices
+    if must and b.facts.tools and not b.facts.ignores_choice and "tool_choice" not in b.facts.refuses:
+        assert [call["name"] for call in calls_of(response)] == ["weather"]
+
+
 CHOICES: tuple[Any, ...] = ("none", "auto", "required", {"type": "function", "name": "weather"})
 SCENES: dict[str, Callable[[Bridge], Awaitable[None]]] = {
     "text": text,
@@ -242,7 +280,10 @@ SCENES: dict[str, Callable[[Bridge], Awaitable[None]]] = {
     "parallel calls": parallel_calls,
     "tool loop with reasoning": tool_loop_with_reasoning,
     **{f"tool_choice {choice}": partial(tool_choice, choice=choice) for choice in CHOICES},
+    "tool_choice required of one tool": required_of_one,
     "image": image,
+    "image by address": image_by_address,
+    "text file": text_file,
     "structured output": partial(structured_output, tools=[]),
     "structured output beside tools": partial(structured_output, tools=[TOOL]),
     "long history": long_history,

@@ -22,7 +22,8 @@ class ProxyProcess:
     def __init__(self, folder: Path, base_url: str, store: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "config.yaml"
-        document = {"upstreams": {"up": {"base_url": base_url}}, "models": {"*": {"upstream": "up"}}, "store": store}
+        upstreams = {"up": {"base_url": base_url, "dialect": "generic"}}
+        document = {"upstreams": upstreams, "models": {"*": {"upstream": "up"}}, "store": store}
         self._config.write_bytes(msgspec.json.encode(document))
 
     async def __aenter__(self) -> Self:

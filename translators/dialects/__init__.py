@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translators.dialects.choose import AUTO, GENERIC, PRESETS, Choice, Setting, choose, problems
+from translators.dialects.choose import AUTO, GENERIC, PRESETS, Choice, Setting, choose, preset_of_list, problems
 from translators.dialects.dialect import Dialect
 
-__all__ = ["AUTO", "GENERIC", "PRESETS", "Choice", "Dialect", "Setting", "choose", "problems"]
+__all__ = ["AUTO", "GENERIC", "PRESETS", "Choice", "Dialect", "Setting", "choose", "preset_of_list", "problems"]

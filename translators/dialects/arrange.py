@@ -20,6 +20,14 @@ BRIDGE = "OK."
 OPENING = "Begin."
 
 
+def content_of(parts: list[chat.Part], dialect: Dialect) -> chat.Content:
+    """A string where the parts are all text and the dialect likes that, or needs no more."""
+    texts = [part.text for part in parts if isinstance(part, chat.TextPart)]
+    if len(texts) == len(parts) and (dialect.text_content == "string" or len(parts) == 1):
+        return "\n".join(texts)
+    return parts
+
+
 def arrange(messages: Messages, dialect: Dialect) -> Messages:
     for applies, change in _PASSES:
         if applies(dialect):

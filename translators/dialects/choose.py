@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from translators.dialects.dialect import Dialect
 from translators.dialects.families import FAMILIES
+from translators.dialects.listed import read_entries
 from translators.dialects.preset import FACTS, Facts, Preset, read_fact, read_facts
 from translators.dialects.presets import BACKENDS
 
@@ -26,21 +27,33 @@ Setting = str | Mapping[str, Any]
 
 
 class Choice(Struct, frozen=True):
+    """`told_by` is what named the preset; empty where nothing did."""
+
     dialect: Dialect
     origins: dict[str, str]
     """Fact → where it is from, for those that differ from generic."""
+    told_by: str = ""
 
 
 def choose(
-    upstream: Setting = AUTO, model: Setting = AUTO, *, host: str, model_name: str, otherwise: str = GENERIC
+    upstream: Setting = AUTO,
+    model: Setting = AUTO,
+    *,
+    host: str,
+    model_name: str,
+    otherwise: str = GENERIC,
+    because: str = "",
 ) -> Choice:
-    """`host` is the upstream's host, with its port where it names one; `otherwise` the preset of an unknown one.
+    """`host` is the upstream's host, with its port where it names one; `otherwise` the preset of an unknown one, and
+    `because` what told it.
 
     Raises KeyError for an unknown preset and ValueError for an unknown fact.
     """
     settings = (("upstream setting", upstream), ("model setting", model))
-    named = [name for _, setting in settings if (name := preset_name(setting)) != AUTO]
-    found = BACKENDS[named[-1]] if named else preset_of_host(host) or BACKENDS[otherwise]
+    named = [(name, origin) for origin, setting in settings if (name := preset_name(setting)) != AUTO]
+    of_host = preset_of_host(host)
+    name, told_by = named[-1] if named else (otherwise, because) if of_host is None else (of_host.name, "host")
+    found = BACKENDS[name]
     layers: list[tuple[str, Facts]] = [
         *((f"family {family.name}", family.facts) for family in FAMILIES if family.rule.matches(model_name)),
         (f"preset {found.name}", found.facts),
@@ -53,7 +66,7 @@ def choose(
         facts |= layer
         origins |= dict.fromkeys(layer, origin)
     dialect = Dialect(name=found.name, **facts)
-    return Choice(dialect, {name: origin for name, origin in origins.items() if differs(dialect, name)})
+    return Choice(dialect, {name: origin for name, origin in origins.items() if differs(dialect, name)}, told_by)
 
 
 def preset_of_host(host: str) -> Preset | None:
@@ -65,6 +78,13 @@ def preset_of_host(host: str) -> Preset | None:
             if fnmatch.fnmatchcase(bare, pattern) or (pattern.startswith(":") and pattern == colon + port):
                 return found
     return None
+
+
+def preset_of_list(body: bytes) -> str | None:
+    """The name of the preset whose backend lists its models so; None where the list tells nothing."""
+    entries = read_entries(body)
+    signs = ((name, found.listed) for name, found in BACKENDS.items())
+    return next((name for name, listed in signs if listed is not None and listed.matches(entries)), None)
 
 
 def preset_name(setting: Setting) -> str:

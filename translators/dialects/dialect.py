@@ -100,6 +100,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     effort_names: dict[str, str] = {}  # levels that become another word than the nearest
     thinking_budgets: dict[str, int] = msgspec.field(default_factory=lambda: dict(THINKING_BUDGETS))  # in tokens
     thinking_word: Literal["enabled", "adaptive"] = "enabled"
+    thinking_extra: dict[str, Any] = {}  # beside the type in `thinking`, which is then sent whenever it thinks
     template_switch: str = "enable_thinking"  # its name in `chat_template_kwargs`
     thinks_by_default: bool = False
     always_thinks: bool = False  # cannot be told not to

@@ -1,6 +1,7 @@
-"""`preset(name, hosts=…, models=…, **facts)`: what one backend does otherwise than the generic one.
+"""`preset(name, hosts=…, listed=…, models=…, **facts)`: what one backend does otherwise than the generic one.
 
 `hosts` are fnmatch patterns of its public host names, or `:port` where a local server has a port of its own.
+`listed` is how its list of models tells that it is the one, where a host says nothing.
 `models` are facts that hold for some of its models only: a pattern searched for in the lower-case model name.
 """
 
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from translators.dialects.dialect import Dialect
+from translators.dialects.listed import Listed
 
 Facts = dict[str, Any]
 
@@ -34,6 +36,7 @@ class Preset(Struct, frozen=True):
     hosts: tuple[str, ...]
     facts: Facts
     models: tuple[ModelRule, ...]
+    listed: Listed | None = None
 
 
 def preset(
@@ -41,13 +44,14 @@ def preset(
     *,
     like: Preset | None = None,
     hosts: tuple[str, ...] = (),
+    listed: Listed | None = None,
     models: tuple[ModelRule, ...] = (),
     **facts: Any,
 ) -> Preset:
     """`like` gives the facts and model rules to begin with. Raises ValueError for what is no fact."""
     if like is not None:
         facts, models = {**like.facts, **facts}, (*like.models, *models)
-    return Preset(name, hosts, read_facts(facts), models)
+    return Preset(name, hosts, read_facts(facts), models, listed)
 
 
 def when(pattern: str, **facts: Any) -> ModelRule:

@@ -33,6 +33,8 @@ def _think(request: chat.ChatRequest, effort: str | None, dialect: Dialect, repo
     """Whether the model will think."""
     by_default = dialect.thinks_by_default or dialect.always_thinks
     if effort is None:
+        if by_default and dialect.thinking_extra and "thinking_type" in dialect.reasoning_controls:
+            _thinking_type(request, "", dialect)
         return by_default
     if not dialect.reasoning_controls:
         report.ignored(_EFFORT, "the upstream cannot be told how hard to think")
@@ -103,7 +105,8 @@ def _enabled_object(request: chat.ChatRequest, level: str, dialect: Dialect) -> 
 
 
 def _thinking_type(request: chat.ChatRequest, level: str, dialect: Dialect) -> None:
-    request.thinking = {"type": "disabled" if level == OFF else dialect.thinking_word}
+    on = {"type": dialect.thinking_word, **dialect.thinking_extra}
+    request.thinking = {"type": "disabled"} if level == OFF else on
 
 
 def _thinking_budget_object(request: chat.ChatRequest, level: str, dialect: Dialect) -> None:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import is_null, is_string
 from translators.dialects import Dialect
+from translators.dialects.arrange import content_of
 from translators.emitter import Emitter
 from translators.errors import InvalidRequest
 from translators.items.item import Item
@@ -85,7 +86,7 @@ def user_content(parts: list[LocatedPart], dialect: Dialect, report: Report) -> 
     texts = [located.part.spoken for located in parts if located.part.spoken is not None]
     if len(texts) == len(parts) and (dialect.text_content == "string" or len(parts) == 1):
         return "\n".join(texts)
-    return [located.part.to_chat(dialect, located.at, report) for located in parts]
+    return content_of([located.part.to_chat(dialect, located.at, report) for located in parts], dialect)
 
 
 # --- the model's own -----------------------------------------------------------------------------

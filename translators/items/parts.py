@@ -14,7 +14,7 @@ from msgspec import UNSET, Raw, Struct
 from translators.decode import decode_as, is_string
 from translators.dialects import Dialect
 from translators.errors import InvalidRequest
-from translators.media import document_text, with_image_type
+from translators.media import as_file, document_text, pdf_base64, with_image_type
 from translators.report import Report
 from translators.schema import chat
 
@@ -110,10 +110,12 @@ class InputFile(Part):
         text = None if self.file_data is None else document_text(self.file_data, self.filename or "")
         if text is not None:
             report.changed(at, "the file's text stands in its place, since the upstream takes no files")
-            name = f" name={self.filename!r}" if self.filename else ""
-            return chat.TextPart(f"<file{name}>\n{text}\n</file>")
+            return chat.TextPart(as_file(text, self.filename or ""))
         if self.file_id is not None and "id" in dialect.files:
             return chat.FilePart(chat.FileData(file_id=self.file_id, filename=self.filename or UNSET))
+        if self._is_read_here(dialect):
+            report.emulated(at, "the document's text stands in its place, since the upstream takes no files")
+            return chat.FilePart(chat.FileData(file_data=url or UNSET, filename=self.filename or UNSET))
         if self.file_data is not None or self.file_url is not None:
             given = "file_data" if self.file_data is not None else "file_url"
             raise InvalidRequest(
@@ -122,6 +124,12 @@ class InputFile(Part):
                 code="unsupported_value",
             )
         raise _needs(at, "file_data", self.file_id)
+
+    def _is_read_here(self, dialect: Dialect) -> bool:
+        """Whether whoever sends the request puts a text in the file's place."""
+        if self.file_data is not None:
+            return pdf_base64(self.file_data) is not None
+        return self.file_url is not None and self.file_url.startswith(("http://", "https://"))
 
 
 class AudioData(Struct):

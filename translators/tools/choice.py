@@ -91,6 +91,9 @@ def _by_mode(
         return UNSET  # servers refuse a choice without tools
     if mode in dialect.tool_choice:
         return dialect.required_word if mode == "required" else mode
+    if mode == "required" and "named" in dialect.tool_choice and len(offered) == 1:
+        report.changed("tool_choice", "the only tool is named, since the upstream takes no 'required'")
+        return chat.NamedToolChoice(chat.NamedFunction(offered[0].function.name))
     if mode == "required":
         report.dropped("tool_choice", "the upstream cannot be made to call a tool")
     return UNSET  # `auto` is what they do unasked

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset
 
 PRESET = preset(
     "anthropic",
     hosts=("api.anthropic.com",),
+    listed=Listed(fields=("type", "display_name", "created_at")),
     developer_role=True,
     audio="none",
     files=frozenset(),

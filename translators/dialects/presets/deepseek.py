@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset, when
 
 PRESET = preset(
     "deepseek",
     hosts=("api.deepseek.com",),
+    listed=Listed("deepseek"),
     system_placement="anywhere",
     images=frozenset(),
     audio="none",

@@ -21,6 +21,8 @@ PRESET = preset(
     thinks_by_default=True,
     reasoning_replay="all",
     models=(
+        # Otherwise what was thought before the last user message is thrown away.
+        when(r"glm-(4\.[7-9]|[5-9])", thinking_extra={"clear_thinking": False}),
         when(r"glm-5\.[2-9]", reasoning_controls=("thinking_type", "effort")),
         when(r"glm-5\.3", efforts=("low", "high", "max"), always_thinks=True),
     ),

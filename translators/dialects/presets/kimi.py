@@ -28,6 +28,8 @@ PRESET = preset(
             thinks_by_default=False,
             reasoning_replay="never",
         ),
+        # Otherwise earlier turns' thoughts are ignored; kimi-k2.5 refuses the field.
+        when(r"kimi-k2\.[6-9]", thinking_extra={"keep": "all"}),
         when(r"kimi-k2\.7-code", always_thinks=True),
         when(
             r"kimi-k3",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset
 
 PRESET = preset(
     "llama-cpp-python",
+    listed=Listed("me", ("permissions",)),
     audio="none",
     files=frozenset(),
     stream_usage="implicit",  # it has no such option, and no usage in a stream

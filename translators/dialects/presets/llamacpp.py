@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset
 
 PRESET = preset(
     "llamacpp",
+    listed=Listed("llamacpp"),
     files=frozenset(),
     logprobs_with_tools=False,
     # `none` leaves the tools in the prompt, so that calls come back as text; the object form is ignored.

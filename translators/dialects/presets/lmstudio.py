@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset
 
 PRESET = preset(
     "lmstudio",
     hosts=(":1234",),
+    listed=Listed("organization_owner"),
     images=frozenset({"data"}),
     audio="none",
     files=frozenset(),

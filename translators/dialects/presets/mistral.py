@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from translators.dialects.dialect import SAMPLING
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset, when
 
 PRESET = preset(
     "mistral",
     hosts=("api.mistral.ai", "codestral.mistral.ai"),
+    listed=Listed(fields=("capabilities", "max_context_length", "aliases")),
     system_placement="anywhere",
     bridge_after_tool=True,
     prefix_field=True,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from translators.dialects.dialect import SAMPLING
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset
 
 PRESET = preset(
     "ollama",
     hosts=("ollama.com", ":11434"),
+    listed=Listed("library", owner_of_some=True),  # others are owned by whoever published them
     images=frozenset({"data"}),
     files=frozenset(),
     params=SAMPLING,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from translators.dialects.dialect import LOGPROBS, SAMPLING
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset, when
 
 PRESET = preset(
     "openrouter",
     hosts=("openrouter.ai",),
+    listed=Listed(fields=("pricing", "top_provider", "supported_parameters")),
     files=frozenset({"data", "url"}),
     params=SAMPLING | LOGPROBS | {"user", "verbosity"},
     strict_tools=True,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset
 
 PRESET = preset(
     "tgi",
     hosts=("*.endpoints.huggingface.cloud",),
+    listed=Listed(owner_is_id=True),
     empty_content="omit",
     text_beside_calls=False,  # calls beside a text are lost
     audio="none",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from translators.dialects.listed import Listed
 from translators.dialects.preset import preset, when
 
 PRESET = preset(
     "vllm",
+    listed=Listed("vllm", ("max_model_len",)),  # some wrappers copy the owner alone
     files=frozenset(),
     strict_tools=True,
     reasoning_replay="all",

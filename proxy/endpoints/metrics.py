@@ -1,0 +1,21 @@
+"""`GET /metrics`."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from proxy.access import Access
+from proxy.metrics import CONTENT_TYPE, Metrics
+
+
+class MetricsPage:
+    """For whoever may call the API: a scraper sends a key as well."""
+
+    def __init__(self, metrics: Metrics, *, access: Access) -> None:
+        self._metrics = metrics
+        self._access = access
+
+    async def get(self, request: Request) -> Response:
+        self._access.check(request.headers)
+        return Response(self._metrics.page(), headers={"content-type": CONTENT_TYPE})

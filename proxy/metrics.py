@@ -1,0 +1,82 @@
+"""`Metrics`: what this process has done, counted once a response, in Prometheus' text format.
+
+Every label has a bounded number of values: names of the configuration, words of the protocol, `other` for the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from translators.report import Adaptation
+from translators.schema.chat import ChatRequest
+from translators.schema.responses import Response, ResponsesRequest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_KNOWN = frozenset(ResponsesRequest.__struct_fields__) | frozenset(ChatRequest.__struct_fields__)
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+Labels = tuple[str, ...]
+
+
+class _Family:
+    """One counter by its labels."""
+
+    def __init__(self, name: str, meaning: str, labels: Labels) -> None:
+        self.values: Counter[Labels] = Counter()
+        self._name = name
+        self._meaning = meaning
+        self._labels = labels
+
+    def lines(self, process: str) -> Iterator[str]:
+        yield f"# HELP {self._name} {self._meaning}"
+        yield f"# TYPE {self._name} counter"
+        for values, count in sorted(self.values.items()):
+            pairs = [*zip(self._labels, values, strict=True), ("process", process)]
+            shown = ",".join(f'{label}="{value.translate(_ESCAPES)}"' for label, value in pairs)
+            yield f"{self._name}{{{shown}}} {count}"
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self._responses = _Family(
+            "dragoman_responses_total",
+            "Responses, by how they ended; refused by the upstream or abandoned by the client, where none came.",
+            ("upstream", "status"),
+        )
+        self._tokens = _Family(
+            "dragoman_tokens_total",
+            "Tokens, as upstreams count them; cached_input is a part of input, and reasoning one of output.",
+            ("upstream", "kind"),
+        )
+        self._adaptations = _Family(
+            "dragoman_adaptations_total",
+            "What was dropped, ignored, changed or emulated in requests and answers, by the parameter it is about.",
+            ("upstream", "action", "about"),
+        )
+
+    def count(self, upstream: str, status: str, response: Response, adaptations: Iterable[Adaptation]) -> None:
+        """`status` is the response's own where it has ended."""
+        self._responses.values[upstream, status] += 1
+        for adaptation in adaptations:
+            self._adaptations.values[upstream, adaptation.action, _about(adaptation.param)] += 1
+        usage = response.usage
+        if usage is not None:
+            tokens = self._tokens.values
+            tokens[upstream, "input"] += usage.input_tokens
+            tokens[upstream, "cached_input"] += usage.input_tokens_details.cached_tokens
+            tokens[upstream, "output"] += usage.output_tokens
+            tokens[upstream, "reasoning"] += usage.output_tokens_details.reasoning_tokens
+
+    def page(self) -> bytes:
+        process = str(os.getpid())
+        families = (self._responses, self._tokens, self._adaptations)
+        return "".join(f"{line}\n" for family in families for line in family.lines(process)).encode()
+
+
+def _about(param: str) -> str:
+    """`input[3].content[0].detail` is about `input`. Names that a client made up are not told apart."""
+    word = param.partition("[")[0].partition(".")[0]
+    return word if word in _KNOWN else "other"
