@@ -46,7 +46,7 @@ class LineFormatter(logging.Formatter):
         if second != self._second:
             self._second = second
             self._spelled = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._spelled}.{int(record.msecs):03d}Z"
+        return f"{self._spelled}.{int(record.created % 1 * 1000):03d}Z"
 
 
 def logging_settings(level: LogLevel) -> dict[str, Any]:
