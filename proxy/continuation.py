@@ -5,7 +5,6 @@ A response goes on from the input and the output of the one it names; a conversa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -17,11 +16,9 @@ from translators.errors import InvalidRequest
 from translators.items import decode_item
 from translators.items.item import Item
 from translators.report import Report
+from translators.request import ParsedRequest
 from translators.response import conversation_id
 from translators.schema.responses import ResponsesRequest
-
-# Only such an input is looked into; a bare id is the short form of a reference.
-_MAY_REFER = re.compile(rb'"item_reference"|\{\s*"id"\s*:\s*"[^"\\]*"\s*\}')
 
 
 class Past(Struct, frozen=True):
@@ -110,14 +107,16 @@ def behind_compaction(items: list[Raw]) -> list[Raw]:
     return items
 
 
-async def resolve_references(params: ResponsesRequest, store: Store, owner: str, past: Past) -> ResponsesRequest:
+async def resolve_references(parsed: ParsedRequest, store: Store, owner: str, past: Past) -> ParsedRequest:
     """The same request with stored items in the place of the references to them. Raises InvalidRequest."""
-    if not _MAY_REFER.search(params.input):
-        return params
-    items = split_input(params.input)
-    wanted = {index: id_ for index, raw in enumerate(items) if (id_ := _referred(raw)) is not None}
+    wanted = {
+        index: id_
+        for index, item in enumerate(parsed.items)
+        if type(item) is Raw and (id_ := _referred(item)) is not None
+    }
     if not wanted:
-        return params
+        return parsed
+    items = split_input(parsed.params.input)
     found = {item_id(raw): raw for raw in past.items}
     missing = [id_ for id_ in wanted.values() if id_ not in found]
     if missing:
@@ -130,7 +129,8 @@ async def resolve_references(params: ResponsesRequest, store: Store, owner: str,
                 code="item_not_found",
             )
         items[index] = found[id_]
-    return msgspec.structs.replace(params, input=Raw(msgspec.json.encode(items)))
+    params = msgspec.structs.replace(parsed.params, input=Raw(msgspec.json.encode(items)))
+    return msgspec.structs.replace(ParsedRequest.of(params), unknown=parsed.unknown)
 
 
 class _Reference(Struct):

@@ -86,13 +86,13 @@ class Exchange:
                 services.router.route(parsed.params.model).upstream_name, client_headers
             )
         past = await recall(parsed.params, services.store, owner, remembered)
-        params = await resolve_references(parsed.params, services.store, owner, past)
-        asked = params
-        if not generate and bytes(params.input) in (b"null", b"[]"):
-            asked = msgspec.structs.replace(params, input=NO_INPUT)
-        exchange = cls(services, ParsedRequest(asked, parsed.unknown), past, client_headers, owner)
-        if asked is not params:
-            exchange.recorder = Recorder(params, past, owner, services.new_id)
+        parsed = await resolve_references(parsed, services.store, owner, past)
+        asked = parsed
+        if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
+            asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))
+        exchange = cls(services, asked, past, client_headers, owner)
+        if asked is not parsed:
+            exchange.recorder = Recorder(parsed.params, past, owner, services.new_id)
         exchange._generates = generate
         if internal:
             exchange.stored = False
@@ -180,7 +180,7 @@ class Exchange:
 
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
-        parsed = ParsedRequest(window.to_summarise(self.params), {})
+        parsed = ParsedRequest.of(window.to_summarise(self.params))
         exchange = Exchange(self._services, parsed, Past(), self._client_headers, "")
         exchange.stored = False
         try:
@@ -192,7 +192,7 @@ class Exchange:
         if exchange.error is not None:
             raise exchange.error
         self._summary = exchange.response
-        self._call = self._sending(ParsedRequest(window.compacted(self.params, self._summary.output[0]), {}), ())
+        self._call = self._sending(ParsedRequest.of(window.compacted(self.params, self._summary.output[0])), ())
         self._call.stream = self._stream
 
     def start(self) -> list[AnyEvent]:

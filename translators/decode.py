@@ -70,6 +70,10 @@ def is_object(raw: msgspec.Raw) -> bool:
     return memoryview(raw)[0] == 0x7B  # an opening brace
 
 
+def is_list(raw: msgspec.Raw) -> bool:
+    return memoryview(raw)[0] == 0x5B  # an opening bracket
+
+
 def compact(raw: msgspec.Raw) -> str:
     """The same JSON without white space: a client may format what it sends back anew."""
     return msgspec.json.format(raw, indent=-1).decode()
@@ -88,7 +92,7 @@ def join_path(at: str, path: str) -> str:
     return f"{at}{path}" if at else path.removeprefix(".")
 
 
-def check_depth(body: bytes, limit: int) -> None:
+def check_depth(body: bytes | msgspec.Raw, limit: int) -> None:
     """Refuses JSON nested deeper than `limit`: recursive readers downstream need not survive it.
 
     Counting brackets decides nearly every body. What has too many of them is taken apart, so that a long

@@ -6,18 +6,18 @@ For any bytes the result is a `Translation` or an `InvalidRequest` that names th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from translators.decode import check_depth, decode_as, is_null, is_string
+from translators.decode import check_depth, decode_as, is_list, is_null, is_string
 from translators.dialects import Dialect
 from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
-from translators.items import decode_item
+from translators.items import decode_item, read_items
 from translators.items.compaction_trigger import is_compaction
-from translators.items.item import Item
+from translators.items.item import Item, LocatedItem
 from translators.messages import Instruction, MessageBuilder, UserSpeech
 from translators.params import set_params
 from translators.report import Adaptation, OnUnsupported, Report
@@ -31,10 +31,19 @@ MAX_DEPTH = 256
 
 
 class ParsedRequest(Struct, frozen=True):
-    """A request's parameters, and the fields of its body that are no parameters."""
+    """A request's parameters, the fields of its body that are no parameters, and the items of its input.
+
+    Items are raw as long as nobody has looked at them one by one.
+    """
 
     params: ResponsesRequest
     unknown: dict[str, Raw]
+    items: Sequence[Item | Raw]
+
+    @classmethod
+    def of(cls, params: ResponsesRequest) -> Self:
+        """Of parameters that have been found to be good already."""
+        return cls(params, {}, _read_input(params.input))
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -75,15 +84,27 @@ class Translation(Struct, frozen=True, kw_only=True):
 
 def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
     """Raises InvalidRequest for anything that is not a request; deeper than `max_depth` is not one."""
-    check_depth(body, max_depth)
     if not body.isascii():
         try:
             body.decode()  # raw parts pass through unread, so the whole is checked here
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"The request body is not UTF-8: {error}.", code="invalid_json") from None
     fields = decode_as(dict[str, Raw], body)
+    # The input is by far the longest field: what else there is can be looked at twice where that is left out.
+    input_ = fields.pop("input", NULL)
+    rest = msgspec.json.encode(fields)
+    check_depth(rest, max_depth)
+    params = decode_as(ResponsesRequest, rest)
+    params.input = input_
     unknown = {name: fields[name] for name in fields if name not in _KNOWN}
-    return ParsedRequest(decode_as(ResponsesRequest, body), unknown)
+    items = _read_input(input_)
+    for unread in [item for item in items if type(item) is Raw] if is_list(input_) else [input_]:
+        check_depth(unread, max_depth - 2)
+    return ParsedRequest(params, unknown, items)
+
+
+def _read_input(raw: Raw) -> Sequence[Item | Raw]:
+    return read_items(raw) if is_list(raw) else ()
 
 
 _KNOWN = frozenset(ResponsesRequest.__struct_fields__)
@@ -106,15 +127,16 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     report = Report(settings.on_unsupported)
     for name in parsed.unknown:
         report.dropped(name, "not a parameter of the Responses API")
-    items = [LocatedItem(earlier, "history") for earlier in history] + _input_items(params, history, report)
-    for located in items:
+    items = [LocatedItem(earlier, "history") for earlier in history] + _input_items(parsed, history, report)
+    acting = [located for located in items if located.item.acts]
+    for located in acting:
         params = located.item.configure(params)
     tools = ToolMap(letter_first=dialect.tool_names == "letter_first")
     offering = Offering(tools, dialect, report, check_grammars=settings.grammar_retries > 0)
-    tools_echo = _declare_tools(params, items, offering)
+    tools_echo = _declare_tools(params, acting, offering)
     builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)
     request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
-    compacts = is_compaction([(located.item, located.at) for located in items])
+    compacts = is_compaction(items)
     if not compacts:
         _offer_tools(request, params, tools, dialect, report)
     form = set_params(request, params, dialect, report)
@@ -153,25 +175,22 @@ def _with_defaults(params: ResponsesRequest, defaults: ResponsesRequest | None) 
     return msgspec.structs.replace(params, **filled)
 
 
-class LocatedItem(Struct, frozen=True):
-    """An item and its path in the request."""
-
-    item: Item
-    at: str
-
-
-def _input_items(params: ResponsesRequest, history: Sequence[Item], report: Report) -> list[LocatedItem]:
+def _input_items(parsed: ParsedRequest, history: Sequence[Item], report: Report) -> list[LocatedItem]:
     """The items of `input`; there may be none where there is a history."""
-    if is_null(params.input) and not history:
-        raise _missing_input()
-    if is_null(params.input) or is_string(params.input):
+    raw = parsed.params.input
+    if is_string(raw):
         return []
-    raws = decode_as(list[Raw], params.input, "input")
-    if not raws and not history:
+    if not is_null(raw) and not is_list(raw):
+        decode_as(list[Raw], raw, "input")  # it says what is wrong with it
+    if not parsed.items and not history:
         raise _missing_input()
-    decoded = ((f"input[{index}]", raw) for index, raw in enumerate(raws))
-    found = ((at, decode_item(raw, at, report)) for at, raw in decoded)
-    return [LocatedItem(item, at) for at, item in found if item is not None]
+    located = []
+    for index, item in enumerate(parsed.items):
+        at = f"input[{index}]"
+        read = decode_item(item, at, report) if type(item) is Raw else item
+        if read is not None:
+            located.append(LocatedItem(read, at))
+    return located
 
 
 def _declare_tools(params: ResponsesRequest, items: list[LocatedItem], into: Offering) -> list[Any]:

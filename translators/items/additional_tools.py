@@ -10,6 +10,7 @@ from translators.tools import Offering, ToolMap, declare_tools, has_client_searc
 
 
 class AdditionalTools(Item):
+    acts = True
     role: str | None = None
     tools: list[Raw] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from translators.errors import InvalidRequest
-from translators.items.item import Item
+from translators.items.item import Item, LocatedItem
 from translators.messages import MessageBuilder, UserSpeech
 from translators.tools import ToolMap
 
@@ -15,13 +15,15 @@ still holds. Keep identifiers, numbers and paths exact. Write the summary and no
 
 
 class CompactionTrigger(Item):
+    acts = True
+
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         into.add(UserSpeech(ASK_FOR_SUMMARY))
 
 
-def is_compaction(items: list[tuple[Item, str]]) -> bool:
+def is_compaction(items: list[LocatedItem]) -> bool:
     """Whether the request asks for a compaction. Raises InvalidRequest for a trigger that is not the last item."""
-    for item, at in items[:-1]:
-        if type(item) is CompactionTrigger:
-            raise InvalidRequest("'compaction_trigger' must be the last item of the input.", param=at)
-    return bool(items) and type(items[-1][0]) is CompactionTrigger
+    for located in items[:-1]:
+        if type(located.item) is CompactionTrigger:
+            raise InvalidRequest("'compaction_trigger' must be the last item of the input.", param=located.at)
+    return bool(items) and type(items[-1].item) is CompactionTrigger

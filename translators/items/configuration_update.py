@@ -15,6 +15,7 @@ Options = TypeVar("Options", ReasoningOptions, TextOptions)
 
 
 class ConfigurationUpdate(Item):
+    acts = True
     reasoning: ReasoningOptions | None = None
     text: TextOptions | None = None
 

@@ -6,7 +6,7 @@ from msgspec import Raw, Struct
 
 from translators.decode import decode_as, is_null, is_object
 from translators.items.item import Item
-from translators.items.parts import decode_parts
+from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts
 from translators.messages import MessageBuilder, Output
 from translators.schema import chat
 from translators.schema.responses import NULL
@@ -22,29 +22,45 @@ class _Wrapped(Struct):
     content: Raw = NULL
 
 
-class FunctionCallOutput(Item):
+class _AnyOutput(Item):
     call_id: str | None = None
-    output: Raw = NULL
     name: str | None = None
     namespace: str | None = None
+
+
+class FunctionCallOutput(_AnyOutput):
+    output: Raw = NULL
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         into.add_output(read_output(self.output, into, f"{at}.output", Output(self.call_id, at, item_id=self.id)))
 
 
+class PlainOutput(_AnyOutput):
+    output: PlainContent | None = None
+
+    def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
+        parts = [] if self.output is None else locate_parts(self.output, f"{at}.output")
+        into.add_output(place_parts(parts, into, Output(self.call_id, at, item_id=self.id)))
+
+
 def read_output(raw: Raw, into: MessageBuilder, at: str, output: Output) -> Output:
-    """Text stays in the tool message; media, which Chat tool messages cannot hold, follows it."""
+    """`raw` is text, parts, or either of them wrapped."""
     if is_object(raw):
         wrapped = decode_as(_Wrapped, raw, at)
         raw = wrapped.content if is_null(wrapped.output) else wrapped.output
+    return place_parts([] if is_null(raw) else decode_parts(raw, at, into.report), into, output)
+
+
+def place_parts(parts: list[LocatedPart], into: MessageBuilder, output: Output) -> Output:
+    """Text stays in the tool message; media, which Chat tool messages cannot hold, follows it."""
     texts: list[str] = []
     media: list[chat.Part] = []
-    if not is_null(raw):
-        for located in decode_parts(raw, at, into.report):
-            if located.part.spoken is not None:
-                texts.append(located.part.spoken)
-            else:
-                media.append(located.part.to_chat(into.dialect, located.at, into.report))
+    for located in parts:
+        text = located.part.spoken
+        if text is not None:
+            texts.append(text)
+        else:
+            media.append(located.part.to_chat(into.dialect, located.at, into.report))
     output.text = "\n".join(texts) if texts or not media else SEE_BELOW
     output.media = media
     return output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 from translators.messages import MessageBuilder
@@ -14,6 +16,9 @@ class Item(Struct, kw_only=True):
 
     id: str | None = None
     status: str | None = None
+
+    # Whether it does more than speak: only then are the three methods below asked.
+    acts: ClassVar[bool] = False
 
     def declare(self, into: Offering, at: str) -> None:
         """Offers the tools that the item brings; called for every item before any is replayed."""
@@ -29,3 +34,10 @@ class Item(Struct, kw_only=True):
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         """Adds the item's pieces to `into`; `at` is its path. Raises InvalidRequest."""
         raise NotImplementedError
+
+
+class LocatedItem(Struct, frozen=True):
+    """An item and its path in the request."""
+
+    item: Item
+    at: str

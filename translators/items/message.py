@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from translators.decode import is_null, is_string
+from translators.decode import is_null
 from translators.dialects import Dialect
 from translators.dialects.arrange import content_of
 from translators.emitter import Emitter
 from translators.errors import InvalidRequest
 from translators.items.item import Item
-from translators.items.parts import LocatedPart, Refusal, decode_parts
+from translators.items.parts import LocatedPart, PlainContent, Refusal, decode_parts, locate_parts
 from translators.items.writer import ItemWriter
 from translators.messages import AssistantRefusal, AssistantSpeech, Instruction, MessageBuilder, Reasoning, UserSpeech
 from translators.report import Report
@@ -30,20 +30,23 @@ COMMENTARY = "commentary"
 FINAL_ANSWER = "final_answer"
 
 
-class Message(Item):
+class _AnyMessage(Item):
     role: Literal["user", "assistant", "system", "developer"]
-    content: Raw = NULL
     phase: str | None = None
+
+    def parts(self, at: str, report: Report) -> list[LocatedPart] | None:
+        """The parts of its content, if there is any. Raises InvalidRequest."""
+        raise NotImplementedError
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         where = f"{at}.content"
-        if is_null(self.content):
+        parts = self.parts(where, into.report)
+        if parts is None:
             if self.role == "assistant":
                 return  # some clients resend a turn of calls with an empty message before it
             raise InvalidRequest(
                 f"Missing required parameter: '{where}'.", param=where, code="missing_required_parameter"
             )
-        parts = decode_parts(self.content, where, into.report)
         if self.role == "assistant":
             self._replay_assistant(parts, into, where)
         elif self.role == "user":
@@ -54,7 +57,7 @@ class Message(Item):
     def _replay_assistant(self, parts: list[LocatedPart], into: MessageBuilder, at: str) -> None:
         speech: list[str] = []
         for located in parts:
-            if type(located.part) is Refusal:
+            if isinstance(located.part, Refusal):
                 into.add(AssistantRefusal(located.part.refusal))
             elif located.part.spoken is None:
                 into.report.dropped(located.at, "an assistant message holds text only in Chat Completions")
@@ -67,8 +70,22 @@ class Message(Item):
             text = text[thought.end() :]
             if not text:
                 return
-        if speech or is_string(self.content):
+        if speech:
             into.add(AssistantSpeech(text))
+
+
+class Message(_AnyMessage):
+    content: Raw = NULL
+
+    def parts(self, at: str, report: Report) -> list[LocatedPart] | None:
+        return None if is_null(self.content) else decode_parts(self.content, at, report)
+
+
+class PlainMessage(_AnyMessage):
+    content: PlainContent | None = None
+
+    def parts(self, at: str, report: Report) -> list[LocatedPart] | None:
+        return None if self.content is None else locate_parts(self.content, at)
 
 
 def spoken_text(parts: list[LocatedPart]) -> str:
@@ -83,9 +100,10 @@ def spoken_text(parts: list[LocatedPart]) -> str:
 
 def user_content(parts: list[LocatedPart], dialect: Dialect, report: Report) -> chat.Content:
     """A string where the text alone allows it and the dialect likes it, else Chat parts."""
-    texts = [located.part.spoken for located in parts if located.part.spoken is not None]
-    if len(texts) == len(parts) and (dialect.text_content == "string" or len(parts) == 1):
-        return "\n".join(texts)
+    if dialect.text_content == "string" or len(parts) == 1:
+        texts = [text for located in parts if (text := located.part.spoken) is not None]
+        if len(texts) == len(parts):
+            return "\n".join(texts)
     return content_of([located.part.to_chat(dialect, located.at, report) for located in parts], dialect)
 
 

@@ -1,15 +1,14 @@
 """The content parts of messages and tool outputs, and what each becomes in a Chat message.
 
-`decode_parts(raw, at, report)` takes a string or a list whose members may be bare strings.
+`decode_parts(raw, at, report)` takes a string or a list whose members may be bare strings; `locate_parts` takes
+what was decoded with its item, being plain.
 """
 
 from __future__ import annotations
 
-import contextlib
-from typing import Literal
+from typing import Annotated, Literal
 
-import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct
 
 from translators.decode import decode_as, is_string
 from translators.dialects import Dialect
@@ -178,44 +177,83 @@ class _Typed(Struct):
 
 
 class LocatedPart(Struct):
-    """A part and its path in the request, for errors that only the upstream's dialect decides."""
+    """A part and its place in the request, for errors that only the upstream's dialect decides."""
 
     part: Part
-    at: str
+    content_at: str
+    index: int | None = None
 
-
-class _InputText(Text, tag_field="type", tag="input_text"):
-    pass
-
-
-class _OutputText(Text, tag_field="type", tag="output_text"):
-    pass
-
-
-_ONLY_TEXT = msgspec.json.Decoder(list[_InputText | _OutputText])
+    @property
+    def at(self) -> str:
+        return self.content_at if self.index is None else f"{self.content_at}[{self.index}]"
 
 
 def decode_parts(raw: Raw, at: str, report: Report) -> list[LocatedPart]:
     """The parts of a `content` or `output`. A part of an unknown type is reported and left out."""
     if is_string(raw):
         return [LocatedPart(Text(decode_as(str, raw, at)), at)]
-    # Nearly every message of a long history is text alone, which one step can read; whatever is not that
-    # is read again part by part, and told by its place.
-    with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
-        return [LocatedPart(part, f"{at}[{index}]") for index, part in enumerate(_ONLY_TEXT.decode(raw))]
     parts = []
     for index, item in enumerate(decode_as(list[Raw], raw, at)):
         where = f"{at}[{index}]"
         if is_string(item):
-            parts.append(LocatedPart(Text(decode_as(str, item, where)), where))
+            parts.append(LocatedPart(Text(decode_as(str, item, where)), at, index))
             continue
         kind = decode_as(_Typed, item, where).type
         part_type = PART_TYPES.get(kind)
         if part_type is None:
             report.dropped(where, f"content parts of type '{kind}' are not known")
             continue
-        parts.append(LocatedPart(decode_as(part_type, item, where), where))
+        parts.append(LocatedPart(decode_as(part_type, item, where), at, index))
     return parts
+
+
+# --- plain parts: those that a long history is made of, in their usual form, read in one step with their item --------
+
+# Nothing is said of a part's other fields where they are empty, and nothing in them can be nested deeply.
+_Empty = Annotated[list[Raw], Meta(max_length=0)] | None
+
+
+class _PlainText(Text, tag_field="type", forbid_unknown_fields=True):
+    annotations: _Empty = None
+    logprobs: _Empty = None
+
+
+class _InputText(_PlainText, tag="input_text"):
+    pass
+
+
+class _OutputText(_PlainText, tag="output_text"):
+    pass
+
+
+class _ChatText(_PlainText, tag="text"):
+    pass
+
+
+class _SummaryText(_PlainText, tag="summary_text"):
+    pass
+
+
+class _ReasoningText(_PlainText, tag="reasoning_text"):
+    pass
+
+
+class _Refusal(Refusal, tag_field="type", tag="refusal", forbid_unknown_fields=True):
+    pass
+
+
+class _InputImage(InputImage, tag_field="type", tag="input_image", forbid_unknown_fields=True):
+    image_url: str | None = None
+
+
+PlainPart = _InputText | _OutputText | _ChatText | _SummaryText | _ReasoningText | _Refusal | _InputImage
+PlainContent = str | list[PlainPart]
+
+
+def locate_parts(content: PlainContent, at: str) -> list[LocatedPart]:
+    if isinstance(content, str):
+        return [LocatedPart(Text(content), at)]
+    return [LocatedPart(part, at, index) for index, part in enumerate(content)]
 
 
 def _needs(at: str, field: Literal["image_url", "file_data", "input_audio"], file_id: str | None) -> InvalidRequest:

@@ -7,7 +7,7 @@ clients that store nothing and ask for `reasoning.encrypted_content`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -16,26 +16,28 @@ from translators.decode import is_null
 from translators.details import join_details
 from translators.emitter import Emitter
 from translators.items.item import Item
-from translators.items.parts import decode_parts
+from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts
 from translators.items.writer import ItemWriter
 from translators.messages import MessageBuilder, Reasoning
 from translators.opaque import unpack
+from translators.report import Report
 from translators.schema import events
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
 
 
-class ReasoningItem(Item):
-    summary: Raw = NULL
-    content: Raw = NULL
+class _AnyReasoning(Item):
     encrypted_content: str | None = None
+
+    def texts(self, at: str, report: Report) -> Iterator[str]:
+        """Its content and its summary; the second is looked at only where the first is empty."""
+        raise NotImplementedError
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         """The sealed text wins, being the whole thought; a foreign seal leaves what can be read (case R16)."""
         opaque = unpack(self.encrypted_content, into.sealer) if self.encrypted_content else None
         text = opaque.text if opaque is not None else ""
-        text = text or self._text(self.content, f"{at}.content", into)
-        text = text or self._text(self.summary, f"{at}.summary", into)
+        text = text or next(filter(None, self.texts(at, into.report)), "")
         own = opaque is not None and opaque.model == into.model  # another model could not verify them
         details = opaque.details if opaque is not None and own else []
         if opaque is not None and own:
@@ -46,11 +48,29 @@ class ReasoningItem(Item):
             report = into.report.ignored if text else into.report.dropped
             report(f"{at}.encrypted_content", "it was not made here and cannot be read")
 
-    @staticmethod
-    def _text(raw: Raw, at: str, into: MessageBuilder) -> str:
-        if is_null(raw):
-            return ""
-        return "\n\n".join(part.part.spoken or "" for part in decode_parts(raw, at, into.report))
+
+class ReasoningItem(_AnyReasoning):
+    summary: Raw = NULL
+    content: Raw = NULL
+
+    def texts(self, at: str, report: Report) -> Iterator[str]:
+        for raw, name in ((self.content, "content"), (self.summary, "summary")):
+            if not is_null(raw):
+                yield _joined(decode_parts(raw, f"{at}.{name}", report))
+
+
+class PlainReasoning(_AnyReasoning):
+    summary: PlainContent | None = None
+    content: PlainContent | None = None
+
+    def texts(self, at: str, report: Report) -> Iterator[str]:
+        for content in (self.content, self.summary):
+            if content is not None:
+                yield _joined(locate_parts(content, at))
+
+
+def _joined(parts: list[LocatedPart]) -> str:
+    return "\n\n".join(located.part.spoken or "" for located in parts)
 
 
 Pack = Callable[[str, list[Any], dict[str, Any]], str]

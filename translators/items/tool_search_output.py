@@ -12,6 +12,7 @@ NOTHING_FOUND = "No tools were found."
 
 
 class ToolSearchOutput(Item):
+    acts = True
     call_id: str | None = None
     execution: str | None = None
     tools: list[Raw] | None = None
