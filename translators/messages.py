@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from translators.dialects import Dialect
 from translators.dialects.arrange import arrange, content_of
+from translators.dialects.call_ids import CALL_ID_FORMS
 from translators.dialects.replay import carry_extra, replay_reasoning
 from translators.errors import InvalidRequest
 from translators.report import Report
@@ -162,6 +164,7 @@ class _Arrangement:
         self._leading: list[str] = []
         self._dialect = dialect
         self._report = report
+        self._id_form = CALL_ID_FORMS[dialect.tool_call_id]
 
     def instruct(self, piece: Instruction) -> None:
         self.close_turn()
@@ -182,21 +185,28 @@ class _Arrangement:
 
     def close_turn(self) -> None:
         """Appends the open turn's assistant message, its outputs and their media."""
-        turn, self.turn = self.turn, _Turn()
+        turn = self.turn
+        if not turn.began:
+            return
+        self.turn = _Turn()
         if turn.speaks:
-            self.done.append(turn.message(self._dialect))
+            self.done.append(turn.message(self._dialect, self._id_form))
         elif turn.reasoning:
             self._report.dropped(turn.reasoning[0].at, "reasoning without the message or call it led to")
         media: list[chat.Part] = []
         for call in turn.calls:
-            if call.output is None:
-                self._report.emulated(call.at, f"no output for call {call.id}; a placeholder stands in its place")
-                self.done.append(chat.ToolMessage(call.id, NO_OUTPUT))
-            else:
-                self.done.append(chat.ToolMessage(call.id, call.output.text))
+            self.done.append(self._tool_message(call))
+            if call.output is not None:
                 media += call.output.media
         if media:
             self.done.append(chat.UserMessage(content_of(media, self._dialect)))
+
+    def _tool_message(self, call: Call) -> chat.ToolMessage:
+        if call.output is None:
+            self._report.emulated(call.at, f"no output for call {call.id}; a placeholder stands in its place")
+        text = NO_OUTPUT if call.output is None else call.output.text
+        name = call.name if self._dialect.tool_name_field else UNSET
+        return chat.ToolMessage(self._id_form(call.id), text, name)
 
     def finish(self) -> list[chat.Message]:
         if self._leading:
@@ -215,8 +225,12 @@ class _Turn:
         self._spoke_last = False
 
     @property
+    def began(self) -> bool:
+        return bool(self._text or self.calls or self.reasoning or self._refusal)
+
+    @property
     def speaks(self) -> bool:
-        return bool(self.calls or self._text or self._refusal)
+        return bool(self._text or self.calls or self._refusal)
 
     def say(self, text: str) -> None:
         # Two messages in a row are two things said; around a call they were one stream of text.
@@ -232,7 +246,7 @@ class _Turn:
         self.calls.append(call)
         self._spoke_last = False
 
-    def message(self, dialect: Dialect) -> chat.AssistantMessage:
+    def message(self, dialect: Dialect, id_form: Callable[[str], str]) -> chat.AssistantMessage:
         message = chat.AssistantMessage()
         text, refusal = "".join(self._text), "".join(self._refusal)
         if refusal and dialect.refusal_field:
@@ -245,10 +259,12 @@ class _Turn:
             message.content = "" if dialect.empty_content == "empty" else None
         if self.calls:
             message.tool_calls = [
-                chat.ToolCall(call.id, chat.FunctionCall(call.name, call.arguments)) for call in self.calls
+                chat.ToolCall(id_form(call.id), chat.FunctionCall(call.name, call.arguments)) for call in self.calls
             ]
-            for index, (call, sent) in enumerate(zip(self.calls, message.tool_calls, strict=True)):
-                carry_extra(sent, call.extra, dialect, first=index == 0)
-        text = "".join(piece.text for piece in self.reasoning)
-        replay_reasoning(message, text, [detail for piece in self.reasoning for detail in piece.details], dialect)
+            if dialect.tool_extra:
+                for index, (call, sent) in enumerate(zip(self.calls, message.tool_calls, strict=True)):
+                    carry_extra(sent, call.extra, dialect, first=index == 0)
+        if dialect.reasoning_replay != "never":
+            text = "".join(piece.text for piece in self.reasoning)
+            replay_reasoning(message, text, [detail for piece in self.reasoning for detail in piece.details], dialect)
         return message

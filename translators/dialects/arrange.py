@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from msgspec import UNSET, UnsetType
 
-from translators.dialects.call_ids import CALL_ID_FORMS
 from translators.dialects.dialect import Dialect
 from translators.schema import chat
 
@@ -139,27 +138,6 @@ def _parts(content: chat.Content) -> list[chat.Part]:
     return [chat.TextPart(content)] if isinstance(content, str) else content
 
 
-def _call_ids(messages: Messages, dialect: Dialect) -> Messages:
-    form = CALL_ID_FORMS[dialect.tool_call_id]
-    for message in messages:
-        if isinstance(message, chat.AssistantMessage):
-            for call in message.tool_calls or ():
-                call.id = form(call.id)
-        elif isinstance(message, chat.ToolMessage):
-            message.tool_call_id = form(message.tool_call_id)
-    return messages
-
-
-def _name_tools(messages: Messages, dialect: Dialect) -> Messages:
-    names: dict[str, str] = {}
-    for message in messages:
-        if isinstance(message, chat.AssistantMessage):
-            names |= {call.id: call.function.name for call in message.tool_calls or ()}
-        elif isinstance(message, chat.ToolMessage):
-            message.name = names[message.tool_call_id]
-    return messages
-
-
 def _prefix(messages: Messages, dialect: Dialect) -> Messages:
     last = messages[-1] if messages else None
     if isinstance(last, chat.AssistantMessage):
@@ -174,7 +152,5 @@ _PASSES: tuple[tuple[Callable[[Dialect], bool], Callable[[Messages, Dialect], Me
     (lambda dialect: dialect.bridge_after_tool, _bridge),
     (lambda dialect: dialect.needs_user_message, _open_with_user),
     (lambda dialect: dialect.alternate_roles, _take_turns),
-    (lambda dialect: dialect.tool_call_id != "keep", _call_ids),
-    (lambda dialect: dialect.tool_name_field, _name_tools),
     (lambda dialect: dialect.prefix_field, _prefix),
 )

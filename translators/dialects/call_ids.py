@@ -34,4 +34,8 @@ def max40(call_id: str) -> str:
     return f"call_{hashlib.sha256(call_id.encode()).hexdigest()[: _MAX40 - 5]}"
 
 
-CALL_ID_FORMS: dict[str, Callable[[str], str]] = {"alnum9": alnum9, "max40": max40}
+def keep(call_id: str) -> str:
+    return call_id
+
+
+CALL_ID_FORMS: dict[str, Callable[[str], str]] = {"keep": keep, "alnum9": alnum9, "max40": max40}

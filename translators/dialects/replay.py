@@ -1,4 +1,7 @@
-"""`replay_reasoning(message, …)`: what the assistant thought in a turn, put where the dialect wants it back."""
+"""What the assistant thought in a turn, put where the dialect wants it back: `replay_reasoning` and `carry_extra`.
+
+Both are for dialects that want something back.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from translators.schema import chat
 
 def replay_reasoning(message: chat.AssistantMessage, text: str, details: list[Any], dialect: Dialect) -> None:
     """`details` are a backend's own records of the thought, verbatim; they win where the dialect takes them."""
-    if dialect.reasoning_replay == "never" or (dialect.reasoning_replay == "tool_turns" and not message.tool_calls):
+    if dialect.reasoning_replay == "tool_turns" and not message.tool_calls:
         return
     if details and dialect.reasoning_field == "reasoning_details":
         message.reasoning_details = details
@@ -58,8 +61,6 @@ _FIELDS: dict[str, Callable[[chat.AssistantMessage, str], None]] = {
 
 def carry_extra(call: chat.ToolCall, extra: Any, dialect: Dialect, *, first: bool) -> None:
     """`extra_content` of a call, where the dialect wants it back. Gemini 3 wants a signature on the first call."""
-    if not dialect.tool_extra:
-        return
     if extra is not None:
         call.extra_content = extra
     elif first and dialect.signature_filler is not None:

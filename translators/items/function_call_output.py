@@ -6,7 +6,7 @@ from msgspec import Raw, Struct
 
 from translators.decode import decode_as, is_null, is_object
 from translators.items.item import Item
-from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts
+from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts, sole_text
 from translators.messages import MessageBuilder, Output
 from translators.schema import chat
 from translators.schema.responses import NULL
@@ -39,8 +39,11 @@ class PlainOutput(_AnyOutput):
     output: PlainContent | None = None
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        parts = [] if self.output is None else locate_parts(self.output, f"{at}.output")
-        into.add_output(place_parts(parts, into, Output(self.call_id, at, item_id=self.id)))
+        text = sole_text(self.output)
+        output = Output(self.call_id, at, text or "", item_id=self.id)
+        if text is None and self.output is not None:
+            place_parts(locate_parts(self.output, f"{at}.output"), into, output)
+        into.add_output(output)
 
 
 def read_output(raw: Raw, into: MessageBuilder, at: str, output: Output) -> Output:

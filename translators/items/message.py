@@ -13,7 +13,7 @@ from translators.dialects.arrange import content_of
 from translators.emitter import Emitter
 from translators.errors import InvalidRequest
 from translators.items.item import Item
-from translators.items.parts import LocatedPart, PlainContent, Refusal, decode_parts, locate_parts
+from translators.items.parts import LocatedPart, PlainContent, Refusal, decode_parts, locate_parts, sole_text
 from translators.items.writer import ItemWriter
 from translators.messages import AssistantRefusal, AssistantSpeech, Instruction, MessageBuilder, Reasoning, UserSpeech
 from translators.report import Report
@@ -52,7 +52,16 @@ class _AnyMessage(Item):
         elif self.role == "user":
             into.add(UserSpeech(user_content(parts, into.dialect, into.report)))
         else:
-            into.add(Instruction(spoken_text(parts), self.role))
+            self.speak(spoken_text(parts), into, where)
+
+    def speak(self, text: str, into: MessageBuilder, at: str) -> None:
+        """Adds a message that is one text."""
+        if self.role == "user":
+            into.add(UserSpeech(text))
+        elif self.role == "assistant":
+            _add_answer(text, into, at)
+        else:
+            into.add(Instruction(text, self.role))
 
     def _replay_assistant(self, parts: list[LocatedPart], into: MessageBuilder, at: str) -> None:
         speech: list[str] = []
@@ -63,15 +72,18 @@ class _AnyMessage(Item):
                 into.report.dropped(located.at, "an assistant message holds text only in Chat Completions")
             else:
                 speech.append(located.part.spoken)
-        text = "".join(speech)
-        thought = _TAGGED_THOUGHT.match(text)
-        if thought is not None:
-            into.add(Reasoning(thought[1], at))
-            text = text[thought.end() :]
-            if not text:
-                return
         if speech:
-            into.add(AssistantSpeech(text))
+            _add_answer("".join(speech), into, at)
+
+
+def _add_answer(text: str, into: MessageBuilder, at: str) -> None:
+    thought = _TAGGED_THOUGHT.match(text)
+    if thought is not None:
+        into.add(Reasoning(thought[1], at))
+        text = text[thought.end() :]
+        if not text:
+            return
+    into.add(AssistantSpeech(text))
 
 
 class Message(_AnyMessage):
@@ -86,6 +98,13 @@ class PlainMessage(_AnyMessage):
 
     def parts(self, at: str, report: Report) -> list[LocatedPart] | None:
         return None if self.content is None else locate_parts(self.content, at)
+
+    def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
+        text = sole_text(self.content)  # as nearly always
+        if text is None:
+            super().replay(into, tools, at)
+        else:
+            self.speak(text, into, f"{at}.content")
 
 
 def spoken_text(parts: list[LocatedPart]) -> str:

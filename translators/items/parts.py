@@ -250,6 +250,13 @@ PlainPart = _InputText | _OutputText | _ChatText | _SummaryText | _ReasoningText
 PlainContent = str | list[PlainPart]
 
 
+def sole_text(content: PlainContent | None) -> str | None:
+    """The text of what is one text, else None."""
+    if type(content) is list and len(content) == 1:
+        return content[0].spoken
+    return content if type(content) is str else None
+
+
 def locate_parts(content: PlainContent, at: str) -> list[LocatedPart]:
     if isinstance(content, str):
         return [LocatedPart(Text(content), at)]
