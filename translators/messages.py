@@ -26,7 +26,7 @@ from translators.sealing import PLAIN, Sealer
 NO_OUTPUT = "[No output: the call was interrupted before it returned.]"
 
 
-class Piece(Struct):
+class Piece(Struct, gc=False):
     """Something somebody contributed; `place` puts it where a Chat server expects it."""
 
     def place(self, messages: _Arrangement) -> None:
@@ -186,13 +186,13 @@ class _Arrangement:
     def close_turn(self) -> None:
         """Appends the open turn's assistant message, its outputs and their media."""
         turn = self.turn
-        if not turn.began:
-            return
-        self.turn = _Turn()
         if turn.speaks:
             self.done.append(turn.message(self._dialect, self._id_form))
         elif turn.reasoning:
             self._report.dropped(turn.reasoning[0].at, "reasoning without the message or call it led to")
+        else:
+            return  # nobody has spoken since the last one
+        self.turn = _Turn()
         media: list[chat.Part] = []
         for call in turn.calls:
             self.done.append(self._tool_message(call))
@@ -214,41 +214,36 @@ class _Arrangement:
         return self.done
 
 
-class _Turn:
+class _Turn(Struct, gc=False):
     """What the assistant contributed since somebody else last did."""
 
-    def __init__(self) -> None:
-        self.reasoning: list[Reasoning] = []
-        self.calls: list[Call] = []
-        self._text: list[str] = []
-        self._refusal: list[str] = []
-        self._spoke_last = False
-
-    @property
-    def began(self) -> bool:
-        return bool(self._text or self.calls or self.reasoning or self._refusal)
+    reasoning: list[Reasoning] = []
+    calls: list[Call] = []
+    texts: list[str] = []
+    refusals: list[str] = []
+    spoke_last: bool = False
 
     @property
     def speaks(self) -> bool:
-        return bool(self._text or self.calls or self._refusal)
+        return bool(self.texts or self.calls or self.refusals)
 
     def say(self, text: str) -> None:
         # Two messages in a row are two things said; around a call they were one stream of text.
-        if self._spoke_last and text and self._text[-1]:
-            self._text.append("\n\n")
-        self._text.append(text)
-        self._spoke_last = True
+        if self.spoke_last and text and self.texts[-1]:
+            self.texts.append("\n\n")
+        self.texts.append(text)
+        self.spoke_last = True
 
     def refuse(self, text: str) -> None:
-        self._refusal.append(text)
+        self.refusals.append(text)
 
     def call(self, call: Call) -> None:
         self.calls.append(call)
-        self._spoke_last = False
+        self.spoke_last = False
 
     def message(self, dialect: Dialect, id_form: Callable[[str], str]) -> chat.AssistantMessage:
         message = chat.AssistantMessage()
-        text, refusal = "".join(self._text), "".join(self._refusal)
+        text, refusal = "".join(self.texts), "".join(self.refusals)
         if refusal and dialect.refusal_field:
             message.refusal = refusal
         else:

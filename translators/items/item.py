@@ -11,8 +11,12 @@ from translators.schema.responses import ResponsesRequest
 from translators.tools import Offering, ToolMap
 
 
-class Item(Struct, kw_only=True):
-    """Subclasses declare the fields they read; `replay` says what the item was in a Chat conversation."""
+class Item(Struct, kw_only=True, gc=False):
+    """Subclasses declare the fields they read; `replay` says what the item was in a Chat conversation.
+
+    Items, like the parts, pieces and messages made of them, are never in a cycle: the collector may leave out
+    the thousands that a long history has.
+    """
 
     id: str | None = None
     status: str | None = None
@@ -36,7 +40,7 @@ class Item(Struct, kw_only=True):
         raise NotImplementedError
 
 
-class LocatedItem(Struct, frozen=True):
+class LocatedItem(Struct, frozen=True, gc=False):
     """An item and its path in the request."""
 
     item: Item

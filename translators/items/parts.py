@@ -18,7 +18,7 @@ from translators.report import Report
 from translators.schema import chat
 
 
-class Part(Struct):
+class Part(Struct, gc=False):
     """A content part; `text` parts say so by `spoken`, media parts become Chat parts."""
 
     @property
@@ -176,7 +176,7 @@ class _Typed(Struct):
     type: str
 
 
-class LocatedPart(Struct):
+class LocatedPart(Struct, gc=False):
     """A part and its place in the request, for errors that only the upstream's dialect decides."""
 
     part: Part

@@ -2,6 +2,7 @@
 
 Requests are strict: a field that is `UNSET` is not sent. Chunks are liberal: a scalar that some
 backend is known to send in another shape is `Any`, and `fragments` reads what is there.
+`gc=False` marks what a long history has thousands of: none of it is ever in a cycle.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 # --- request -------------------------------------------------------------------------------------
 
 
-class TextPart(Struct, tag_field="type", tag="text", frozen=True):
+class TextPart(Struct, gc=False, tag_field="type", tag="text", frozen=True):
     text: str
 
 
-class ImageUrl(Struct, frozen=True):
+class ImageUrl(Struct, gc=False, frozen=True):
     url: str
     detail: str | UnsetType = UNSET
 
 
-class ImagePart(Struct, tag_field="type", tag="image_url", frozen=True):
+class ImagePart(Struct, gc=False, tag_field="type", tag="image_url", frozen=True):
     image_url: ImageUrl
 
 
@@ -62,26 +63,26 @@ Part = TextPart | ImagePart | AudioPart | AudioUrlPart | DocumentPart | FilePart
 Content = str | list[Part]
 
 
-class FunctionCall(Struct):
+class FunctionCall(Struct, gc=False):
     name: str
     arguments: str
 
 
-class ToolCall(Struct, tag_field="type", tag="function"):
+class ToolCall(Struct, gc=False, tag_field="type", tag="function"):
     id: str
     function: FunctionCall
     extra_content: Any = UNSET
 
 
-class SystemMessage(Struct, tag_field="role", tag="system"):
+class SystemMessage(Struct, gc=False, tag_field="role", tag="system"):
     content: Content
 
 
-class DeveloperMessage(Struct, tag_field="role", tag="developer"):
+class DeveloperMessage(Struct, gc=False, tag_field="role", tag="developer"):
     content: Content
 
 
-class UserMessage(Struct, tag_field="role", tag="user"):
+class UserMessage(Struct, gc=False, tag_field="role", tag="user"):
     content: Content
 
 
@@ -94,7 +95,7 @@ class ThinkingPart(Struct, tag_field="type", tag="thinking", frozen=True):
 AssistantPart = TextPart | ThinkingPart
 
 
-class AssistantMessage(Struct, tag_field="role", tag="assistant"):
+class AssistantMessage(Struct, gc=False, tag_field="role", tag="assistant"):
     content: str | list[AssistantPart] | UnsetType | None = UNSET
     refusal: str | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
@@ -104,7 +105,7 @@ class AssistantMessage(Struct, tag_field="role", tag="assistant"):
     prefix: bool | UnsetType = UNSET
 
 
-class ToolMessage(Struct, tag_field="role", tag="tool"):
+class ToolMessage(Struct, gc=False, tag_field="role", tag="tool"):
     tool_call_id: str
     content: str
     name: str | UnsetType = UNSET
