@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw, Struct
 
-from proxy.items import item_id, split_input, split_items
+from proxy.items import item_id, join_items, split_arrays, split_input
 from proxy.store import ACTIVE, Store, Turn
 from translators.errors import InvalidRequest
-from translators.items import decode_item
+from translators.items import decode_item, read_items
 from translators.items.item import Item
 from translators.report import Report
 from translators.request import ParsedRequest
@@ -32,7 +32,8 @@ class Past(Struct, frozen=True):
     def decoded(self) -> list[Item]:
         """What could not be carried over was told when it first came."""
         report = Report()
-        items = [decode_item(raw, f"history[{index}]", report) for index, raw in enumerate(self.items)]
+        read = enumerate(read_items(Raw(join_items(self.items))))
+        items = [decode_item(item, f"history[{at}]", report) if type(item) is Raw else item for at, item in read]
         return [item for item in items if item is not None]
 
 
@@ -84,11 +85,8 @@ def chain_items(chain: Sequence[Turn], *, whole: bool = True) -> list[Raw]:
     first = chain[0]
     if first.parent is not None and not first.compacted:
         raise previous_not_found(first.parent)
-    items: list[Raw] = []
-    for turn in chain:
-        items += split_items(turn.input)
-        if whole or turn is not chain[-1]:
-            items += split_items(turn.output)
+    arrays = [array for turn in chain for array in (turn.input, turn.output)]
+    items = split_arrays(arrays if whole else arrays[:-1])
     return behind_compaction(items) if first.compacted and whole else items
 
 

@@ -43,6 +43,11 @@ def split_items(json: bytes | Raw) -> list[Raw]:
     return _ITEMS.decode(json)
 
 
+def split_arrays(arrays: Sequence[bytes]) -> list[Raw]:
+    """The members of all, as `join_items` or an encoder wrote them. One decoding costs a tenth of one for each."""
+    return split_items(b"[" + b",".join(array[1:-1] for array in arrays if array != b"[]") + b"]")
+
+
 def split_input(raw: Raw) -> list[Raw]:
     """The items of a request's `input`, where a string stands for a message of the user."""
     if is_null(raw):
@@ -67,7 +72,7 @@ def item_id(raw: Raw) -> str:
 
 
 def join_items(items: Sequence[bytes | Raw]) -> bytes:
-    return b"[" + b",".join(map(bytes, items)) + b"]"
+    return b"[" + b",".join(items) + b"]"
 
 
 class _Message(Struct):
