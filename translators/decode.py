@@ -62,6 +62,11 @@ def is_string(raw: msgspec.Raw) -> bool:
     return memoryview(raw)[0] == 0x22  # a double quote
 
 
+def read_text(text: str | msgspec.Raw) -> str:
+    """A text that may still be the JSON it came in."""
+    return text if isinstance(text, str) else decode_as(str, text)
+
+
 def is_null(raw: msgspec.Raw) -> bool:
     return memoryview(raw)[0] == 0x6E  # the n of null
 

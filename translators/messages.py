@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from translators.dialects import Dialect
 from translators.dialects.arrange import arrange, content_of
@@ -79,7 +79,7 @@ class Reasoning(Piece):
 class Output(Piece):
     call_id: str | None
     at: str
-    text: str = ""
+    text: str | Raw = ""
     media: list[chat.Part] = []
     item_id: str | None = None
 
@@ -111,11 +111,9 @@ class MessageBuilder:
         self.model = model
         self.extras: dict[str, Any] = {}  # by call id, what a backend wants back with each call
         self._pieces: list[Piece] = []
+        self.add: Callable[[Piece], None] = self._pieces.append
         self._open_calls: dict[str, Call] = {}
         self._unnamed_calls = 0
-
-    def add(self, piece: Piece) -> None:
-        self._pieces.append(piece)
 
     def add_call(self, call: Call) -> None:
         call.extra = self.extras.get(call.id)
@@ -186,7 +184,7 @@ class _Arrangement:
     def close_turn(self) -> None:
         """Appends the open turn's assistant message, its outputs and their media."""
         turn = self.turn
-        if turn.speaks:
+        if turn.texts or turn.calls or turn.refusals:
             self.done.append(turn.message(self._dialect, self._id_form))
         elif turn.reasoning:
             self._report.dropped(turn.reasoning[0].at, "reasoning without the message or call it led to")
@@ -196,7 +194,7 @@ class _Arrangement:
         media: list[chat.Part] = []
         for call in turn.calls:
             self.done.append(self._tool_message(call))
-            if call.output is not None:
+            if call.output is not None and call.output.media:
                 media += call.output.media
         if media:
             self.done.append(chat.UserMessage(content_of(media, self._dialect)))
@@ -223,10 +221,6 @@ class _Turn(Struct, gc=False):
     refusals: list[str] = []
     spoke_last: bool = False
 
-    @property
-    def speaks(self) -> bool:
-        return bool(self.texts or self.calls or self.refusals)
-
     def say(self, text: str) -> None:
         # Two messages in a row are two things said; around a call they were one stream of text.
         if self.spoke_last and text and self.texts[-1]:
@@ -246,7 +240,7 @@ class _Turn(Struct, gc=False):
         text, refusal = "".join(self.texts), "".join(self.refusals)
         if refusal and dialect.refusal_field:
             message.refusal = refusal
-        else:
+        elif refusal:
             text += refusal
         if text or (not self.calls and not refusal):
             message.content = text

@@ -98,9 +98,18 @@ def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
     params.input = input_
     unknown = {name: fields[name] for name in fields if name not in _KNOWN}
     items = _read_input(input_)
-    for unread in [item for item in items if type(item) is Raw] if is_list(input_) else [input_]:
-        check_depth(unread, max_depth - 2)
+    _check_input_depth(input_, items, max_depth - 1)
     return ParsedRequest(params, unknown, items)
+
+
+def _check_input_depth(raw: Raw, items: Sequence[Item | Raw], limit: int) -> None:
+    if not is_list(raw):
+        check_depth(raw, limit)
+    for item in items:
+        if type(item) is Raw:
+            check_depth(item, limit - 1)
+        elif item.unread is not None:
+            check_depth(item.unread, limit - 2)
 
 
 def _read_input(raw: Raw) -> Sequence[Item | Raw]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET, UnsetType
 
+from translators.decode import read_text
 from translators.dialects.dialect import Dialect
 from translators.schema import chat
 
@@ -44,7 +45,7 @@ def _calls_as_text(messages: Messages, dialect: Dialect) -> Messages:
             message.content = "\n\n".join(filter(None, [_text(message), *called]))
             out.append(message)
         elif isinstance(message, chat.ToolMessage):
-            out.append(chat.UserMessage(f"[Output of the call]\n{message.content}"))
+            out.append(chat.UserMessage(f"[Output of the call]\n{read_text(message.content)}"))
         else:
             out.append(message)
     return out

@@ -26,7 +26,7 @@ from translators.items.computer_call import ComputerCall, ComputerCallOutput
 from translators.items.configuration_update import ConfigurationUpdate
 from translators.items.custom_tool_call import CustomToolCall
 from translators.items.function_call import FunctionCall
-from translators.items.function_call_output import FunctionCallOutput, PlainOutput
+from translators.items.function_call_output import FunctionCallOutput
 from translators.items.hosted_calls import (
     CodeInterpreterCall,
     FileSearchCall,
@@ -127,9 +127,9 @@ def _type_name(fields: dict[str, Raw], at: str) -> str:
 _PLAIN_TYPES: dict[str, type[Item]] = {
     "message": PlainMessage,
     "function_call": FunctionCall,
-    "function_call_output": PlainOutput,
+    "function_call_output": FunctionCallOutput,
     "custom_tool_call": CustomToolCall,
-    "custom_tool_call_output": PlainOutput,
+    "custom_tool_call_output": FunctionCallOutput,
     "reasoning": PlainReasoning,
 }
 # What Codex puts beside its items: nothing is nested deeply in it.
@@ -159,8 +159,8 @@ _ONES: list[msgspec.json.Decoder[Item | Raw]] = [msgspec.json.Decoder(form) for 
 def read_items(raw: Raw) -> list[Item | Raw]:
     """The items of an array, as they are where one step could not read them: rare ones, odd ones and wrong ones.
 
-    What has been read is not nested deeply and refers to nothing. Reading all in one step costs a third of reading
-    one by one; an odd one takes only its neighbours out of that.
+    What has been read refers to nothing and, but for what is `unread`, is not nested deeply. Reading all in one step
+    costs a third of reading one by one; an odd one takes only its neighbours out of that.
     """
     items = _read(raw, _LISTS)
     if items is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-from translators.decode import decode_as, is_null, is_object
+from translators.decode import decode_as, is_null, is_object, is_string
 from translators.items.item import Item
-from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts, sole_text
+from translators.items.parts import decode_parts
 from translators.messages import MessageBuilder, Output
 from translators.schema import chat
 from translators.schema.responses import NULL
@@ -22,48 +22,40 @@ class _Wrapped(Struct):
     content: Raw = NULL
 
 
-class _AnyOutput(Item):
+class FunctionCallOutput(Item):
     call_id: str | None = None
+    output: Raw = NULL
     name: str | None = None
     namespace: str | None = None
 
-
-class FunctionCallOutput(_AnyOutput):
-    output: Raw = NULL
+    @property
+    def unread(self) -> Raw | None:
+        return None if is_string(self.output) else self.output
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         into.add_output(read_output(self.output, into, f"{at}.output", Output(self.call_id, at, item_id=self.id)))
 
 
-class PlainOutput(_AnyOutput):
-    output: PlainContent | None = None
-
-    def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        text = sole_text(self.output)
-        output = Output(self.call_id, at, text or "", item_id=self.id)
-        if text is None and self.output is not None:
-            place_parts(locate_parts(self.output, f"{at}.output"), into, output)
-        into.add_output(output)
-
-
 def read_output(raw: Raw, into: MessageBuilder, at: str, output: Output) -> Output:
-    """`raw` is text, parts, or either of them wrapped."""
+    """Text stays in the tool message; media, which Chat tool messages cannot hold, follows it.
+
+    A text goes on as the JSON it is: most of a long history is such texts, and need be neither unescaped nor copied.
+    """
+    if is_string(raw):
+        output.text = raw
+        return output
     if is_object(raw):
         wrapped = decode_as(_Wrapped, raw, at)
         raw = wrapped.content if is_null(wrapped.output) else wrapped.output
-    return place_parts([] if is_null(raw) else decode_parts(raw, at, into.report), into, output)
-
-
-def place_parts(parts: list[LocatedPart], into: MessageBuilder, output: Output) -> Output:
-    """Text stays in the tool message; media, which Chat tool messages cannot hold, follows it."""
     texts: list[str] = []
     media: list[chat.Part] = []
-    for located in parts:
-        text = located.part.spoken
-        if text is not None:
-            texts.append(text)
-        else:
-            media.append(located.part.to_chat(into.dialect, located.at, into.report))
+    if not is_null(raw):
+        for located in decode_parts(raw, at, into.report):
+            text = located.part.spoken
+            if text is not None:
+                texts.append(text)
+            else:
+                media.append(located.part.to_chat(into.dialect, located.at, into.report))
     output.text = "\n".join(texts) if texts or not media else SEE_BELOW
     output.media = media
     return output

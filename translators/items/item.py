@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from translators.messages import MessageBuilder
 from translators.schema.responses import ResponsesRequest
@@ -23,6 +23,11 @@ class Item(Struct, kw_only=True, gc=False):
 
     # Whether it does more than speak: only then are the three methods below asked.
     acts: ClassVar[bool] = False
+
+    @property
+    def unread(self) -> Raw | None:
+        """What of it may be nested deeply, since decoding has not looked into it."""
+        return None
 
     def declare(self, into: Offering, at: str) -> None:
         """Offers the tools that the item brings; called for every item before any is replayed."""

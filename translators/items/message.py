@@ -52,14 +52,14 @@ class _AnyMessage(Item):
         elif self.role == "user":
             into.add(UserSpeech(user_content(parts, into.dialect, into.report)))
         else:
-            self.speak(spoken_text(parts), into, where)
+            self.speak(spoken_text(parts), into, at)
 
     def speak(self, text: str, into: MessageBuilder, at: str) -> None:
         """Adds a message that is one text."""
         if self.role == "user":
             into.add(UserSpeech(text))
         elif self.role == "assistant":
-            _add_answer(text, into, at)
+            _add_answer(text, into, f"{at}.content")
         else:
             into.add(Instruction(text, self.role))
 
@@ -104,7 +104,7 @@ class PlainMessage(_AnyMessage):
         if text is None:
             super().replay(into, tools, at)
         else:
-            self.speak(text, into, f"{at}.content")
+            self.speak(text, into, at)
 
 
 def spoken_text(parts: list[LocatedPart]) -> str:

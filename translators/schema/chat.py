@@ -107,7 +107,7 @@ class AssistantMessage(Struct, gc=False, tag_field="role", tag="assistant"):
 
 class ToolMessage(Struct, gc=False, tag_field="role", tag="tool"):
     tool_call_id: str
-    content: str
+    content: str | Raw  # mostly the very JSON that the output came in: nobody had to read it
     name: str | UnsetType = UNSET
 
 
