@@ -6,7 +6,7 @@ picture has: its bytes say nothing of its tokens.
 
 from __future__ import annotations
 
-import re
+import string
 from collections.abc import Iterable
 
 import msgspec
@@ -53,13 +53,23 @@ class UsageSum:
 
 BYTES_PER_TOKEN = 4
 MEDIA_TOKENS = 1000
-_MEDIA = re.compile(rb"[A-Za-z0-9+/=]{1024,}")  # base64: no words are so long
+# Every letter of base64 as one, and all else as another: a pattern would take twenty times as long to find the media.
+_BASE64 = frozenset((string.ascii_letters + string.digits + "+/=").encode())
+_OUTLINE = bytes(0x61 if byte in _BASE64 else 0x20 for byte in range(256))
+_MEDIA = b"a" * 1024  # no words are so long
 
 
 def estimated_tokens(body: bytes) -> int:
     """Of a request's body."""
-    text, media = _MEDIA.subn(b"", body)
-    return -(-len(text) // BYTES_PER_TOKEN) + media * MEDIA_TOKENS
+    outline = body.translate(_OUTLINE)
+    text, media, end = len(body), 0, 0
+    while (start := outline.find(_MEDIA, end)) >= 0:
+        end = outline.find(b" ", start)
+        if end < 0:
+            end = len(outline)
+        text -= end - start
+        media += 1
+    return -(-text // BYTES_PER_TOKEN) + media * MEDIA_TOKENS
 
 
 def _tokens(texts: Iterable[str]) -> int:

@@ -33,7 +33,8 @@ class FunctionCallOutput(Item):
         return None if is_string(self.output) else self.output
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        into.add_output(read_output(self.output, into, f"{at}.output", Output(self.call_id, at, item_id=self.id)))
+        output = Output(self.call_id, at, self.output, item_id=self.id)
+        into.add_output(output if is_string(self.output) else read_output(self.output, into, f"{at}.output", output))
 
 
 def read_output(raw: Raw, into: MessageBuilder, at: str, output: Output) -> Output:
