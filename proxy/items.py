@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from proxy.store.records import NewItem
 from translators.decode import is_null, is_string
@@ -31,7 +31,7 @@ _ITEMS = msgspec.json.Decoder(list[Raw])
 
 class _Outline(Struct):
     type: str | None = None
-    id: str | None = None
+    id: str | UnsetType | None = UNSET
     role: str | None = None
 
 
@@ -59,10 +59,13 @@ def split_input(raw: Raw) -> list[Raw]:
 
 def with_id(raw: Raw, new_id: Callable[[str], str]) -> NewItem:
     outline = _OUTLINE.decode(raw)
-    if outline.id is not None and _USABLE.fullmatch(outline.id):
+    if outline.id and _USABLE.fullmatch(outline.id):
         return NewItem(outline.id, bytes(raw))
-    fields = _FIELDS.decode(raw)
     made = new_id(_PREFIXES.get(outline.type or "message", "item"))
+    json = bytes(raw)
+    if outline.id is UNSET and json.startswith(b'{"'):  # as most clients write what has no id
+        return NewItem(made, b'{"id":"' + made.encode() + b'",' + json[1:])
+    fields = _FIELDS.decode(raw)
     fields = {"id": Raw(msgspec.json.encode(made)), **{key: fields[key] for key in fields if key != "id"}}
     return NewItem(made, msgspec.json.encode(fields))
 
