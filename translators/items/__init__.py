@@ -6,7 +6,6 @@ takes what is left one by one, and says what is wrong with it.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import operator
 from collections.abc import Iterable
@@ -177,6 +176,8 @@ def read_items(raw: Raw) -> list[Item | Raw]:
 def _read(raw: Raw, decoders: Iterable[msgspec.json.Decoder[T]]) -> T | None:
     """What the first of the decoders that can reads, or None."""
     for decoder in decoders:
-        with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+        try:
             return decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            continue  # `decode_item` will say what is wrong with it, if anything is
     return None
