@@ -16,6 +16,7 @@ PIXEL = (
 SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 SIGNATURE_FILLER = "skip_thought_signature_validator"
 _ASK = "Call the function for the city of Paris."
+_RULE = "Answer in a few words, never give a reason, and thank nobody for anything."
 _OPTIONAL: Json = {
     "temperature": 1,
     "top_p": 0.9,
@@ -69,11 +70,24 @@ async def _length(patient: Patient) -> None:
 
 
 async def _roles(patient: Patient) -> None:
-    system, developer = ({"role": role, "content": "Be brief."} for role in ("system", "developer"))
-    patient.facts["developer_role"] = (await patient.ask([developer, user("Say OK.")])).taken
-    late = await patient.ask([system, user("Hi."), system, user("Say OK.")])
-    patient.facts["system_placement"] = "anywhere" if late.taken else "leading"
-    patient.facts["alternate_roles"] = not (await patient.ask([user("Hi."), user("Say OK.")])).taken
+    """Many a chat template prints any role as it is written, or leaves out what it does not know: its tokens tell."""
+    plain = await patient.ask([user("Say OK.")])
+    system, developer = [
+        await patient.ask([{"role": role, "content": _RULE}, user("Say OK.")]) for role in ("system", "developer")
+    ]
+    counts = plain.prompt_tokens != system.prompt_tokens
+    as_system = developer.prompt_tokens == system.prompt_tokens
+    patient.facts["developer_role"] = developer.taken and (as_system or not counts)
+    if developer.taken and not patient.facts["developer_role"]:
+        lost = developer.prompt_tokens == plain.prompt_tokens
+        found = "leaves its text out of the prompt" if lost else "prints it as a word that the model may not know"
+        patient.unknown.append(f"developer_role: it takes the role, and {found}")
+    rule = {"role": "system", "content": _RULE}
+    apart = await patient.ask([rule, user("Hi."), user("Say OK.")])
+    late = await patient.ask([rule, user("Hi."), rule, user("Say OK.")])
+    lost = counts and late.prompt_tokens == apart.prompt_tokens
+    patient.facts["system_placement"] = "anywhere" if late.taken and not lost else "leading"
+    patient.facts["alternate_roles"] = not apart.taken
 
 
 async def _params(patient: Patient) -> None:
@@ -101,13 +115,22 @@ async def _tools(patient: Patient) -> None:
     if not plain.taken:
         return
     _note_reasoning(patient, plain)
-    patient.facts["strict_tools"] = (
-        await patient.ask([user(_ASK)], tools=[tool("look_up", strict=True)])
-    ).taken and not (await patient.ask([user(_ASK)], tools=[tool("look_up", stricter=True)])).taken
+    await _strictness(patient)
     await _choices(patient)
     refused = not (await patient.ask([user(_ASK)], tools=[tool("look_up")], parallel_tool_calls=False)).taken
     if refused:
         patient.facts["parallel_tool_calls"] = "never"
+
+
+async def _strictness(patient: Patient) -> None:
+    strict, invented = [
+        (await patient.ask([user(_ASK)], tools=[tool("look_up", **{word: True})])).taken
+        for word in ("strict", "stricter")
+    ]
+    if strict and invented:
+        patient.unknown.append("strict_tools: it takes any word in a function; it may hold strict ones to their schema")
+    else:
+        patient.facts["strict_tools"] = strict
 
 
 async def _choices(patient: Patient) -> None:
