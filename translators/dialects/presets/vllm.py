@@ -1,4 +1,4 @@
-"""vLLM, as recorded (fixtures/vllm-*). Newer versions read and write `reasoning`, which was `reasoning_content` before."""
+"""vLLM, as recorded (fixtures/vllm-*). It reads and writes `reasoning`; old versions say `reasoning_content`."""
 
 from __future__ import annotations
 
