@@ -16,7 +16,11 @@ PIXEL = (
 SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 SIGNATURE_FILLER = "skip_thought_signature_validator"
 _ASK = "Call the function for the city of Paris."
-_RULE = "Answer in a few words, never give a reason, and thank nobody for anything."
+# Longer than the words that chat templates say of their own where there is no system message.
+_RULE = (
+    "Answer in a few words, never give a reason, thank nobody for anything, ask nothing back, use no word of more than "
+    "nine letters, and when you are done say so with a full stop and nothing else, whatever the question was."
+)
 _OPTIONAL: Json = {
     "temperature": 1,
     "top_p": 0.9,
