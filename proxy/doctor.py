@@ -85,6 +85,7 @@ class Patient:
         self.facts: Json = {}
         self.unknown: list[str] = []
         self.asked = 0
+        self.counts = False  # whether its count of a prompt's tokens follows the prompt
         self._upstreams = upstreams
         self._route = route
 

@@ -79,9 +79,9 @@ async def _roles(patient: Patient) -> None:
     system, developer = [
         await patient.ask([{"role": role, "content": _RULE}, user("Say OK.")]) for role in ("system", "developer")
     ]
-    counts = plain.prompt_tokens != system.prompt_tokens
+    patient.counts = plain.prompt_tokens != system.prompt_tokens
     as_system = developer.prompt_tokens == system.prompt_tokens
-    patient.facts["developer_role"] = developer.taken and (as_system or not counts)
+    patient.facts["developer_role"] = developer.taken and (as_system or not patient.counts)
     if developer.taken and not patient.facts["developer_role"]:
         lost = developer.prompt_tokens == plain.prompt_tokens
         found = "leaves its text out of the prompt" if lost else "prints it as a word that the model may not know"
@@ -89,7 +89,7 @@ async def _roles(patient: Patient) -> None:
     rule = {"role": "system", "content": _RULE}
     apart = await patient.ask([rule, user("Hi."), user("Say OK.")])
     late = await patient.ask([rule, user("Hi."), rule, user("Say OK.")])
-    lost = counts and late.prompt_tokens == apart.prompt_tokens
+    lost = patient.counts and late.prompt_tokens == apart.prompt_tokens
     patient.facts["system_placement"] = "anywhere" if late.taken and not lost else "leading"
     patient.facts["alternate_roles"] = not apart.taken
 
@@ -215,10 +215,12 @@ async def _forms_taken(patient: Patient, forms: dict[str, Json], tools: list[Jso
 
 
 async def _formats(patient: Patient) -> None:
-    question = [user('Which city is the capital of France? Answer as JSON: {"city": "..."}.')]
+    # Who is told of JSON answers in JSON without any format: only an answer by a schema alone shows that it counts.
+    question = "Which city is the capital of France?"
     format_ = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
-    schema = await patient.ask(question, length=LONG, response_format=format_)
-    object_ = await patient.ask(question, length=LONG, response_format={"type": "json_object"})
+    schema = await patient.ask([user(question)], length=LONG, response_format=format_)
+    told = [user(f'{question} Answer as JSON: {{"city": "..."}}.')]
+    object_ = await patient.ask(told, length=LONG, response_format={"type": "json_object"})
     patient.facts["json_object"] = object_.taken
     if schema.taken and _is_json(schema.text):
         patient.facts["structured"] = "json_schema"
@@ -244,9 +246,14 @@ async def _efforts(patient: Patient) -> None:
 
 
 async def _images(patient: Patient) -> None:
-    parts = [{"type": "text", "text": "Say OK."}, {"type": "image_url", "image_url": {"url": PIXEL}}]
-    taken = (await patient.ask([{"role": "user", "content": parts}])).taken
-    patient.facts["images"] = frozenset({"data"} if taken else ())
+    text = {"type": "text", "text": "Say OK."}
+    image = {"type": "image_url", "image_url": {"url": PIXEL}}
+    heard = await patient.ask([{"role": "user", "content": [text, image]}])
+    bare = await patient.ask([{"role": "user", "content": [text]}])
+    lost = heard.taken and patient.counts and heard.prompt_tokens == bare.prompt_tokens
+    if lost:
+        patient.unknown.append("images: it takes them, and leaves them out of the prompt")
+    patient.facts["images"] = frozenset({"data"} if heard.taken and not lost else ())
 
 
 def _note_reasoning(patient: Patient, heard: Heard) -> None:

@@ -17,6 +17,7 @@ from proxy.doctor import Diagnosis, diagnose
 from tests.chat_backend import Answer, ChatBackend, Request, json_answer
 from tests.live import LiveProxy
 from tests.simulator import BACKENDS, Simulator
+from tests.simulator.rules import text_of
 from tests.simulator.server import KEY
 
 PREAMBLE = "You are a helpful assistant."
@@ -37,15 +38,16 @@ def prompt_of(messages: list[dict[str, Any]], template: str) -> str:
     if template == "takes one system message":
         messages = [said for place, said in enumerate(messages) if place == 0 or said["role"] != "system"]
     preamble = "" if messages[0]["role"] == "system" else f"<system> {PREAMBLE} "
-    return preamble + " ".join(f"<{said['role']}> {said['content']}" for said in messages)
+    return preamble + " ".join(f"<{said['role']}> {text_of(said)}" for said in messages)
 
 
 async def examine(template: str) -> Diagnosis:
     def answer(request: Request) -> Answer:
-        message = {"role": "assistant", "content": "OK."}
+        told = prompt_of(request.json["messages"], template)
+        message = {"role": "assistant", "content": '{"city": "Paris"}' if "JSON" in told else "OK."}
         body: dict[str, Any] = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
         if template != "tells no usage":
-            tokens = len(prompt_of(request.json["messages"], template).split())
+            tokens = len(told.split())
             body["usage"] = {"prompt_tokens": tokens, "completion_tokens": 1, "total_tokens": tokens + 1}
         return json_answer(body)
 
@@ -79,6 +81,16 @@ async def test_a_role_that_is_taken_is_not_always_understood(
     assert diagnosis.facts["system_placement"] == placement
     assert said in "".join(diagnosis.unknown)
     assert bool(said) is any(line.startswith("developer_role: ") for line in diagnosis.unknown)
+
+
+async def test_what_is_taken_and_ignored_is_not_believed() -> None:
+    """As transformers serve does with a model of text alone."""
+    diagnosis = await examine("prints")
+    assert diagnosis.facts["images"] == frozenset()
+    assert diagnosis.facts["structured"] == "json_object"  # which tells the schema in the prompt, and checks
+    assert "strict_tools" not in diagnosis.facts
+    for said in ("images: it takes them", "structured: it took a json_schema", "strict_tools: it takes any word"):
+        assert any(line.startswith(said) for line in diagnosis.unknown)
 
 
 def pasted(diagnosis: Diagnosis, path: Path, base_url: str, key: str) -> Config:
