@@ -151,20 +151,20 @@ def _codex_config(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     import asyncio
 
-    from proxy.doctor import diagnose
+    from proxy.doctor import diagnose, reachable
+    from proxy.local_server import LocalServerUnavailable
 
     try:
         config = load_config(_path(arguments), os.environ)
     except ConfigError as error:
         return _fail(str(error), status=2)
-    settings = config.upstreams.get(arguments.upstream)
-    if settings is None or settings.base_url is None:
-        known = ", ".join(name for name, found in config.upstreams.items() if found.base_url is not None)
-        return _fail(
-            f"There is no upstream '{arguments.upstream}' with a base_url. Known: {known or 'none'}.", status=2
-        )
+    if arguments.upstream not in config.upstreams:
+        return _fail(f"There is no upstream '{arguments.upstream}'. Known: {', '.join(config.upstreams)}.", status=2)
     try:
-        diagnosis = asyncio.run(diagnose(config, arguments.upstream, arguments.model))
+        with reachable(config, arguments.upstream) as running:
+            diagnosis = asyncio.run(diagnose(running, arguments.upstream, arguments.model))
+    except LocalServerUnavailable as error:
+        return _fail(str(error), status=2)
     except BridgeError as error:
         return _fail(error.envelope().decode(), status=1)
     for line in diagnosis.lines():

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from proxy.config import Config, ModelSettings
+from proxy.config import Config, ModelSettings, with_base_urls
+from proxy.local_server import LocalServer, LocalSettings
 from proxy.routing import Route, Router
 from proxy.upstream import Upstreams
 from translators.dialects.preset import read_facts
@@ -37,6 +38,7 @@ class Heard(Struct):
     calls: list[str] = []
     fields: list[str] = []  # the reasoning fields that were filled, `content_parts` for a list
     usage: bool = False
+    prompt_tokens: int = 0  # 0 where nobody counted
 
     @property
     def taken(self) -> bool:
@@ -44,6 +46,8 @@ class Heard(Struct):
 
     def add(self, chunk: ChatChunk) -> None:
         self.usage = self.usage or chunk.usage is not None or chunk.x_groq is not None
+        if chunk.usage is not None:
+            self.prompt_tokens = chunk.usage.prompt_tokens or 0
         for choice in chunk.choices or ():
             self.usage = self.usage or choice.usage is not None
             said = choice.message or choice.delta
@@ -81,6 +85,7 @@ class Patient:
         self.facts: Json = {}
         self.unknown: list[str] = []
         self.asked = 0
+        self.counts = False  # whether its count of a prompt's tokens follows the prompt
         self._upstreams = upstreams
         self._route = route
 
@@ -120,6 +125,17 @@ class Patient:
 
 def user(text: str) -> Json:
     return {"role": "user", "content": text}
+
+
+@contextlib.contextmanager
+def reachable(config: Config, upstream: str) -> Iterator[Config]:
+    """The configuration while the upstream runs, if it is an embedded one. Raises LocalServerUnavailable."""
+    settings = config.upstreams[upstream]
+    if settings.kind != "local":
+        yield config
+        return
+    with LocalServer(LocalSettings(settings.model_path, settings.context_size, settings.threads)) as server:
+        yield with_base_urls(config, {upstream: server.base_url})
 
 
 async def diagnose(config: Config, upstream: str, model: str) -> Diagnosis:

@@ -16,6 +16,11 @@ PIXEL = (
 SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 SIGNATURE_FILLER = "skip_thought_signature_validator"
 _ASK = "Call the function for the city of Paris."
+# Longer than the words that chat templates say of their own where there is no system message.
+_RULE = (
+    "Answer in a few words, never give a reason, thank nobody for anything, ask nothing back, use no word of more than "
+    "nine letters, and when you are done say so with a full stop and nothing else, whatever the question was."
+)
 _OPTIONAL: Json = {
     "temperature": 1,
     "top_p": 0.9,
@@ -69,11 +74,24 @@ async def _length(patient: Patient) -> None:
 
 
 async def _roles(patient: Patient) -> None:
-    system, developer = ({"role": role, "content": "Be brief."} for role in ("system", "developer"))
-    patient.facts["developer_role"] = (await patient.ask([developer, user("Say OK.")])).taken
-    late = await patient.ask([system, user("Hi."), system, user("Say OK.")])
-    patient.facts["system_placement"] = "anywhere" if late.taken else "leading"
-    patient.facts["alternate_roles"] = not (await patient.ask([user("Hi."), user("Say OK.")])).taken
+    """Many a chat template prints any role as it is written, or leaves out what it does not know: its tokens tell."""
+    plain = await patient.ask([user("Say OK.")])
+    system, developer = [
+        await patient.ask([{"role": role, "content": _RULE}, user("Say OK.")]) for role in ("system", "developer")
+    ]
+    patient.counts = plain.prompt_tokens != system.prompt_tokens
+    as_system = developer.prompt_tokens == system.prompt_tokens
+    patient.facts["developer_role"] = developer.taken and (as_system or not patient.counts)
+    if developer.taken and not patient.facts["developer_role"]:
+        lost = developer.prompt_tokens == plain.prompt_tokens
+        found = "leaves its text out of the prompt" if lost else "prints it as a word that the model may not know"
+        patient.unknown.append(f"developer_role: it takes the role, and {found}")
+    rule = {"role": "system", "content": _RULE}
+    apart = await patient.ask([rule, user("Hi."), user("Say OK.")])
+    late = await patient.ask([rule, user("Hi."), rule, user("Say OK.")])
+    lost = patient.counts and late.prompt_tokens == apart.prompt_tokens
+    patient.facts["system_placement"] = "anywhere" if late.taken and not lost else "leading"
+    patient.facts["alternate_roles"] = not apart.taken
 
 
 async def _params(patient: Patient) -> None:
@@ -101,13 +119,22 @@ async def _tools(patient: Patient) -> None:
     if not plain.taken:
         return
     _note_reasoning(patient, plain)
-    patient.facts["strict_tools"] = (
-        await patient.ask([user(_ASK)], tools=[tool("look_up", strict=True)])
-    ).taken and not (await patient.ask([user(_ASK)], tools=[tool("look_up", stricter=True)])).taken
+    await _strictness(patient)
     await _choices(patient)
     refused = not (await patient.ask([user(_ASK)], tools=[tool("look_up")], parallel_tool_calls=False)).taken
     if refused:
         patient.facts["parallel_tool_calls"] = "never"
+
+
+async def _strictness(patient: Patient) -> None:
+    strict, invented = [
+        (await patient.ask([user(_ASK)], tools=[tool("look_up", **{word: True})])).taken
+        for word in ("strict", "stricter")
+    ]
+    if strict and invented:
+        patient.unknown.append("strict_tools: it takes any word in a function; it may hold strict ones to their schema")
+    else:
+        patient.facts["strict_tools"] = strict
 
 
 async def _choices(patient: Patient) -> None:
@@ -188,10 +215,12 @@ async def _forms_taken(patient: Patient, forms: dict[str, Json], tools: list[Jso
 
 
 async def _formats(patient: Patient) -> None:
-    question = [user('Which city is the capital of France? Answer as JSON: {"city": "..."}.')]
+    # Who is told of JSON answers in JSON without any format: only an answer by a schema alone shows that it counts.
+    question = "Which city is the capital of France?"
     format_ = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
-    schema = await patient.ask(question, length=LONG, response_format=format_)
-    object_ = await patient.ask(question, length=LONG, response_format={"type": "json_object"})
+    schema = await patient.ask([user(question)], length=LONG, response_format=format_)
+    told = [user(f'{question} Answer as JSON: {{"city": "..."}}.')]
+    object_ = await patient.ask(told, length=LONG, response_format={"type": "json_object"})
     patient.facts["json_object"] = object_.taken
     if schema.taken and _is_json(schema.text):
         patient.facts["structured"] = "json_schema"
@@ -217,9 +246,14 @@ async def _efforts(patient: Patient) -> None:
 
 
 async def _images(patient: Patient) -> None:
-    parts = [{"type": "text", "text": "Say OK."}, {"type": "image_url", "image_url": {"url": PIXEL}}]
-    taken = (await patient.ask([{"role": "user", "content": parts}])).taken
-    patient.facts["images"] = frozenset({"data"} if taken else ())
+    text = {"type": "text", "text": "Say OK."}
+    image = {"type": "image_url", "image_url": {"url": PIXEL}}
+    heard = await patient.ask([{"role": "user", "content": [text, image]}])
+    bare = await patient.ask([{"role": "user", "content": [text]}])
+    lost = heard.taken and patient.counts and heard.prompt_tokens == bare.prompt_tokens
+    if lost:
+        patient.unknown.append("images: it takes them, and leaves them out of the prompt")
+    patient.facts["images"] = frozenset({"data"} if heard.taken and not lost else ())
 
 
 def _note_reasoning(patient: Patient, heard: Heard) -> None:

@@ -15,7 +15,8 @@ FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
 
 class Meta(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Where a case is from. A made case names its `source`; a recorded one the `version`s and the `date`.
+    """Where a case is from. A made case names its `source`; a recorded one the `version`s and the `date`, and the
+    `command` that started a server which `tests.record` does not start itself.
 
     `answer_only`: no Responses request leads to the `chat_request.json` that was answered so.
     """
@@ -29,6 +30,7 @@ class Meta(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
     answer_only: bool = False
     source: str | None = None
     version: str | None = None
+    command: str | None = None
     date: str | None = None
 
 

@@ -91,11 +91,16 @@ def untagged(answer: PlainStream) -> bool:
     return not answer.text.lstrip().startswith(("<think>", "</think>"))
 
 
+def spoken(answer: PlainStream) -> str:
+    """White space before a call is no word (tests/dialects/test_reading.py)."""
+    return "" if answer.calls and answer.text.isspace() else answer.text
+
+
 @given(plain_chat_streams().filter(untagged))
 def test_meaning_survives(answer: PlainStream) -> None:
     response = run(answer.chunks).response
     assert response["status"] == ENDS[answer.finish]
-    assert text_of(response) == answer.text
+    assert text_of(response) == spoken(answer)
     calls = [item for item in response["output"] if item["type"] == "function_call"]
     expected = [(call_id, name, arguments or "{}") for call_id, name, arguments in answer.calls]
     if answer.finish == "length" and answer.calls:
@@ -122,7 +127,7 @@ def test_output_replays_as_input(answer: PlainStream) -> None:
     if not (answer.text or answer.calls or answer.refusal):
         return
     said: dict[str, Any] = messages[1]
-    assert said["content"] == answer.text + answer.refusal
+    assert said["content"] == spoken(answer) + answer.refusal
     assert said.get("reasoning_content", "") == answer.reasoning
     calls = [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in said.get("tool_calls", [])]
     assert calls == [(call_id, name, arguments or "{}") for call_id, name, arguments in answer.calls]

@@ -20,7 +20,8 @@ from translators.schema import chat
 _STATUSES = (400, 422)
 _REFUSAL = re.compile(
     r"unsupported|not (?:be )?supported|does ?n[o']t support|unrecogni[sz]ed|unknown|unexpected|extra_forbidden"
-    r"|extra inputs|not permitted|cannot find field|not allowed|not available",  # not `invalid`: that is a value
+    r"|extra inputs|not permitted|cannot find field|not allowed|not available"  # not `invalid`: that is a value
+    r"|input should be '",  # a word that is none of those listed (fixtures/vllm-bad-effort)
     re.IGNORECASE,
 )
 _MISSING_REASONING = re.compile(r"reasoning_content.*(?:must be passed back|is missing)", re.IGNORECASE | re.DOTALL)

@@ -48,6 +48,7 @@ _OVERFLOW = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST_HINT = 86_400
+_TYPE_WORD = re.compile(r"[a-z0-9_.]+")
 _LIMITED = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient.?(?:quota|balance|credit)|exceeded your current quota", re.IGNORECASE)
 _OVERLOADED = re.compile(r"overloaded|at capacity|loading model", re.IGNORECASE)
@@ -236,7 +237,8 @@ def _wait(message: str, said: _Said, meaning: Meaning) -> str | None:
 
 
 def _says_something(kind: Any) -> bool:
-    return type(kind) is str and kind != "error"
+    """Types are words such as `server_error`; a class or a phrase of HTTP (vLLM's `BadRequestError`) is the status."""
+    return type(kind) is str and kind != "error" and _TYPE_WORD.fullmatch(kind) is not None
 
 
 def _type_of(status: int) -> str:

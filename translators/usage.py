@@ -91,6 +91,7 @@ def read_usage(said: chat.Usage) -> Usage:
     details = said.prompt_tokens_details or said.prompt_token_details or chat.PromptTokensDetails()
     spellings = (details.cached_tokens, said.prompt_cache_hit_tokens, said.cached_tokens, said.num_cached_tokens)
     cached = next(filter(None, spellings), 0)
+    written = details.cache_write_tokens or details.created_cache_tokens or 0
     completion_details = said.completion_tokens_details or chat.CompletionTokensDetails()
     reasoning = completion_details.reasoning_tokens or said.reasoning_tokens or 0
     output = total - prompt
@@ -98,7 +99,7 @@ def read_usage(said: chat.Usage) -> Usage:
         input_tokens=prompt,
         output_tokens=output,
         total_tokens=total,
-        input_tokens_details=InputTokensDetails(min(cached, prompt), details.cache_write_tokens or 0),
+        input_tokens_details=InputTokensDetails(min(cached, prompt), written),
         output_tokens_details=OutputTokensDetails(min(reasoning, output)),
     )
 

@@ -56,6 +56,13 @@ LESSONS: list[tuple[str, str, dict[str, Any]]] = [
         "reasoning_effort",
         {"efforts": ("low", "medium", "high")},
     ),
+    (  # vLLM before it knew all levels
+        "1 validation error:\n  {'type': 'literal_error', 'loc': 'body.reasoning_effort', 'msg': \"Input should be "
+        "'low', 'medium' or 'high'\", 'input': 'minimal', 'ctx': {'expected': \"'low', 'medium' or 'high'\"}}",
+        "reasoning_effort",
+        {"efforts": ("low", "medium", "high")},
+    ),
+    ("Unexpected fields in the request: {'parallel_tool_calls'}", "parallel_tool_calls", {}),
     ("tool_choice 'required' is not supported", "tool_choice", {"tool_choice": frozenset({"auto", "none", "named"})}),
     ("response_format is not supported by this model", "response_format", {"json_object": False}),
     ("logprobs is not supported", "logprobs", {}),

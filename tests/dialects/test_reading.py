@@ -275,3 +275,23 @@ def test_an_answer_in_another_form_fails_where_nothing_may_be_lost() -> None:
     response = answer(asked, [{"content": "one"}])
     assert response["status"] == "failed"
     assert "it is not JSON" in response["error"]["message"]
+
+
+CALL: Json = {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "look", "arguments": "{}"}}]}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "types"),
+    [
+        (["\n", " "], ["function_call"]),
+        (["\n", "I look.", "\n"], ["message", "function_call"]),
+        (["<think>", "why", "</think>", "\n\n"], ["reasoning", "function_call"]),
+    ],
+)
+def test_white_space_before_a_call_is_no_message(pieces: list[str], types: list[str]) -> None:
+    made = answer(translation(THINK, tools=[TOOL]), [*({"content": piece} for piece in pieces), CALL], "tool_calls")
+    assert [item["type"] for item in made["output"]] == types
+
+
+def test_white_space_that_is_all_of_an_answer_stays() -> None:
+    assert said(THINK, ["\n", "\n"]) == ("", "\n\n")

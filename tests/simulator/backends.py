@@ -28,10 +28,15 @@ _VLLM = Facts(
     model="Qwen/Qwen3.5-32B",
     late_system=False,
     strict="taken",
+    efforts=frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"}),
     thinks="unless_told",
     reasoning="reasoning",
     replay_field="reasoning",
-    errors="int_code",
+    ids="chatcmpl-tool-{}",
+    errors="class_name",
+    overflow="This model's maximum context length is 8192 tokens. However, your prompt contains at least 8193 input "
+    "tokens, which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. "
+    "(parameter=input_tokens, value=8193)",
 )
 
 BACKENDS: dict[str, Facts] = {
@@ -323,6 +328,8 @@ BACKENDS: dict[str, Facts] = {
         model="Qwen/Qwen3-32B",
         developer=True,
         strict="ignored",
+        efforts=None,
+        ids="call_{}",
         reasoning="reasoning_content",
         replay_field="reasoning_content",
         errors="flat",

@@ -12,6 +12,7 @@ def error_body(message: str, facts: Facts, status: int) -> Any:
     shapes: dict[str, Any] = {
         "openai": {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}},
         "int_code": {"error": {"code": status, "message": message, "type": "invalid_request_error"}},
+        "class_name": {"error": {"message": message, "type": "BadRequestError", "param": None, "code": status}},
         "flat": {"object": "error", "message": message, "type": "invalid_request_error", "param": None, "code": None},
         "flat_bare": {"message": message, "type": "invalid_request_error", "param": None, "code": "wrong_api_format"},
         "array": [{"error": {"code": status, "message": message, "status": "INVALID_ARGUMENT", "details": []}}],

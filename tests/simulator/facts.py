@@ -31,6 +31,7 @@ UsagePlace = Literal["asked", "last_chunk", "every_chunk", "x_groq", "in_choice"
 Shape = Literal[
     "openai",
     "int_code",
+    "class_name",
     "flat",
     "flat_bare",
     "array",

@@ -41,6 +41,8 @@ async def test_doctor_finds_the_dialect(name: str) -> None:
         "images": facts.images & {"data"},
         "stream_usage": "option" if facts.usage == "asked" else "implicit",
     }
+    by_schema = "response_format" not in facts.refuses and "json_schema" in facts.formats and not facts.ignores_format
+    assert (found["structured"] == "json_schema") is by_schema
     if facts.auth_header != "authorization":
         expected["auth_header"] = facts.auth_header
     if facts.tools:

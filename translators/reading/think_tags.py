@@ -1,12 +1,13 @@
 """`ThinkTags`: reasoning that stands between tags at the start of the text, told apart from the answer.
 
 Tags count only before the first visible character (cases R11, R12); they may be cut anywhere. Where the chat
-template opens the tag itself, all text waits for the closing one: without it, it was the answer.
+template opens the tag itself, all text waits for the closing one: without it, it was the answer. An answer that
+calls without a visible word has said nothing.
 """
 
 from __future__ import annotations
 
-from translators.fragments import Fragment, Reasoning, Text
+from translators.fragments import Fragment, Reasoning, Text, ToolCall
 from translators.reading.filter import BESIDE_TEXT, Filter, could_begin
 
 
@@ -28,6 +29,9 @@ class ThinkTags(Filter):
             self._held.append(fragment)
             self._text += fragment.text
             return self._read()
+        if isinstance(fragment, ToolCall) and not self._inside and self._text.isspace():
+            # vLLM streams the white space before a call, which its whole answer leaves out (fixtures/vllm-parallel-*).
+            self._take()
         return [*self.flush(), fragment]
 
     def flush(self) -> list[Fragment]:

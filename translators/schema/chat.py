@@ -230,6 +230,7 @@ class Logprobs(Struct):
 class PromptTokensDetails(Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    created_cache_tokens: int | None = None  # the same, as vLLM calls it
 
 
 class CompletionTokensDetails(Struct):

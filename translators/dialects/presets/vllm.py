@@ -1,4 +1,4 @@
-"""vLLM. Newer versions read and write `reasoning`, which was `reasoning_content` before."""
+"""vLLM, as recorded (fixtures/vllm-*). It reads and writes `reasoning`; old versions say `reasoning_content`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PRESET = preset(
     "vllm",
     listed=Listed("vllm", ("max_model_len",)),  # some wrappers copy the owner alone
     files=frozenset(),
-    strict_tools=True,
+    strict_tools=True,  # and only the arguments of strict ones are held to their schema
     reasoning_replay="all",
     reasoning_field="reasoning",
     models=(
