@@ -16,7 +16,7 @@ from proxy.routing import Route
 from proxy.upstream import UpstreamCall, Upstreams
 from translators.dialects import Dialect
 from translators.errors import UpstreamError
-from translators.inline import addresses, documents, inline, put_texts
+from translators.inline import addresses, documents, inline, may_hold_media, put_texts
 from translators.learned import learn
 from translators.report import Adaptation
 from translators.request import Translation
@@ -98,7 +98,8 @@ class Sending:
             await self._call.aclose()
 
     async def _send(self) -> None:
-        await self._sender.prepare(self.translation.chat, self.translation.dialect)
+        if may_hold_media(self.translation.chat):
+            await self._sender.prepare(self.translation.chat, self.translation.dialect)
         call = self._sender.upstreams.call(self._route, self.translation.body(), self._client_headers)
         await call.open()
         self._call = call

@@ -1,4 +1,4 @@
-"""What a dialect's answers need besides `ChatReader`: filters of its fragments, put together by `AnswerReader`."""
+"""Chunks into fragments: `ChatReader` for every backend, filters for what some do, put together by `AnswerReader`."""
 
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from translators.fragments import ChatReader, Finish, Fragment, Run
+from translators.fragments import Finish, Fragment, Run
 from translators.reading.filter import Filter
 from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly, TextAlone
+from translators.reading.reader import ChatReader
 from translators.reading.text_calls import BareCall, TextCalls
 from translators.reading.think_tags import ThinkTags
 from translators.report import Adaptation
