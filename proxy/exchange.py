@@ -8,7 +8,7 @@ last event leaves. Closed: so is the upstream.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, Self
+from typing import Self
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,9 +16,10 @@ from msgspec import Raw, Struct
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
+from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
 from proxy.recognition import Recognition
-from proxy.recording import Recorder, Recording
+from proxy.recording import Recorder
 from proxy.routing import Route, Router
 from proxy.second_chance import SecondChance
 from proxy.sending import Sender, Sending
@@ -30,7 +31,6 @@ from translators.request import ParsedRequest, parse_request, to_chat
 from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
 from translators.sealing import PLAIN, Sealer
-from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 
 # Stands for no input where nothing is to be answered, so that there is something to translate.
@@ -50,15 +50,6 @@ class Services(Struct, frozen=True):
     store: Store
     store_settings: StoreSettings
     sealer: Sealer = PLAIN
-
-
-class Keeper(Protocol):
-    """Where a response goes: its events as they come, and the whole when it has ended, with the last of them."""
-
-    def saw(self, events: Sequence[AnyEvent]) -> None: ...
-
-    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
-        """Raises StoreError."""
 
 
 class Exchange:
@@ -119,8 +110,8 @@ class Exchange:
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
         self.recorder = Recorder(parsed.params, past, owner, services.new_id)
-        self.keeper: Keeper = _Foreground(
-            services, with_events=self.streamed and services.store_settings.keep_events == "all"
+        self.keeper: Keeper = Foreground(
+            services.store, with_events=self.streamed and services.store_settings.keep_events == "all"
         )
         self._generates = True
         self._unanswered = "abandoned"
@@ -271,24 +262,6 @@ class Exchange:
 
     def _now(self) -> int:
         return int(self._clock())
-
-
-class _Foreground:
-    """Stores a response that somebody waits for: it is not there before it has ended."""
-
-    def __init__(self, services: Services, *, with_events: bool) -> None:
-        self._store = services.store
-        self._with_events = with_events
-        self._encoder = SSEEncoder()
-        self._frames: list[bytes] = []
-
-    def saw(self, events: Sequence[AnyEvent]) -> None:
-        if self._with_events:
-            self._frames += self._encoder.frames(events)
-
-    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
-        self.saw(events)
-        await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))
 
 
 def _check_storing(params: ResponsesRequest, past: Past, settings: StoreSettings) -> None:

@@ -1,0 +1,37 @@
+"""`Keeper`: where a response goes. A background run is one of its own; `Foreground` is for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from proxy.recording import Recording
+from proxy.store import Store
+from translators.schema.events import AnyEvent
+from translators.sse import SSEEncoder
+
+
+class Keeper(Protocol):
+    """Gets events as they come, and the whole when it has ended, with the last of them."""
+
+    def saw(self, events: Sequence[AnyEvent]) -> None: ...
+
+    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
+        """Raises StoreError."""
+
+
+class Foreground:
+    """Keeps a response that somebody waits for, which is not there before it has ended, and its events if told to."""
+
+    def __init__(self, store: Store, *, with_events: bool) -> None:
+        self._store = store
+        self._encoder = SSEEncoder() if with_events else None
+        self._frames: list[bytes] = []
+
+    def saw(self, events: Sequence[AnyEvent]) -> None:
+        if self._encoder is not None:
+            self._frames += self._encoder.frames(events)
+
+    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
+        self.saw(events)
+        await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))
