@@ -91,7 +91,7 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 
 install = echo "Installing $(1) into $(VENV) ..." && \
 	$(PIP_INSTALL) --require-hashes -r $(1) && $(PIP_INSTALL) --no-build-isolation --editable . && \
-	$(BIN)/python -m compileall -q -j 0 -x '/(pip|setuptools)/' $(VENV)/lib
+	$(BIN)/python -m compileall -q -j 0 -x '/(pip|setuptools)/' $(VENV)/lib proxy translators
 
 $(BIN)/python:
 	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python); do \

@@ -35,7 +35,7 @@ class Child:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, **environment},
+                env={**_without_compiling(os.environ), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -92,6 +92,11 @@ class Child:
 
     def _log_end(self) -> str:
         return self._log.read_text(errors="replace")[-600:].strip()
+
+
+def _without_compiling(environ: Mapping[str, str]) -> dict[str, str]:
+    """An installed program starts from its byte code; a checkout must be allowed to write its own."""
+    return {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def free_port() -> int:

@@ -36,6 +36,7 @@ from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
 from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
+from proxy.late import load_late
 from proxy.log import configure_logging
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
@@ -87,11 +88,13 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.store.open()
         services.recognition.begin(config.upstreams)
-        keeping = asyncio.get_running_loop().create_task(keep_house(services))
+        loop = asyncio.get_running_loop()
+        aside = [loop.create_task(keep_house(services)), loop.create_task(load_late())]
         try:
             yield
         finally:
-            keeping.cancel()
+            for task in aside:
+                task.cancel()
             await runs.aclose()
             await services.recognition.aclose()
             await upstream_models.aclose()
