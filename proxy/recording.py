@@ -40,7 +40,6 @@ class Recorder:
         return [with_id(raw, self._new_id) for raw in split_input(self._params.input)]
 
     def record(self, response: Response, *, holder: str | None = None, lease_until: float | None = None) -> Recording:
-        output = msgspec.json.encode(response.output)
         items = [NewItem(item.id, msgspec.json.encode(item)) for item in response.output]
         record = StoredResponse(
             id=response.id,
@@ -49,7 +48,7 @@ class Recorder:
             created_at=response.created_at,
             head=msgspec.json.encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
             input=join_items([item.json for item in self._input]),
-            output=output,
+            output=join_items([item.json for item in items]),
             parent=self._past.parent,
             root=self._past.root or response.id,
             conversation=self._past.conversation,
