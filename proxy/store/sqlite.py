@@ -51,7 +51,7 @@ class SqliteDatabase:
         try:
             if self._path is not None:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            await self._writer.run(_migrate)
+            await self._writer.run(_migrate, atomic=False)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the database {self._path} cannot be used: {error}") from error
 
@@ -61,14 +61,16 @@ class SqliteDatabase:
 
     async def read(self, statement: Statement) -> list[Row]:
         sql = _own_form(statement.sql)
-        return await self._run(self._reader, lambda connection: connection.execute(sql, statement.values).fetchall())
+        return await self._run(
+            self._reader, lambda connection: connection.execute(sql, statement.values).fetchall(), atomic=True
+        )
 
     async def write(self, script: Sequence[Statement]) -> int:
-        return await self._run(self._writer, lambda connection: _execute(connection, script))
+        return await self._run(self._writer, lambda connection: _execute(connection, script), atomic=len(script) == 1)
 
-    async def _run(self, worker: _Worker, job: Job[T]) -> T:
+    async def _run(self, worker: _Worker, job: Job[T], *, atomic: bool) -> T:
         try:
-            return await worker.run(job)
+            return await worker.run(job, atomic=atomic)
         except sqlite3.Error as error:
             _log.error("the database failed", extra={"reason": str(error)})
             raise StoreError from error
@@ -108,12 +110,13 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 class _Order:
-    """A job and the future of whoever waits for it."""
+    """A job and the future of whoever waits for it; `atomic` where it is one statement."""
 
-    __slots__ = ("error", "future", "job", "loop", "value")
+    __slots__ = ("atomic", "error", "future", "job", "loop", "value")
 
-    def __init__(self, job: Job[Any]) -> None:
+    def __init__(self, job: Job[Any], *, atomic: bool) -> None:
         self.job = job
+        self.atomic = atomic
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.value: Any = None
@@ -141,11 +144,11 @@ class _Worker:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    async def run(self, job: Job[T]) -> T:
+    async def run(self, job: Job[T], *, atomic: bool) -> T:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="dragoman-store", daemon=True)
             self._thread.start()
-        order = _Order(job)
+        order = _Order(job, atomic=atomic)
         self._orders.put(order)
         outcome: T = await order.future
         return outcome
@@ -177,7 +180,7 @@ class _Worker:
 
 
 def _run_each(connection: sqlite3.Connection, orders: Sequence[_Order]) -> None:
-    """Jobs of one statement, which needs no transaction around it."""
+    """Jobs that only read, one by one."""
     for order in orders:
         try:
             order.value = order.job(connection)
@@ -187,10 +190,14 @@ def _run_each(connection: sqlite3.Connection, orders: Sequence[_Order]) -> None:
 
 def _run_together(connection: sqlite3.Connection, orders: Sequence[_Order]) -> None:
     """Jobs in one transaction; of several each has a savepoint of its own."""
+    alone = orders[0] if len(orders) == 1 else None
+    if alone is not None and alone.atomic:  # which is a transaction by itself
+        alone.value = alone.job(connection)
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if len(orders) == 1:
-            orders[0].value = orders[0].job(connection)
+        if alone is not None:
+            alone.value = alone.job(connection)
         else:
             for order in orders:
                 _run_apart(connection, order)
