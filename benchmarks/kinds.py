@@ -65,7 +65,10 @@ class Row(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LoopRow:
-    """Connections that send again as soon as they are answered; streams where `chunks` is given."""
+    """Connections that send again as soon as they are answered; streams where `chunks` is given.
+
+    With `transport`, only servers that have it are measured, with it.
+    """
 
     name: str
     title: str
@@ -76,11 +79,16 @@ class LoopRow:
     burst: int = 1
     ask: Ask = SMALL
     workers: int = 1
+    transport: str | None = None
 
     def rounds(self, form: Form) -> int:
         return form.rounds
 
     def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        if self.transport is not None:
+            if self.transport not in server.transports:
+                return None
+            server = server.transports[self.transport]
         running = bench.running(server, self.workers)
         if turn == 0:
             self._send(bench, running, WARM_UP)
@@ -210,14 +218,15 @@ class StartRow:
     name: str
     title: str
     lines: tuple[Line, ...]
+    workers: int = 1
 
     def rounds(self, form: Form) -> int:
         return form.rounds
 
     def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
-        if server is DIRECT:
+        if server is DIRECT or (self.workers > 1 and not server.takes_workers):
             return None
-        with bench.fresh(server) as running:
+        with bench.fresh(server, self.workers) as running:
             return {"ready_after": running.ready_after}
 
 

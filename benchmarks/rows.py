@@ -15,6 +15,7 @@ FIRST_P50 = Line("added to the first delta, p50, ms", "first_p50", MS, added=Tru
 FIRST_P99 = Line("added to the first delta, p99, ms", "first_p99", MS, added=True)
 GAP_P99 = Line("gap p99, ms", "gap_p99", MS)
 WITHIN_20_MS = Target("20 ms", (constant(20),))
+WITHIN_300_US = Target("0.3 ms", (constant(0.3),))
 
 
 def finished(streams: int) -> Line:
@@ -50,6 +51,26 @@ def kept(store: str, title: str, target: Target | None = None) -> KeptRow:
         title=f"kept in {title}",
         store=store,
         lines=(Line("added CPU, ms", "added_cpu", MS, 3, target=target),),
+    )
+
+
+def over(transport: str) -> tuple[LoopRow, LoopRow]:
+    return (
+        LoopRow(
+            name=f"{transport}-plain",
+            title=f"plain over {transport}, 32 at once",
+            connections=32,
+            transport=transport,
+            lines=(REQUEST_RATE, Line("CPU per request, ms", "request_cpu", MS, 3)),
+        ),
+        LoopRow(
+            name=f"{transport}-streams",
+            title=f"streams over {transport}, 16 x 200",
+            connections=16,
+            chunks=200,
+            transport=transport,
+            lines=(CHUNK_RATE, CHUNK_CPU),
+        ),
     )
 
 
@@ -223,8 +244,10 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
     ),
-    kept("memory", "the memory store", Target("0.3 ms", (constant(0.3),))),
-    kept("sqlite", "SQLite"),
+    *over("native"),
+    *over("httpx"),
+    kept("memory", "the memory store", WITHIN_300_US),
+    kept("sqlite", "SQLite", WITHIN_300_US),
     kept("postgres", "PostgreSQL, its own CPU not counted"),
     continued(100),
     continued(1000, long_only=True),
@@ -244,5 +267,11 @@ ROWS: tuple[Row, ...] = (
         name="start",
         title="start to ready",
         lines=(Line("s", "ready_after", target=Target("passthrough + 0.1 s", (passthrough(plus=0.1),))),),
+    ),
+    StartRow(
+        name="start-cores",
+        title=f"start to ready, {CORES} workers",
+        workers=CORES,
+        lines=(Line("s", "ready_after"),),
     ),
 )
