@@ -20,7 +20,7 @@ CORES = os.cpu_count() or 1
 UNLIMITED = 1_000_000
 DEADLINE = 60.0
 WARM_UP = 0.2
-SETTLE = 0.5
+SETTLE = 1.0  # until a server has loaded what it loads after its start
 CODEC_RUNS = 20
 PLAIN = name_model("text", 1)
 
@@ -80,9 +80,10 @@ class LoopRow:
     ask: Ask = SMALL
     workers: int = 1
     transport: str | None = None
+    long_only: bool = False
 
     def rounds(self, form: Form) -> int:
-        return form.rounds
+        return 0 if self.long_only and not form.long else form.rounds
 
     def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
         if self.transport is not None:
@@ -219,9 +220,10 @@ class StartRow:
     title: str
     lines: tuple[Line, ...]
     workers: int = 1
+    long_only: bool = False
 
     def rounds(self, form: Form) -> int:
-        return form.rounds
+        return 0 if self.long_only and not form.long else form.rounds
 
     def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
         if server is DIRECT or (self.workers > 1 and not server.takes_workers):

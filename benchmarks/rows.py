@@ -54,13 +54,14 @@ def kept(store: str, title: str, target: Target | None = None) -> KeptRow:
     )
 
 
-def over(transport: str) -> tuple[LoopRow, LoopRow]:
+def over(transport: str, *, long_only: bool = False) -> tuple[LoopRow, LoopRow]:
     return (
         LoopRow(
             name=f"{transport}-plain",
             title=f"plain over {transport}, 32 at once",
             connections=32,
             transport=transport,
+            long_only=long_only,
             lines=(REQUEST_RATE, Line("CPU per request, ms", "request_cpu", MS, 3)),
         ),
         LoopRow(
@@ -69,6 +70,7 @@ def over(transport: str) -> tuple[LoopRow, LoopRow]:
             connections=16,
             chunks=200,
             transport=transport,
+            long_only=long_only,
             lines=(CHUNK_RATE, CHUNK_CPU),
         ),
     )
@@ -204,6 +206,7 @@ ROWS: tuple[Row, ...] = (
         chunks=200,
         short_chunks=50,
         ramp=0.5,
+        rounds_at_most=2,
         lines=(finished(100), FIRST_P50, FIRST_P99, GAP_P99, CHUNK_CPU),
     ),
     PacedRow(
@@ -244,7 +247,7 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
     ),
-    *over("native"),
+    *over("native", long_only=True),  # `plain-32` and `streams` have it, too
     *over("httpx"),
     kept("memory", "the memory store", WITHIN_300_US),
     kept("sqlite", "SQLite", WITHIN_300_US),
@@ -272,6 +275,7 @@ ROWS: tuple[Row, ...] = (
         name="start-cores",
         title=f"start to ready, {CORES} workers",
         workers=CORES,
+        long_only=True,
         lines=(Line("s", "ready_after"),),
     ),
 )
