@@ -21,8 +21,8 @@ FILE = ROOT / "benchmarks" / "RESULTS.md"
 # Rounds short enough that both runs together take some ten minutes.
 WHOLE = Form(rounds=3, seconds=0.6, long=True)
 BESIDE = Form(rounds=2, seconds=0.4, long=False)
-# What a peer has, too, and targets are held against; one that takes seconds for a stream makes each row long.
-SHARED = {"plain-1", "plain-32", "plain-32-cores", "streams", "long", "paced-100", "paced-500", "memory", "start"}
+# What targets are held against. A peer that takes seconds for a stream makes a row long: no row is here for nothing.
+SHARED = {"plain-1", "plain-32", "plain-32-cores", "streams", "long", "paced-100", "paced-500", "start"}
 HEAD = """# Results
 
 Written by `make bench-results`. What the rows are and how they are measured is in [README.md](README.md); read ratios,
