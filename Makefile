@@ -11,16 +11,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 ARGS ?=
+OLD ?= benchmarks/RESULTS.json
+NEW ?=
 UV ?= uv
 # Empty means: the newest that is here and can make a virtual environment.
 PYTHON ?=
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 
-.PHONY: help run test check format golden coverage e2e e2e-python e2e-node bench bench-peers image-check lock clean
+.PHONY: help run test check format golden coverage e2e e2e-python e2e-node bench bench-peers bench-results bench-compare image-check lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.run ## install what is needed and serve with $(CONFIG)
 	@$(BIN)/dragoman serve --config $(CONFIG) $(ARGS)
@@ -59,6 +61,12 @@ bench: $(VENV)/.dev ## measure this machine
 bench-peers: $(VENV)/.dev ## the same beside other projects' proxies, installed on the first run
 	@$(BIN)/python -m benchmarks --peers $(ARGS)
 
+bench-results: $(VENV)/.dev ## both in full, ten minutes of a quiet machine, into benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks.results $(ARGS)
+
+bench-compare: $(VENV)/.dev ## two saved runs by their ratios (make bench-compare OLD=a.json NEW=b.json)
+	@$(BIN)/python -m benchmarks.compare $(OLD) $(NEW)
+
 image-check: $(VENV)/.dev ## replay the Dockerfile without a Docker engine (Linux, as root)
 	@$(BIN)/python -m tests.replay_dockerfile $(ARGS)
 
@@ -91,7 +99,7 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 
 install = echo "Installing $(1) into $(VENV) ..." && \
 	$(PIP_INSTALL) --require-hashes -r $(1) && $(PIP_INSTALL) --no-build-isolation --editable . && \
-	$(BIN)/python -m compileall -q -j 0 -x '/(pip|setuptools)/' $(VENV)/lib
+	$(BIN)/python -m compileall -q -j 0 -x '/(pip|setuptools)/' $(VENV)/lib proxy translators
 
 $(BIN)/python:
 	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python); do \

@@ -8,10 +8,11 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +23,7 @@ from benchmarks.servers import DIRECT, Launch, Server
 from tests.postgres import PostgresServer, find_programs
 
 Sample = dict[str, float]
+Made = TypeVar("Made")
 TICK = 0.1
 
 
@@ -73,6 +75,7 @@ class Bench:
         self._stack = ExitStack()
         self._kept: dict[tuple[str, int], Running] = {}
         self._postgres: PostgresServer | None = None
+        self._made: dict[Hashable, Any] = {}
 
     def __enter__(self) -> "Bench":
         with self._stack as stack:
@@ -93,6 +96,13 @@ class Bench:
         if key not in self._kept:
             self._kept[key] = self._stack.enter_context(self.fresh(server, key[1]))
         return self._kept[key]
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What was made under that name: by `make` the first time, for all rounds that follow."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: Made = self._made[name]
+        return made
 
     @contextmanager
     def fresh(self, server: Server, workers: int = 1) -> Generator[Running]:

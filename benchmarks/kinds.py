@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Protocol
 
 import orjson
@@ -20,8 +21,9 @@ CORES = os.cpu_count() or 1
 UNLIMITED = 1_000_000
 DEADLINE = 60.0
 WARM_UP = 0.2
-SETTLE = 0.5
+SETTLE = 1.0  # until a server has loaded what it loads after its start
 CODEC_RUNS = 20
+PARTS = 4
 PLAIN = name_model("text", 1)
 
 
@@ -65,7 +67,10 @@ class Row(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LoopRow:
-    """Connections that send again as soon as they are answered; streams where `chunks` is given."""
+    """Connections that send again as soon as they are answered; streams where `chunks` is given.
+
+    With `transport`, only servers that have it are measured, with it.
+    """
 
     name: str
     title: str
@@ -76,11 +81,17 @@ class LoopRow:
     burst: int = 1
     ask: Ask = SMALL
     workers: int = 1
+    transport: str | None = None
+    long_only: bool = False
 
     def rounds(self, form: Form) -> int:
-        return form.rounds
+        return 0 if self.long_only and not form.long else form.rounds
 
     def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        if self.transport is not None:
+            if self.transport not in server.transports:
+                return None
+            server = server.transports[self.transport]
         running = bench.running(server, self.workers)
         if turn == 0:
             self._send(bench, running, WARM_UP)
@@ -165,7 +176,7 @@ class KeptRow:
         running = bench.running(keeping)
         if not self.turns:
             return compare(bench, running, STORED, form, turn)
-        last, size = store_turns(running.port, PLAIN, self.turns)
+        last, size = bench.once((keeping.name, self.turns), lambda: store_turns(running.port, PLAIN, self.turns))
         sample = compare(bench, running, SMALL.after(last), form, turn)
         if "added_cpu" in sample:
             sample["kilobyte_cpu"] = sample["added_cpu"] / (size / 1024)
@@ -210,28 +221,42 @@ class StartRow:
     name: str
     title: str
     lines: tuple[Line, ...]
+    workers: int = 1
+    long_only: bool = False
 
     def rounds(self, form: Form) -> int:
-        return form.rounds
+        return 0 if self.long_only and not form.long else form.rounds
 
     def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
-        if server is DIRECT:
+        if server is DIRECT or (self.workers > 1 and not server.takes_workers):
             return None
-        with bench.fresh(server) as running:
+        with bench.fresh(server, self.workers) as running:
             return {"ready_after": running.ready_after}
 
 
 def compare(bench: Bench, running: Running, ask: Ask, form: Form, turn: int) -> Sample:
-    """`added_cpu` is what the request costs more than the small one: one at a time, first the one, then the other."""
+    """`added_cpu` is what the request costs more than the small one, one at a time.
+
+    The two are sent in turn for a part of the time each, so that what else the machine does falls on both.
+    """
 
     def send(ask: Ask, seconds: float) -> Sample:
         return bench.send(running, make_load(running, ask, PLAIN, 1, seconds=seconds, stream=False))
 
     if turn == 0:
+        send(SMALL, WARM_UP)
         send(ask, WARM_UP)
-    base, sample = send(SMALL, form.seconds), send(ask, form.seconds)
-    if "request_cpu" in base and "request_cpu" in sample:
-        sample["added_cpu"] = sample["request_cpu"] - base["request_cpu"]
+    part = form.seconds / PARTS
+    pairs = [(send(SMALL, part), send(ask, part)) for _ in range(PARTS)]
+    sent = [sample for pair in pairs for sample in pair]
+    sample = {figure: sum(one[figure] for one in sent) for figure in ("finished", "failed")}
+    added = [
+        asked["request_cpu"] - base["request_cpu"]
+        for base, asked in pairs
+        if "request_cpu" in base and "request_cpu" in asked
+    ]
+    if added:
+        sample["added_cpu"] = median(added)
     return sample
 
 

@@ -6,6 +6,7 @@ the input ends. Nothing runs longer than a load's `deadline`, and no address but
 
 import asyncio
 import gc
+import os
 import re
 import sys
 import time
@@ -276,11 +277,13 @@ def main() -> None:
     decode = msgspec.json.Decoder(Load).decode
     # Collections would show up as delays that no server made.
     gc.disable()
-    for line in sys.stdin.buffer:
-        outcome = uvloop.run(send_load(decode(line)))
-        gc.collect()
-        sys.stdout.buffer.write(msgspec.json.encode(outcome) + b"\n")
-        sys.stdout.buffer.flush()
+    # Not `sys.stdout.buffer`: without buffering (PYTHONUNBUFFERED) that writes a part of a long outcome, and no more.
+    with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as out:
+        for line in sys.stdin.buffer:
+            outcome = uvloop.run(send_load(decode(line)))
+            gc.collect()
+            out.write(msgspec.json.encode(outcome) + b"\n")
+            out.flush()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ import argparse
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
-import httpx2
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,6 +21,8 @@ Forward = Callable[[bytes], Awaitable[Response]]
 
 @asynccontextmanager
 async def over_aiohttp(url: str) -> AsyncGenerator[Forward]:
+    import aiohttp  # each loads its own client only: start-up and memory are measured, too
+
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def forward(body: bytes) -> Response:
@@ -42,6 +42,8 @@ async def over_aiohttp(url: str) -> AsyncGenerator[Forward]:
 
 @asynccontextmanager
 async def over_httpx2(url: str) -> AsyncGenerator[Forward]:
+    import httpx2
+
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx2.AsyncClient(limits=limits, timeout=None) as client:
 

@@ -15,6 +15,7 @@ FIRST_P50 = Line("added to the first delta, p50, ms", "first_p50", MS, added=Tru
 FIRST_P99 = Line("added to the first delta, p99, ms", "first_p99", MS, added=True)
 GAP_P99 = Line("gap p99, ms", "gap_p99", MS)
 WITHIN_20_MS = Target("20 ms", (constant(20),))
+WITHIN_300_US = Target("0.3 ms", (constant(0.3),))
 
 
 def finished(streams: int) -> Line:
@@ -50,6 +51,28 @@ def kept(store: str, title: str, target: Target | None = None) -> KeptRow:
         title=f"kept in {title}",
         store=store,
         lines=(Line("added CPU, ms", "added_cpu", MS, 3, target=target),),
+    )
+
+
+def over(transport: str, *, long_only: bool = False) -> tuple[LoopRow, LoopRow]:
+    return (
+        LoopRow(
+            name=f"{transport}-plain",
+            title=f"plain over {transport}, 32 at once",
+            connections=32,
+            transport=transport,
+            long_only=long_only,
+            lines=(REQUEST_RATE, Line("CPU per request, ms", "request_cpu", MS, 3)),
+        ),
+        LoopRow(
+            name=f"{transport}-streams",
+            title=f"streams over {transport}, 16 x 200",
+            connections=16,
+            chunks=200,
+            transport=transport,
+            long_only=long_only,
+            lines=(CHUNK_RATE, CHUNK_CPU),
+        ),
     )
 
 
@@ -183,6 +206,7 @@ ROWS: tuple[Row, ...] = (
         chunks=200,
         short_chunks=50,
         ramp=0.5,
+        rounds_at_most=2,
         lines=(finished(100), FIRST_P50, FIRST_P99, GAP_P99, CHUNK_CPU),
     ),
     PacedRow(
@@ -223,8 +247,10 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
     ),
-    kept("memory", "the memory store", Target("0.3 ms", (constant(0.3),))),
-    kept("sqlite", "SQLite"),
+    *over("native", long_only=True),  # `plain-32` and `streams` have it, too
+    *over("httpx"),
+    kept("memory", "the memory store", WITHIN_300_US),
+    kept("sqlite", "SQLite", WITHIN_300_US),
     kept("postgres", "PostgreSQL, its own CPU not counted"),
     continued(100),
     continued(1000, long_only=True),
@@ -244,5 +270,12 @@ ROWS: tuple[Row, ...] = (
         name="start",
         title="start to ready",
         lines=(Line("s", "ready_after", target=Target("passthrough + 0.1 s", (passthrough(plus=0.1),))),),
+    ),
+    StartRow(
+        name="start-cores",
+        title=f"start to ready, {CORES} workers",
+        workers=CORES,
+        long_only=True,
+        lines=(Line("s", "ready_after"),),
     ),
 )

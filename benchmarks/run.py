@@ -5,15 +5,17 @@ all of them. Whatever was started is ended with the run, also on Ctrl-C. It exit
 """
 
 import argparse
-import json
 import os
 import platform
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+
+import msgspec
 
 from benchmarks.bench import Bench, Sample
 from benchmarks.kinds import CORES, Form, Row
@@ -25,34 +27,79 @@ from benchmarks.servers import DIRECT, SERVERS, USUAL, Server
 
 SHORT = Form(rounds=3, seconds=0.4, long=False)
 LONG = Form(rounds=5, seconds=2.0, long=True)
+# Of the upstream and of the load generator: neither may be the limit.
+PROCESSES = max(1, CORES // 2)
+
+
+Write = Callable[[Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was measured, of which servers; `complete` unless one of those that were asked for did not start."""
+
+    about: str
+    servers: Sequence[Server]
+    results: Sequence[Result]
+    complete: bool
+
+    def as_json(self) -> bytes:
+        """Every sample, for `benchmarks.compare`."""
+        versions = {server.name: server.version() for server in self.servers}
+        rows = {result.row.name: result.samples for result in self.results}
+        return (
+            msgspec.json.format(msgspec.json.encode({"about": self.about, "versions": versions, "rows": rows})) + b"\n"
+        )
 
 
 def main() -> None:
     options = _parse_options()
+    prepare()
+    rows = [row for row in ROWS if not options.only or row.name in options.only]
+    run = measure(
+        _choose_servers(options),
+        rows,
+        LONG if options.long else SHORT,
+        write=write_out,
+        upstream_processes=options.upstream_processes,
+        load_processes=options.load_processes,
+    )
+    if options.json:
+        options.json.write_bytes(run.as_json())
+    sys.exit(0 if run.complete else 1)
+
+
+def prepare() -> None:
+    """To be called first: ends the program where it cannot measure, and all that it starts where it is ended."""
     if not Path("/proc/self/stat").exists():
         sys.exit("The benchmarks read CPU and memory from /proc, which this system does not have.")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
-    rows = [row for row in ROWS if not options.only or row.name in options.only]
-    chosen = _choose_servers(options)
-    with Bench(upstream_processes=options.upstream_processes, load_processes=options.load_processes) as bench:
+
+
+def measure(
+    chosen: Sequence[Server],
+    rows: Sequence[Row],
+    form: Form,
+    *,
+    write: Write,
+    upstream_processes: int = PROCESSES,
+    load_processes: int = PROCESSES,
+) -> Run:
+    """Measures everything and writes the table, line by line as it comes."""
+    about = _describe()
+    with Bench(upstream_processes=upstream_processes, load_processes=load_processes) as bench:
         servers = [server for server in chosen if _starts(bench, server)]
-        results = _run(bench, rows, servers, LONG if options.long else SHORT)
-    if options.json:
-        options.json.write_text(json.dumps(_as_json(results, servers), indent=1) + "\n")
-    sys.exit(0 if servers == chosen else 1)
-
-
-def _run(bench: Bench, rows: Sequence[Row], servers: Sequence[Server], form: Form) -> list[Result]:
-    table = Table([server.name for server in servers])
-    _write([*_describe(servers), *table.head()])
-    results = []
-    for row in rows:
-        if rounds := row.rounds(form):
-            results.append(_measure(bench, row, servers, form, rounds))
-            _write(table.lines(results[-1]))
-    _write(["", *(f"- {note}" for result in results for note in notes(result)), f"- {summary(results)}"])
-    return results
+        table = Table([server.name for server in servers])
+        versions = [f"- {server.name}: {server.version()}" for server in servers]
+        write([about, "", *versions, "", *table.head()])
+        results = []
+        for row in rows:
+            if rounds := row.rounds(form):
+                results.append(_measure(bench, row, servers, form, rounds))
+                write(table.lines(results[-1]))
+    write(["", *(f"- {note}" for result in results for note in notes(result)), f"- {summary(results)}"])
+    return Run(about, servers, results, complete=len(servers) == len(chosen))
 
 
 def _measure(bench: Bench, row: Row, servers: Sequence[Server], form: Form, rounds: int) -> Result:
@@ -78,8 +125,12 @@ def _starts(bench: Bench, server: Server) -> bool:
 
 def _choose_servers(options: argparse.Namespace) -> list[Server]:
     chosen = list(options.servers or (SERVERS if options.long else USUAL))
-    if options.peers:
-        chosen += [peer for peer in PEERS if peer not in chosen]
+    return choose(chosen, PEERS if options.peers else ())
+
+
+def choose(chosen: Sequence[Server], peers: Sequence[Server]) -> list[Server]:
+    """The servers of a run, each once, and peers among them installed."""
+    chosen = [*chosen, *(peer for peer in peers if peer not in chosen)]
     for peer in PEERS:
         if peer in chosen:
             install_peer(peer)
@@ -87,8 +138,8 @@ def _choose_servers(options: argparse.Namespace) -> list[Server]:
     return [DIRECT, *(server for server in chosen if server is not DIRECT)]
 
 
-def _describe(servers: Sequence[Server]) -> list[str]:
-    """Where and with what this was measured."""
+def _describe() -> str:
+    """Where and when this is measured."""
     facts = [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"{_processor()}, {CORES} cores",
@@ -96,7 +147,7 @@ def _describe(servers: Sequence[Server]) -> list[str]:
         f"Python {platform.python_version()}",
         f"load average at the start {os.getloadavg()[0]:.1f}",
     ]
-    return [", ".join(facts), "", *(f"- {server.name}: {server.version()}" for server in servers), ""]
+    return ", ".join(facts)
 
 
 def _processor() -> str:
@@ -106,15 +157,7 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _as_json(results: Sequence[Result], servers: Sequence[Server]) -> dict[str, object]:
-    return {
-        "about": _describe([])[0],
-        "versions": {server.name: server.version() for server in servers},
-        "rows": {result.row.name: result.samples for result in results},
-    }
-
-
-def _write(lines: Sequence[str]) -> None:
+def write_out(lines: Sequence[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
@@ -141,7 +184,6 @@ def _servers(names: str) -> list[Server]:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measures Dragoman beside others.")
-    several = max(1, CORES // 2)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--short", action="store_true", help="under two minutes (the default)")
     form.add_argument("--long", action="store_true", help="more and longer rounds, more rows, both passthroughs")
@@ -149,8 +191,8 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--servers", type=_servers, help="names, with commas between them, in place of the usual ones")
     parser.add_argument("--peers", action="store_true", help="install and measure other projects' proxies as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
-    parser.add_argument("--upstream-processes", type=int, default=several, metavar="N")
-    parser.add_argument("--load-processes", type=int, default=several, metavar="N")
+    parser.add_argument("--upstream-processes", type=int, default=PROCESSES, metavar="N")
+    parser.add_argument("--load-processes", type=int, default=PROCESSES, metavar="N")
     return parser.parse_args()
 
 

@@ -40,7 +40,8 @@ class Launch:
 class Server:
     """`ready` is a path that answers 200 when the server can work, or None where any answer says so.
 
-    `keeping` holds, by the kind of its store, the same server as it is measured where answers are kept.
+    `keeping` holds, by the kind of its store, the same server as it is measured where answers are kept; `transports`
+    the same by its HTTP client.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Server:
     takes_workers: bool = False
     needs_database: bool = False
     keeping: Mapping[str, "Server"] = field(default_factory=dict)
+    transports: Mapping[str, "Server"] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,12 +70,12 @@ def _passthrough(transport: str) -> Callable[[Launch], list[str]]:
     return command
 
 
-def _dragoman(store: str) -> Callable[[Launch], list[str]]:
+def _dragoman(store: str = "memory", transport: str = "native") -> Callable[[Launch], list[str]]:
     def command(launch: Launch) -> list[str]:
         settings = {"kind": store, "data_dir": str(launch.folder)}
         config = {
             "server": {"host": "127.0.0.1", "port": launch.port, "workers": launch.workers},
-            "upstreams": {"bench": {"base_url": launch.upstream, "dialect": "openai"}},
+            "upstreams": {"bench": {"base_url": launch.upstream, "dialect": "openai", "transport": transport}},
             "models": {"*": {"upstream": "bench"}},
             "store": settings if launch.database is None else {**settings, "dsn": launch.database},
         }
@@ -104,10 +106,11 @@ PASSTHROUGH = Server(
 PASSTHROUGH_HTTPX2 = Server("passthrough-httpx2", _passthrough("httpx2"), _packages("httpx2"), api=CHAT)
 DRAGOMAN = Server(
     "dragoman",
-    _dragoman("memory"),
+    _dragoman(),
     _revision,
     takes_workers=True,
     keeping={store: _keeping(store) for store in ("memory", "sqlite", "postgres")},
+    transports={kind: Server(f"dragoman-{kind}", _dragoman(transport=kind), _revision) for kind in ("native", "httpx")},
 )
 
 SERVERS = (DIRECT, PASSTHROUGH, PASSTHROUGH_HTTPX2, DRAGOMAN)

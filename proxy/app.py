@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -36,6 +35,8 @@ from proxy.errors import bridge_error, http_error, unexpected_error
 from proxy.exchange import Services
 from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
+from proxy.ids import NewId, random_id
+from proxy.late import load_late
 from proxy.log import configure_logging
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
@@ -52,18 +53,13 @@ from translators.errors import BridgeError
 _CREATE_PATHS = ("/v1/responses", "/responses")
 
 
-def random_id(prefix: str) -> str:
-    """An identifier such as `msg_4f…`, within the 64 characters that OpenAI's servers accept."""
-    return f"{prefix}_{secrets.token_hex(16)}"
-
-
 def create_app(
     config: Config,
     *,
     transport: Transport | None = None,
     store: Store | None = None,
     clock: Callable[[], float] = time.time,
-    new_id: Callable[[str], str] = random_id,
+    new_id: NewId = random_id,
 ) -> Starlette:
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
     router, upstreams = Router(config), Upstreams(config.upstreams, transport)
@@ -87,11 +83,13 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.store.open()
         services.recognition.begin(config.upstreams)
-        keeping = asyncio.get_running_loop().create_task(keep_house(services))
+        loop = asyncio.get_running_loop()
+        aside = [loop.create_task(keep_house(services)), loop.create_task(load_late())]
         try:
             yield
         finally:
-            keeping.cancel()
+            for task in aside:
+                task.cancel()
             await runs.aclose()
             await services.recognition.aclose()
             await upstream_models.aclose()

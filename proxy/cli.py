@@ -8,7 +8,6 @@ environment variables that they stand for, so that worker processes inherit them
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dragoman", description="A Responses API for any Chat Completions backend.")
-    parser.add_argument("--version", action="version", version=f"dragoman {_version()}")
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="serve|check|translate|doctor|codex-config")
     file = argparse.ArgumentParser(add_help=False)
     file.add_argument("--config", help=f"the file to read (else ${CONFIG_VARIABLE}, ./config.yaml, built-in defaults)")
@@ -78,7 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _ShowVersion(argparse.Action):
+    """argparse's own `version` action wants the text before anybody asks for it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        _print(f"dragoman {_version()}")
+        parser.exit()
+
+
 def _version() -> str:
+    import importlib.metadata  # here: as slow to load as a tenth of the program
+
     try:
         return importlib.metadata.version("dragoman")
     except importlib.metadata.PackageNotFoundError:  # run from a checkout

@@ -8,9 +8,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
-import brotli
-import zstandard
-
 from translators.errors import InvalidRequest
 
 _MAX_ENCODINGS = 4
@@ -33,7 +30,7 @@ def decode_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
             raise _unsupported(name)
         try:
             body = decode(body, limit)
-        except (_Broken, zlib.error, brotli.error, zstandard.ZstdError):
+        except (_Broken, zlib.error):
             message = f"The request body is not valid {name}."
             raise InvalidRequest(message, code="invalid_content_encoding") from None
         if len(body) > limit:
@@ -79,20 +76,30 @@ def _inflate_as(wbits: int, body: bytes, limit: int) -> bytes:
 
 
 def _unbrotli(body: bytes, limit: int) -> bytes:
+    import brotli  # not before start: see `late`
+
     decoder = brotli.Decompressor()
-    out = decoder.process(body, output_buffer_limit=limit + 1)
-    while not decoder.is_finished() and len(out) <= limit:
-        more = decoder.process(b"", output_buffer_limit=limit + 1 - len(out))
-        if not more:
-            raise _Broken
-        out += more
+    try:
+        out = decoder.process(body, output_buffer_limit=limit + 1)
+        while not decoder.is_finished() and len(out) <= limit:
+            more = decoder.process(b"", output_buffer_limit=limit + 1 - len(out))
+            if not more:
+                raise _Broken
+            out += more
+    except brotli.error:
+        raise _Broken from None
     return bytes(out)
 
 
 def _unzstd(body: bytes, limit: int) -> bytes:
+    import zstandard  # not before start: see `late`
+
     decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
-    with decoder.stream_reader(body, read_across_frames=True) as reader:
-        return reader.read(limit + 1)
+    try:
+        with decoder.stream_reader(body, read_across_frames=True) as reader:
+            return reader.read(limit + 1)
+    except zstandard.ZstdError:
+        raise _Broken from None
 
 
 _DECODERS: dict[str, Callable[[bytes, int], bytes]] = {

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import Past, Remembered, recall, resolve_references
+from proxy.ids import NewId, ResponseIds
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
 from proxy.recognition import Recognition
@@ -45,7 +46,7 @@ class Services(Struct, frozen=True):
     metrics: Metrics
     sender: Sender
     clock: Callable[[], float]
-    new_id: Callable[[str], str]
+    new_id: NewId
     max_depth: int
     store: Store
     store_settings: StoreSettings
@@ -83,7 +84,7 @@ class Exchange:
             asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))
         exchange = cls(services, asked, past, client_headers, owner)
         if asked is not parsed:
-            exchange.recorder = Recorder(parsed.params, past, owner, services.new_id)
+            exchange.recorder = Recorder(parsed.params, past, owner, exchange._new_id)
         exchange._generates = generate
         if internal:
             exchange.stored = False
@@ -109,7 +110,8 @@ class Exchange:
         self.past = past
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
-        self.recorder = Recorder(parsed.params, past, owner, services.new_id)
+        self._new_id = ResponseIds(services.new_id)
+        self.recorder = Recorder(parsed.params, past, owner, self._new_id)
         self.keeper: Keeper = Foreground(
             services.store, with_events=self.streamed and services.store_settings.keep_events == "all"
         )
@@ -118,7 +120,7 @@ class Exchange:
         self._window: Window | None = None
         self._summary: Response | None = None
         self._clock = services.clock
-        self._stream = ResponseStream(translation, new_id=services.new_id, created_at=int(services.clock()))
+        self._stream = ResponseStream(translation, new_id=self._new_id, created_at=int(services.clock()))
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream
 

@@ -12,14 +12,16 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-
-import httpx2
 
 from proxy.config import FetchSettings
 from translators.errors import InvalidRequest
 from translators.inline import Kind
 from translators.media import with_image_type
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_ADDRESSES = 20
 MAX_REDIRECTS = 3
@@ -38,6 +40,8 @@ class Fetcher:
         """Address → data URL."""
         if len(addresses) > MAX_ADDRESSES:
             raise InvalidRequest(f"More than {MAX_ADDRESSES} addresses of images and files.", code="invalid_value")
+        import httpx2  # not before start: see `late`
+
         client = httpx2.AsyncClient(
             transport=self._transport,
             trust_env=False,  # a proxy would resolve the name itself
@@ -48,6 +52,8 @@ class Fetcher:
             return {url: await self._fetch(client, url, kind) for url, kind in addresses.items()}
 
     async def _fetch(self, client: httpx2.AsyncClient, url: str, kind: Kind) -> str:
+        import httpx2
+
         try:
             async with asyncio.timeout(self._settings.timeout):
                 content_type, content = await self._follow(client, url)

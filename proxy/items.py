@@ -6,11 +6,12 @@ What a client sent without an id, or with one that other servers would refuse, g
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from proxy.ids import NewId
 from proxy.store.records import NewItem
 from translators.decode import is_null, is_string
 
@@ -57,7 +58,7 @@ def split_input(raw: Raw) -> list[Raw]:
     return split_items(raw)
 
 
-def with_id(raw: Raw, new_id: Callable[[str], str]) -> NewItem:
+def with_id(raw: Raw, new_id: NewId) -> NewItem:
     outline = _OUTLINE.decode(raw)
     if outline.id and _USABLE.fullmatch(outline.id):
         return NewItem(outline.id, bytes(raw))

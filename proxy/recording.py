@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.continuation import Past, Remembered, behind_compaction
+from proxy.ids import NewId, response_of
 from proxy.items import join_items, split_input, split_items, with_id
 from proxy.store.records import ACTIVE, NewItem, StoredResponse
 from translators.items.compaction import OutputCompaction
@@ -19,7 +20,7 @@ NO_OUTPUT: list[Any] = []
 
 
 class Recording(Struct, frozen=True):
-    """`named` are the ids under which items are found, `appended` what its conversation gains."""
+    """`named` are the ids of items that do not tell their response, `appended` is what its conversation gains."""
 
     record: StoredResponse
     named: Sequence[str]
@@ -29,7 +30,7 @@ class Recording(Struct, frozen=True):
 class Recorder:
     """`owner` is whose the response is; `new_id` names the items that came without an id."""
 
-    def __init__(self, params: ResponsesRequest, past: Past, owner: str, new_id: Callable[[str], str]) -> None:
+    def __init__(self, params: ResponsesRequest, past: Past, owner: str, new_id: NewId) -> None:
         self._params = params
         self._past = past
         self._owner = owner
@@ -40,7 +41,6 @@ class Recorder:
         return [with_id(raw, self._new_id) for raw in split_input(self._params.input)]
 
     def record(self, response: Response, *, holder: str | None = None, lease_until: float | None = None) -> Recording:
-        output = msgspec.json.encode(response.output)
         items = [NewItem(item.id, msgspec.json.encode(item)) for item in response.output]
         record = StoredResponse(
             id=response.id,
@@ -49,7 +49,7 @@ class Recorder:
             created_at=response.created_at,
             head=msgspec.json.encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
             input=join_items([item.json for item in self._input]),
-            output=output,
+            output=join_items([item.json for item in items]),
             parent=self._past.parent,
             root=self._past.root or response.id,
             conversation=self._past.conversation,
@@ -59,8 +59,9 @@ class Recorder:
             lease_until=lease_until,
         )
         ended = response.status not in ACTIVE
-        named = [item.id for item in (*self._input, *items)] if ended else []
-        appended = [*self._input, *items] if ended and self._past.conversation is not None else []
+        everything = [*self._input, *items] if ended else []
+        named = [item.id for item in everything if response_of(item.id) != response.id]
+        appended = everything if self._past.conversation is not None else []
         return Recording(record, named, appended)
 
     def remember(self, response: Response) -> Remembered:

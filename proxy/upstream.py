@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -52,12 +52,12 @@ class Upstreams:
     """The connections to the upstreams of a configuration; `transport` replaces those it asks for."""
 
     def __init__(self, upstreams: Mapping[str, UpstreamSettings], transport: Transport | None = None) -> None:
-        self._transports: dict[tuple[str, bool, str | None], Transport] = {}
+        self._transports: dict[tuple[str, bool, str | None, bool], Transport] = {}
         self._targets = {
             name: _Target(
                 settings,
                 settings.base_url,
-                transport or self._transport(settings),
+                transport or self._transport(settings, settings.base_url),
                 Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.read_timeout),
             )
             for name, settings in upstreams.items()
@@ -65,14 +65,16 @@ class Upstreams:
         }
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
-    def _transport(self, settings: UpstreamSettings) -> Transport:
-        kind = (settings.transport, settings.verify_tls, settings.ca_file)
+    def _transport(self, settings: UpstreamSettings, base_url: str) -> Transport:
+        secure = urlsplit(base_url).scheme == "https" or settings.ca_file is not None
+        kind = (settings.transport, settings.verify_tls, settings.ca_file, secure)
         if kind not in self._transports:
             self._transports[kind] = create_transport(
                 settings.transport,
                 verify=settings.verify_tls,
                 ca_file=settings.ca_file,
                 max_connections=MAX_CONNECTIONS,
+                secure=secure,
             )
         return self._transports[kind]
 

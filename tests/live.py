@@ -69,10 +69,10 @@ class LiveServer(uvicorn.Server):
 
 
 def config_for(base_url: str, *, store: StoreSettings | None = None, **server: Any) -> Config:
-    """Every model name goes to one upstream. It speaks no TLS: reading the system's certificates would take longest."""
+    """Every model name goes to one upstream."""
     return Config(
         server=ServerSettings(**server),
-        upstreams={"up": UpstreamSettings(base_url=base_url, verify_tls=False, dialect="generic")},
+        upstreams={"up": UpstreamSettings(base_url=base_url, dialect="generic")},
         models={"*": ModelSettings(upstream="up")},
         store=store or StoreSettings(kind="memory"),
     )

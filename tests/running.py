@@ -22,10 +22,9 @@ Json = dict[str, Any]
 def config_for(backend: ChatBackend, *, server: Json | None = None, upstream: Json | None = None, **more: Any) -> Json:
     """A configuration with one upstream and the models `m` and, by pattern, all others.
 
-    Nothing here speaks TLS, and reading the system's certificates would take longer than most tests. The dialect is
-    given, so that the backend is asked for nothing but what a test is about.
+    The dialect is given, so that the backend is asked for nothing but what a test is about.
     """
-    scripted = {"base_url": backend.base_url, "verify_tls": False, "dialect": "generic", **(upstream or {})}
+    scripted = {"base_url": backend.base_url, "dialect": "generic", **(upstream or {})}
     return {
         "server": server or {},
         "upstreams": {"scripted": scripted},

@@ -34,7 +34,10 @@ class Store(Protocol):
     async def put(
         self, record: StoredResponse, named: Sequence[str] = (), appended: Sequence[NewItem] = (), events: bytes = b""
     ) -> None:
-        """Keeps a new response, findable by the ids in `named`, and appends items to its conversation."""
+        """Keeps a new response, findable by the ids in `named`, and appends items to its conversation.
+
+        An item whose id tells its response (`proxy.ids`) is found without being named.
+        """
 
     async def get(self, owner: str, response_id: str) -> StoredResponse | None: ...
 

@@ -115,16 +115,20 @@ def create_transport(
     ca_file: str | None = None,
     max_connections: int = 1000,
     idle_limit: float = 15.0,
+    secure: bool = True,
 ) -> Transport:
     """`native` for speed, `httpx` for what it does not serve: environment proxies, SOCKS, HTTP/2.
 
     `ca_file` replaces the system's certificate authorities; an unused connection is kept for `idle_limit` seconds.
+    Without `secure` they are loaded when the first https address comes, and not now: that takes 50 ms.
     """
     # Imported here: each module imports this one, and a setup loads only the client that it uses.
     if kind == "native":
         from proxy.transports.native import NativeTransport
 
-        return NativeTransport(verify=verify, ca_file=ca_file, max_connections=max_connections, idle_limit=idle_limit)
+        return NativeTransport(
+            verify=verify, ca_file=ca_file, max_connections=max_connections, idle_limit=idle_limit, secure=secure
+        )
     if kind == "httpx":
         from proxy.transports.httpx import HttpxTransport
 

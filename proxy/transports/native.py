@@ -7,8 +7,9 @@ Each request holds one of `max_connections` slots until its answer ends; one tha
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from proxy.transports import ConnectFailed, ConnectionCut, TimedOut, Timeouts
 from proxy.transports.body import BodyReader
@@ -79,14 +80,24 @@ class NativeAnswer(BodyReader):
 
 
 class NativeTransport:
-    def __init__(self, *, verify: bool, ca_file: str | None, max_connections: int, idle_limit: float) -> None:
-        self._tls = client_context(verify=verify, ca_file=ca_file)
-        self._tls.set_alpn_protocols(["http/1.1"])
+    def __init__(
+        self, *, verify: bool, ca_file: str | None, max_connections: int, idle_limit: float, secure: bool
+    ) -> None:
+        self._verify = verify
+        self._ca_file = ca_file
+        if secure:
+            _ = self._tls
         self._max_connections = max_connections
         self._slots = asyncio.Semaphore(max_connections)
         self._idle = IdlePool(idle_limit)
         self._open: set[Connection] = set()
         self._closed = False
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = client_context(verify=self._verify, ca_file=self._ca_file)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     async def send(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from proxy.ids import ResponseIds, random_id
 from proxy.store import Conversation, Limits, Page, Store, StoredResponse
 from proxy.store.records import NewItem
 
@@ -43,6 +44,21 @@ async def test_another_owner_sees_nothing(store: Store) -> None:
     assert await store.find_items("x", ["out_a"]) == {}
     assert await store.events("x", "a", -1) == []
     assert await store.get("o", "a") is not None
+
+
+async def test_items_whose_ids_tell_their_response_need_no_names(store: Store) -> None:
+    ids = ResponseIds(random_id)
+    response, said, call = ids("resp"), ids("msg"), ids("fc")
+    output = msgspec.json.encode([{"id": said}, {"id": call}])
+    active = record(response, output=output, status="in_progress", holder="h", lease_until=10.0)
+    await store.put(active)
+    assert await store.find_items("o", [said]) == {}
+    assert await store.update(record(response, output=output), "h")
+    assert list(await store.find_items("o", [call, said, "none"])) == [said, call]
+    assert await store.find_items("x", [said]) == {}
+    assert await store.find_items("o", [ids("msg")]) == {}, "the response has no such item"
+    assert await store.delete("o", response)
+    assert await store.find_items("o", [said]) == {}
 
 
 async def test_delete_takes_items_and_events_along(store: Store) -> None:

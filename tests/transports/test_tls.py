@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from proxy.transports import ConnectFailed, ConnectionCut, create_transport
+from proxy.transports.tls import client_context
 from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, Peer, ScriptedServer, answering, chunk, whole
 
 
@@ -40,6 +41,25 @@ async def test_unknown_authority(kind: str, tls: ssl.SSLContext) -> None:
         with pytest.raises(ConnectFailed, match="certificate"):
             await transport.send(server.endpoint(host="localhost"), [], b"{}", PATIENT)
         await transport.aclose()
+
+
+async def test_authorities_when_needed(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str | None] = []
+
+    def load(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:
+        loaded.append(ca_file)
+        return client_context(verify=verify, ca_file=ca_file)
+
+    monkeypatch.setattr("proxy.transports.native.client_context", load)
+    transport = create_transport("native", secure=False)
+    assert not loaded
+    async with ScriptedServer(answering(whole(b"")), tls) as server:
+        with pytest.raises(ConnectFailed, match="certificate"):
+            await transport.send(server.endpoint(host="localhost"), [], b"{}", PATIENT)
+    await transport.aclose()
+    assert loaded == [None]
+    await create_transport("native").aclose()
+    assert loaded == [None, None]
 
 
 async def test_another_name(kind: str, tls: ssl.SSLContext, ca_file: str) -> None:

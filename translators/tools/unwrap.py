@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
-import regex
 
 from translators.tools.custom import INPUT
 
-_OPENING = regex.compile(rf'\s*\{{\s*"{INPUT}"\s*:\s*"')
+_OPENING = ("{", f'"{INPUT}"', ":", '"')
 _PLAIN = re.compile(r'[^"\\]+')
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"} | {char: char for char in '"\\/'}
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -54,12 +53,15 @@ class InputReader:
         return "" if self._state == "behind" else unwrapped(self._rest)
 
     def _open(self) -> None:
-        match = _OPENING.match(self._rest, partial=True)
-        if match is None:
-            self._state = "other"
-        elif not match.partial:
-            self._state = "inside"
-            self._rest = self._rest[match.end() :]
+        rest = self._rest
+        for token in _OPENING:
+            rest = rest.lstrip()
+            if not rest.startswith(token):
+                if not token.startswith(rest):  # else it is cut here
+                    self._state = "other"
+                return
+            rest = rest[len(token) :]
+        self._state, self._rest = "inside", rest
 
     def _decode(self, *, at_end: bool) -> str:
         text, out, at = self._rest, [], 0

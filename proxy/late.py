@@ -1,0 +1,20 @@
+"""`load_late()`: the libraries that some requests need and no start does, loaded when the server is at work.
+
+Each is imported where it is used; by then it is here, so that no request waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+
+# Grammars of custom tools, media at addresses, compressed request bodies.
+LATE = ("translators.tools.grammar_check", "httpx2", "brotli", "zstandard")
+# Whoever waits for the server, and what waits for it by then, goes first.
+_PAUSE_SECONDS = 0.2
+
+
+async def load_late() -> None:
+    await asyncio.sleep(_PAUSE_SECONDS)
+    for name in LATE:
+        await asyncio.to_thread(importlib.import_module, name)

@@ -1,0 +1,84 @@
+"""The benchmarks' arithmetic; what they measure is measured by running them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pytest
+
+from benchmarks.bench import Sample
+from benchmarks.compare import Change, Saved, changes, report
+from benchmarks.kinds import LoopRow
+from benchmarks.report import Result, Table, summary
+from benchmarks.rows import ROWS
+from benchmarks.run import Run
+
+Rows = Mapping[str, Mapping[str, Sequence[Sample | None]]]
+
+
+def rows(*, passthrough: float, dragoman: float, rate: float = 1000.0, kept: float = 0.0002) -> Rows:
+    """A run's samples, in seconds of processor time for a plain answer."""
+    return {
+        "plain-32": {
+            "direct": [{"request_cpu": 0.00003, "request_rate": 20000.0, "whole_p50": 0.001, "whole_p99": 0.002}],
+            "passthrough": [{"request_cpu": passthrough, "request_rate": 2000.0, "whole_p50": 0.01, "whole_p99": 0.02}],
+            "dragoman": [{"request_cpu": dragoman, "request_rate": rate, "whole_p50": 0.02, "whole_p99": 0.03}],
+        },
+        "store-sqlite": {"direct": [None], "passthrough": [None], "dragoman": [{"added_cpu": kept}]},
+    }
+
+
+def factors(old: Rows, new: Rows) -> dict[str, float]:
+    return {change.title.partition(": ")[2]: round(change.factor, 6) for change in changes(old, new)}
+
+
+def test_a_slower_machine_is_no_regression() -> None:
+    old = rows(passthrough=0.0004, dragoman=0.0006, kept=0.0002)
+    new = rows(passthrough=0.0008, dragoman=0.0012, kept=0.0004)
+    found = factors(old, new)
+    assert found["CPU per request, ms"] == 1
+    assert found["added CPU, ms"] == 1, "held against the passthrough's plain answer, where it has no figure itself"
+
+
+def test_a_regression_is_told() -> None:
+    old, new = rows(passthrough=0.0004, dragoman=0.0004), rows(passthrough=0.0004, dragoman=0.0006, rate=500.0)
+    found = factors(old, new)
+    assert found["CPU per request, ms"] == 1.5
+    assert found["requests/s"] == 2, "a lower rate is worse"
+    told = report(list(changes(old, new)), tolerance=0.15)
+    assert sum("worse" in line for line in told) == 2
+    assert report([Change("x", 1.0, 0.5, 0.5)], 0.15)[-1].endswith("| better |")
+
+
+def test_rows_that_one_run_lacks_are_left_out() -> None:
+    old = rows(passthrough=0.0004, dragoman=0.0004)
+    assert not factors(old, {})
+    assert "added CPU, ms" not in factors(old, {"plain-32": old["plain-32"]})
+
+
+def test_a_run_is_read_back() -> None:
+    measured = rows(passthrough=0.0004, dragoman=0.0004)
+    results = [Result(row, measured[row.name]) for row in ROWS if row.name in measured]
+    saved = msgspec.json.decode(Run("here", [], results, complete=True).as_json(), type=Saved)
+    assert (saved.about, saved.rows) == ("here", measured)
+
+
+def test_a_line_tells_whether_its_target_is_met() -> None:
+    (row,) = (row for row in ROWS if row.name == "store-sqlite")
+    for kept, verdict in ((0.0002, "yes"), (0.0004, "NO")):
+        result = Result(row, rows(passthrough=0.0004, dragoman=0.0004, kept=kept)["store-sqlite"])
+        (line,) = Table(["direct", "passthrough", "dragoman"]).lines(result)
+        assert line.endswith(f"| {verdict.ljust(3)} |")
+        assert summary([result]).startswith("targets: 1 met" if verdict == "yes" else "targets: 0 met, 1 missed")
+
+
+def test_rows_have_names_of_their_own() -> None:
+    names = [row.name for row in ROWS]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("transport", ["native", "httpx"])
+def test_each_transport_has_its_rows(transport: str) -> None:
+    found = [row for row in ROWS if isinstance(row, LoopRow) and row.transport == transport]
+    assert {row.chunks > 0 for row in found} == {True, False}
