@@ -95,7 +95,7 @@ class ChunkPattern:
         before, behind = self._before, self._behind
         start, stop = len(before), -len(behind)
         literals: list[bytes] = []
-        for payload in payloads[at:]:
+        for payload in payloads[at:] if at else payloads:
             if not (payload.startswith(before) and payload.endswith(behind)):
                 break
             literals.append(payload[start:stop])
@@ -106,6 +106,8 @@ class ChunkPattern:
 
 def _decode(literals: list[bytes]) -> list[str]:
     """The strings, up to the first that is none: a full reading can tell what that is."""
+    if len(literals) == 1:
+        return _decode_one_by_one(literals)
     # All in one step, unless something in them could be taken for an end, or for the middle, of two of them.
     together = b",".join(literals)
     if b'\\",' not in together:
@@ -115,7 +117,11 @@ def _decode(literals: list[bytes]) -> list[str]:
             texts = []
         if len(texts) == len(literals):
             return texts
-    texts = []
+    return _decode_one_by_one(literals)
+
+
+def _decode_one_by_one(literals: list[bytes]) -> list[str]:
+    texts: list[str] = []
     for literal in literals:
         try:
             texts.append(_TEXT.decode(literal))

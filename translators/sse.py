@@ -98,7 +98,7 @@ class SSEEncoder:
 
     def _frames_of_run(self, run: DeltaRun) -> list[bytes]:
         """What the events have in common is encoded once for as long as it stays the same."""
-        if run.model != self._model:
+        if run.model is not self._model:
             self._model = run.model
             self._template = _template(run.model)
         template, literal = self._template, _ENCODER.encode

@@ -43,6 +43,7 @@ class FunctionCallWriter(CallWriter):
 
     prefix = "fc"
     _passing = False  # from the first brace on
+    _delta: events.Event | None = None  # what all deltas of a run have in common
 
     def arguments(self, delta: str) -> None:
         self._pieces.append(delta)
@@ -58,7 +59,9 @@ class FunctionCallWriter(CallWriter):
     def arguments_run(self, deltas: list[str]) -> None:
         if self._passing:
             self._pieces += deltas
-            self.out.emit_run(events.FunctionCallArgumentsDelta(0, self.id, self.index, ""), deltas)
+            if self._delta is None:
+                self._delta = events.FunctionCallArgumentsDelta(0, self.id, self.index, "")
+            self.out.emit_run(self._delta, deltas)
         else:
             super().arguments_run(deltas)
 

@@ -162,6 +162,7 @@ class _TextPart:
         self.pieces: list[str] = []
         self.annotations: list[Any] = []
         self.logprobs: list[Any] | None = [] if with_logprobs else None
+        self.delta: events.OutputTextDelta | None = None  # what all deltas of a run have in common
 
     def snapshot(self) -> OutputText:
         logprobs = UNSET if self.logprobs is None else [*self.logprobs]
@@ -231,7 +232,9 @@ class MessageWriter(ItemWriter):
         """The same as `text` with each of them and no log probabilities."""
         part = self._part if type(self._part) is _TextPart else self._open_text()
         part.pieces += deltas
-        self.out.emit_run(events.OutputTextDelta(0, self.id, self.index, len(self._parts), "", []), deltas)
+        if part.delta is None:
+            part.delta = events.OutputTextDelta(0, self.id, self.index, len(self._parts), "", [])
+        self.out.emit_run(part.delta, deltas)
 
     def annotate(self, annotation: Any) -> None:
         part = self._part if type(self._part) is _TextPart else self._open_text()

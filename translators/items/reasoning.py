@@ -107,6 +107,7 @@ class ReasoningWriter(ItemWriter):
         self._calls: dict[str, Any] = {}
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
+        self._delta: events.Event | None = None  # what all deltas of a run have in common
 
     @property
     def written(self) -> str:
@@ -120,7 +121,9 @@ class ReasoningWriter(ItemWriter):
         """The same as `text` with each of them."""
         pieces = self._open_part()
         pieces += deltas
-        self.out.emit_run(self._form.delta(0, self.id, self.index, 0, ""), deltas)
+        if self._delta is None:
+            self._delta = self._form.delta(0, self.id, self.index, 0, "")
+        self.out.emit_run(self._delta, deltas)
 
     def _open_part(self) -> list[str]:
         if self._pieces is None:
