@@ -199,12 +199,6 @@ class Exchange:
 
     async def read(self) -> list[AnyEvent]:
         """Events behind the first two: those together that arrived together, and none behind the terminal one."""
-        try:
-            return await self._read()
-        except BridgeError as error:
-            return await self.fail(error)
-
-    async def _read(self) -> list[AnyEvent]:
         stream = self._stream
         if stream.ended:
             return []
@@ -213,18 +207,20 @@ class Exchange:
         if self._summary is not None:
             summary, self._summary = self._summary, None
             return self._seen(stream.insert(summary.output[0], summary.usage))
-        while True:
-            chunks = await self._call.read()
-            if chunks:
-                events = stream.feed(*chunks)
-                if stream.ended:
+        try:
+            while True:
+                if chunks := await self._call.read():
+                    events = stream.feed(*chunks)
+                    if stream.ended:
+                        return await self._kept(events)
+                    if events:
+                        return self._seen(events)
+                elif not await self._ask_again():
+                    self._chance.check(stream, said_done=self._call.said_done)
+                    events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
                     return await self._kept(events)
-                if events:
-                    return self._seen(events)
-            elif not await self._ask_again():
-                self._chance.check(stream, said_done=self._call.said_done)
-                events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
-                return await self._kept(events)
+        except BridgeError as error:
+            return await self.fail(error)
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored:

@@ -60,7 +60,7 @@ class EventStream:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def send_events(self, events: Sequence[AnyEvent]) -> None:
-        frames = b"".join(self._encoder.frames(events))
+        frames = self._encoder.encode(events)
         await self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def send_end(self) -> None:

@@ -6,7 +6,7 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028 and U+0085 are legal inside
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -85,6 +85,11 @@ class SSEEncoder:
     def __init__(self) -> None:
         self._model: Event | None = None
         self._template = b""
+
+    def encode(self, events: Sequence[AnyEvent]) -> bytes:
+        """The frames of these events, one behind the other."""
+        frames = self.frames(events)
+        return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def frames(self, events: Iterable[AnyEvent]) -> list[bytes]:
         """One frame for each event."""
