@@ -31,6 +31,8 @@ class Past(Struct, frozen=True):
 
     def decoded(self) -> list[Item]:
         """What could not be carried over was told when it first came."""
+        if not self.items:
+            return []
         report = Report()
         read = enumerate(read_items(Raw(join_items(self.items))))
         items = [decode_item(item, f"history[{at}]", report) if type(item) is Raw else item for at, item in read]

@@ -216,7 +216,7 @@ class Exchange:
                     if events:
                         return self._seen(events)
                 elif not await self._ask_again():
-                    self._chance.check(stream, said_done=self._call.said_done)
+                    self._chance.check()
                     events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
                     return await self._kept(events)
         except BridgeError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 NewId = Callable[[str], str]
 
-_RESPONSE = re.compile(r"resp_([0-9a-f]{32})")
+_RESPONSE = re.compile(r"resp_[0-9a-f]{32}")
 _ITEM = re.compile(r"[a-z]+_([0-9a-f]{32})[0-9a-f]{4}")
 
 
@@ -29,8 +29,8 @@ class ResponseIds:
         # Upstreams read the ids of calls, and some take none of more than 40 characters.
         if self._stem is None or prefix == "call" or self._count == 0xFFFF:
             made = self._new_id(prefix)
-            if (response := _RESPONSE.fullmatch(made)) is not None:
-                self._stem = response[1]
+            if prefix == "resp" and _RESPONSE.fullmatch(made):
+                self._stem = made.removeprefix("resp_")
             return made
         self._count += 1
         return f"{prefix}_{self._stem}{self._count:04x}"

@@ -24,23 +24,25 @@ class SecondChance:
         self._grammar_retries = grammar_retries
         self._empty_retries = empty_retries
         self._may_be_empty = empty_retries == 0
+        self._silent = False
 
     def again(self, stream: ResponseStream, translation: Translation, *, said_done: bool) -> Again | None:
         """The request to send in place of `translation`, or None where the answer stands."""
+        self._silent = stream.is_silent(said_done=said_done)
         if self._grammar_retries:
             calls = stream.rejected_calls(said_done=said_done)
             if calls:
                 self._grammar_retries -= 1
                 return reask(translation, calls, stream.thought), _MENDED
-        if self._empty_retries and stream.is_silent(said_done=said_done):
+        if self._empty_retries and self._silent:
             self._empty_retries -= 1
             return translation, _REPEATED
         return None
 
-    def check(self, stream: ResponseStream, *, said_done: bool) -> None:
-        """Raises UpstreamError where the last answer cannot stand.
+    def check(self) -> None:
+        """Raises UpstreamError where the last answer cannot stand, after `again` has said that it is the last.
 
         One with a wrong call can: its client tells the model what is wrong.
         """
-        if not self._may_be_empty and stream.is_silent(said_done=said_done):
+        if self._silent and not self._may_be_empty:
             raise UpstreamError("The model gave neither text nor a call.", code=EMPTY_ANSWER)

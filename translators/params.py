@@ -29,7 +29,7 @@ _HINTS_WITHOUT_EFFECT: dict[str, str] = {
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _HINTS = ("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention")
 _ABSENT: tuple[object, ...] = (None, NULL)
-_ORDINARY_TIERS = (None, "auto", "default")
+_ORDINARY_TIERS = ("auto", "default")
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
@@ -40,20 +40,22 @@ def set_params(
     """Fills `request` from `params`; what is asked of the answer's form, if anything. Raises InvalidRequest."""
     _refuse(params)
     for name in _SAMPLING:
-        _pass_on(request, name, getattr(params, name), dialect, report)
+        if (value := getattr(params, name)) is not None:
+            _pass_on(request, name, value, dialect, report)
     _cap_temperature(request, dialect, report)
     length = params.max_output_tokens or dialect.always_max_tokens
     if length is not None:
         setattr(request, dialect.max_tokens_field, length)
-    if params.text is not None:
+    if params.text is not None and params.text.verbosity is not None:
         _pass_on(request, "verbosity", params.text.verbosity, dialect, report)
     form = set_format(request, params, dialect, report)
     _set_logprobs(request, params, dialect, report)
     set_reasoning(request, None if params.reasoning is None else params.reasoning.effort, dialect, report)
     _set_stream(request, params, dialect, report)
     for name in _HINTS:
-        _pass_on(request, name, getattr(params, name), dialect, report)
-    if params.service_tier not in _ORDINARY_TIERS:
+        if (hint := getattr(params, name)) is not None:
+            _pass_on(request, name, hint, dialect, report)
+    if params.service_tier is not None and params.service_tier not in _ORDINARY_TIERS:
         _pass_on(request, "service_tier", params.service_tier, dialect, report)
     if params.truncation == "auto":
         report.ignored("truncation", "nothing is cut here; the upstream decides about what is too long")
@@ -69,9 +71,7 @@ def _refuse(params: ResponsesRequest) -> None:
             raise InvalidRequest(f"'{name}' is not supported: {reason}.", param=name, code="unsupported_parameter")
 
 
-def _pass_on(request: chat.ChatRequest, name: str, value: float | str | None, dialect: Dialect, report: Report) -> None:
-    if value is None:
-        return
+def _pass_on(request: chat.ChatRequest, name: str, value: float | str, dialect: Dialect, report: Report) -> None:
     if name in dialect.params:
         setattr(request, name, value)
     else:
