@@ -95,7 +95,8 @@ class ChunkPattern:
         before, behind = self._before, self._behind
         start, stop = len(before), -len(behind)
         literals: list[bytes] = []
-        for payload in payloads[at:] if at else payloads:
+        for place in range(at, len(payloads)):
+            payload = payloads[place]
             if not (payload.startswith(before) and payload.endswith(behind)):
                 break
             literals.append(payload[start:stop])

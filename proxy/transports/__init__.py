@@ -1,6 +1,6 @@
 """The HTTP client side of the proxy: one small protocol, two implementations.
 
-`send()` resolves when the head of the answer is in; the body is read once, by `read()` or through `chunks()`. Leaving
+`send()` resolves when the head of the answer is in; the body is read once, by `read()` or through `receiver()`. Leaving
 an answer's `async with` before the body's end closes the connection; after its end the connection is back in the pool.
 Cancelling closes it too. What goes wrong on the wire is a `TransportError`; a mistake of the caller, like an unsafe
 header, is a `ValueError`.
@@ -8,7 +8,7 @@ header, is a `ValueError`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -78,12 +78,11 @@ class Answer(Protocol):
         """The whole body, or `AnswerTooLarge` once it is longer than `limit` bytes."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes: each piece is what had arrived by then, without waiting for more."""
-        ...
-
     def receiver(self) -> Callable[[], Awaitable[bytes]]:
-        """The same as a function to call for each piece; it gives b"" at the body's end."""
+        """The body as it comes, a piece for each call: what had arrived by then, without waiting for more.
+
+        At the body's end it gives b"".
+        """
         ...
 
     async def aclose(self) -> None: ...

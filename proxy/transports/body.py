@@ -1,7 +1,7 @@
 """The reading half of an answer, shared by the transports.
 
 A transport's answer supplies `arrived()` (what came off the wire, b"" at the body's end) and `aclose()`; from these
-come `read()`, `chunks()`, `receiver()` and `async with`. A body that was compressed unasked is inflated in pieces of
+come `read()`, `receiver()` and `async with`. A body that was compressed unasked is inflated in pieces of
 bounded size.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -75,24 +75,6 @@ class _Inflated:
         return piece
 
 
-class _Chunks:
-    """Not an async generator: a loop that is left early would leave one behind for the garbage collector to close."""
-
-    __slots__ = ("_receive",)
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        data = await self._receive()
-        if not data:
-            raise StopAsyncIteration
-        return data
-
-
 class BodyReader(ABC):
     status: int
     headers: Mapping[str, str]
@@ -114,9 +96,6 @@ class BodyReader(ABC):
                 await self.aclose()
                 raise AnswerTooLarge(f"the answer's body is longer than {limit} bytes")
         return b"".join(parts)
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        return _Chunks(self.receiver())
 
     def receiver(self) -> Receive:
         encoding = self.headers.get("content-encoding", "identity").strip().lower()

@@ -9,6 +9,7 @@ import pytest
 
 from proxy.transports import AnswerTooLarge, MalformedAnswer, Transport
 from proxy.transports.body import Inflater
+from tests.transports.pieces import Pieces
 from tests.transports.wire import CHUNKED, LAST_CHUNK, answering, chunk, exchange, whole
 
 TEXT = b"".join(b'data: {"n":%d}\n\n' % number for number in range(500))
@@ -32,7 +33,7 @@ async def test_inflated_as_it_comes(transport: Transport) -> None:
     stream = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     head = CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
     async with exchange(transport, answering(head)) as (answer, peer):
-        pieces = answer.chunks()
+        pieces = Pieces(answer)
         for word in (b"one", b"two"):
             await peer.write(chunk(stream.compress(word) + stream.flush(zlib.Z_SYNC_FLUSH)))
             assert await anext(pieces) == word

@@ -14,6 +14,7 @@ from proxy.transports import (
     MalformedAnswer,
     Transport,
 )
+from tests.transports.pieces import Pieces
 from tests.transports.wire import CHUNKED, PATIENT, Peer, Script, ScriptedServer, answering, chunk, exchange, whole
 
 CUT_IN_THE_HEAD = {
@@ -59,7 +60,7 @@ async def test_cut_in_the_head(transport: Transport, name: str) -> None:
 @pytest.mark.parametrize("name", CUT_IN_THE_BODY)
 async def test_cut_in_the_body(transport: Transport, name: str) -> None:
     async with exchange(transport, _then_closes(CUT_IN_THE_BODY[name])) as (answer, _):
-        pieces = answer.chunks()
+        pieces = Pieces(answer)
         got = b""
         while len(got) < 5:
             got += await anext(pieces)
@@ -86,7 +87,7 @@ async def test_reset_in_a_body_until_eof(transport: Transport) -> None:
         peer.reset()
 
     async with exchange(transport, script) as (answer, peer):
-        pieces = answer.chunks()
+        pieces = Pieces(answer)
         assert await anext(pieces) == b"five!"
         peer.reader.feed_data(b"go on")
         with pytest.raises(ConnectionCut):
@@ -115,7 +116,7 @@ async def test_malformed_for_the_native_transport(native: Transport, name: str) 
 
 async def test_malformed_chunk_after_good_ones(transport: Transport) -> None:
     async with exchange(transport, answering(CHUNKED + chunk(b"good") + b"zz\r\n")) as (answer, _):
-        pieces = answer.chunks()
+        pieces = Pieces(answer)
         assert await anext(pieces) == b"good"
         with pytest.raises(MalformedAnswer):
             await anext(pieces)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.transports import Transport
+from tests.transports.pieces import Pieces
 from tests.transports.wire import (
     CHUNKED,
     LAST_CHUNK,
@@ -64,7 +65,7 @@ async def test_byte_by_byte(transport: Transport, name: str) -> None:
         await peer.until_closed()
 
     async with exchange(transport, script, body=None, method=method) as (answer, _):
-        pieces = [piece async for piece in answer.chunks()]
+        pieces = [piece async for piece in Pieces(answer)]
     assert b"".join(pieces) == expected
     assert all(pieces)
 
@@ -95,7 +96,7 @@ async def test_status_and_headers(transport: Transport) -> None:
 
 async def test_a_chunk_is_handed_over_before_the_next_is_sent(transport: Transport) -> None:
     async with exchange(transport, answering(CHUNKED)) as (answer, peer):
-        pieces = answer.chunks()
+        pieces = Pieces(answer)
         for word in (b"one", b"two", b"three"):
             await peer.write(chunk(word))
             assert await anext(pieces) == word
@@ -105,7 +106,7 @@ async def test_a_chunk_is_handed_over_before_the_next_is_sent(transport: Transpo
 
 async def test_what_arrived_together_is_one_piece(native: Transport) -> None:
     async with exchange(native, answering(CHUNKED + chunk(b"one") + chunk(b"two") + LAST_CHUNK)) as (answer, _):
-        assert [piece async for piece in answer.chunks()] == [b"onetwo"]
+        assert [piece async for piece in Pieces(answer)] == [b"onetwo"]
 
 
 async def test_large_bodies_both_ways(transport: Transport) -> None:

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from proxy.transports import Answer, ConnectionCut, Transport, create_transport
+from tests.transports.pieces import Pieces
 from tests.transports.wire import CHUNKED, PATIENT, Peer, ScriptedServer, answering, chunk, exchange, whole
 
 
 async def test_leaving_early_closes_the_connection(transport: Transport) -> None:
     async with exchange(transport, answering(CHUNKED + chunk(b"word"))) as (answer, peer):
-        async for piece in answer.chunks():
+        async for piece in Pieces(answer):
             assert piece == b"word"
             break
         await answer.aclose()
@@ -183,6 +184,6 @@ async def test_leaving_a_stalled_answer(transport: Transport) -> None:
 
 async def _drained(answer: Answer) -> int:
     size = 0
-    async for piece in answer.chunks():
+    async for piece in Pieces(answer):
         size += len(piece)
     return size

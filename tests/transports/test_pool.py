@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from proxy.transports import ConnectFailed, ConnectionCut, Endpoint, Transport, create_transport
+from tests.transports.pieces import Pieces
 from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, Peer, ScriptedServer, answering, chunk, exchange, whole
 
 
@@ -203,7 +204,7 @@ async def test_many_at_once(transport: Transport) -> None:
 
     async def ask(number: int) -> bytes:
         async with await transport.send(server.endpoint(), [], b"%d" % number, PATIENT) as answer:
-            return b"".join([piece async for piece in answer.chunks()])
+            return b"".join([piece async for piece in Pieces(answer)])
 
     async with ScriptedServer(echo) as server:
         for _ in range(2):
