@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.access import Access
 from proxy.background import BackgroundRuns
@@ -118,13 +118,32 @@ class _Application(Starlette):
 
     def __init__(self, create: ASGIApp, **options: Any) -> None:
         super().__init__(**options)
-        self._create = ServerErrorMiddleware(create, handler=unexpected_error)
+        self._create = create
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in _CREATE_PATHS:
-            await self._create(scope, receive, send)
-        else:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in _CREATE_PATHS:
             await super().__call__(scope, receive, send)
+            return
+        answer = _Answer(send)
+        try:
+            await self._create(scope, receive, answer)
+        except Exception as error:
+            if not answer.begun:
+                response = await unexpected_error(Request(scope), error)
+                await response(scope, receive, send)
+            raise  # for the server's log
+
+
+class _Answer:
+    """`send`, and whether anything has been sent. No coroutine of its own: there is a message for every delta."""
+
+    def __init__(self, send: Send) -> None:
+        self.begun = False
+        self._send = send
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        self.begun = True
+        return self._send(message)
 
 
 def _own_routes(services: Services, config: Config) -> list[BaseRoute]:

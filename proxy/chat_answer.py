@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from proxy.transports import Answer, TransportError
 from translators.chunks import ChunkDecoder, body_form, parse_chunk
@@ -61,6 +62,20 @@ class ChatAnswer:
             if chunks:
                 return chunks
         return []
+
+    async def pour(self, into: Callable[[list[Chunk]], bool]) -> None:
+        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
+
+        def take(data: bytes) -> bool:
+            chunks = decoder.feed(data)
+            if decoder.said_done:
+                self.said_done = self._over = True
+            return (not chunks or into(chunks)) and not self._over
+
+        if self._first or self._whole is not None or self._over:
+            return
+        decoder = self._decoder
+        await self._answer.pour(take)
 
     async def close(self) -> None:
         """Lets a finished stream end, so that its connection can serve again; drops any other."""

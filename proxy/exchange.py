@@ -29,6 +29,7 @@ from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.items.item import Item
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request, to_chat
+from translators.runs import Chunk
 from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
 from translators.sealing import PLAIN, Sealer
@@ -119,6 +120,7 @@ class Exchange:
         self._unanswered = "abandoned"
         self._window: Window | None = None
         self._summary: Response | None = None
+        self._last: list[AnyEvent] = []
         self._clock = services.clock
         self._stream = ResponseStream(translation, new_id=self._new_id, created_at=int(services.clock()))
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
@@ -201,7 +203,8 @@ class Exchange:
         """Events behind the first two: those together that arrived together, and none behind the terminal one."""
         stream = self._stream
         if stream.ended:
-            return []
+            last, self._last = self._last, []
+            return await self._kept(last)
         if not self._generates:
             return await self._kept(stream.end_without_output(completed_at=self._now()))
         if self._summary is not None:
@@ -221,6 +224,20 @@ class Exchange:
                     return await self._kept(events)
         except BridgeError as error:
             return await self.fail(error)
+
+    async def pour(self, write: Callable[[list[AnyEvent]], bool]) -> None:
+        """Gives `write` events in the step in which they arrive, until it answers False, or `read` has to go on."""
+
+        def take(chunks: list[Chunk]) -> bool:
+            events = stream.feed(*chunks)
+            if stream.ended:
+                self._last = events
+                return False
+            return not events or write(self._seen(events))
+
+        stream = self._stream
+        if self._generates and self._summary is None and not stream.ended:
+            await self._call.pour(take)
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored:

@@ -86,6 +86,11 @@ class Sending:
         assert self._call is not None, "it has not been sent"
         return await self._call.read()
 
+    async def pour(self, into: Callable[[list[Chunk]], bool]) -> None:
+        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
+        assert self._call is not None, "it has not been sent"
+        await self._call.pour(into)
+
     async def send_again(self, translation: Translation) -> None:
         """Another request in place of one whose answer has been read. Raises UpstreamError."""
         call = self._sender.upstreams.call(self._route, translation.body(), self._client_headers)

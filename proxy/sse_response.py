@@ -7,12 +7,13 @@ takes longer than the keep-alive interval gets no such chance, since clients wou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import Send
 
 from proxy.exchange import Exchange
 from proxy.headers import RawHeaders, answer_headers
+from proxy.run_ahead import run_ahead
 from translators.errors import BridgeError
 from translators.schema.events import AnyEvent
 from translators.sse import DONE_FRAME, SSEEncoder
@@ -38,6 +39,8 @@ class EventStream:
         self._silent_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.Task[None] | None = None
+        self._rest: Awaitable[None] | None = None
+        self._unsent: list[AnyEvent] = []
 
     async def run(self) -> None:
         """Raises BridgeError while nothing has been sent yet."""
@@ -47,7 +50,7 @@ class EventStream:
             if await self._open():
                 if not self._started:
                     await self._start()
-                while events := await exchange.read():
+                while events := await self._next():
                     if self._beat is not None:
                         await self._beat  # it has numbered its event already
                     await self._emit(events)
@@ -55,13 +58,31 @@ class EventStream:
             self._stop_beating()
         await self.send_end()
 
+    async def _next(self) -> list[AnyEvent]:
+        """What has to be sent from here; all before it has been, as it came."""
+        await self._exchange.pour(self._write)
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            await rest
+        unsent, self._unsent = self._unsent, []
+        return unsent or await self._exchange.read()
+
+    def _write(self, events: list[AnyEvent]) -> bool:
+        """Sends what can be sent without waiting; whether all of it was."""
+        if self._beat is not None:
+            self._unsent = events
+            return False
+        self._rest = run_ahead(self.send_events(events))
+        self._silent_since = self._now()
+        return self._rest is None
+
     async def send_head(self) -> None:
         headers = HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
-    async def send_events(self, events: Sequence[AnyEvent]) -> None:
+    def send_events(self, events: Sequence[AnyEvent]) -> Awaitable[None]:
         frames = self._encoder.encode(events)
-        await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+        return self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def send_end(self) -> None:
         await self._send({"type": "http.response.body", "body": DONE_FRAME, "more_body": False})

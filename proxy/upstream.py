@@ -7,7 +7,7 @@ and so is whatever goes wrong later. No message holds a key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
@@ -155,6 +155,11 @@ class UpstreamCall:
             return await self._answer.read()
         except (TransportError, UpstreamError) as error:
             raise self._told(error) from None
+
+    async def pour(self, into: Callable[[list[Chunk]], bool]) -> None:
+        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
+        assert self._answer is not None, "the call has not been opened"
+        await self._answer.pour(into)
 
     async def aclose(self) -> None:
         if self._answer is not None:

@@ -22,6 +22,7 @@ __all__ = [
     "ConnectFailed",
     "ConnectionCut",
     "Endpoint",
+    "Into",
     "MalformedAnswer",
     "Phase",
     "TimedOut",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 Phase = Literal["connect", "first_byte", "between"]
+# Takes a piece of a body; whether it takes the next one, too.
+Into = Callable[[bytes], bool]
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -82,6 +85,14 @@ class Answer(Protocol):
         """The body as it comes, a piece for each call: what had arrived by then, without waiting for more.
 
         At the body's end it gives b"".
+        """
+        ...
+
+    async def pour(self, into: Into) -> None:
+        """Gives `into` each piece in the step in which it arrives, before the task that waits here is woken at all.
+
+        It returns when `into` answers False, and where only the receiver can say what comes next: the body's end, a
+        failure, or every piece, in an answer that cannot do this. What `into` raises is raised here.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The reading half of an answer, shared by the transports.
 
 A transport's answer supplies `arrived()` (what came off the wire, b"" at the body's end) and `aclose()`; from these
-come `read()`, `receiver()` and `async with`. A body that was compressed unasked is inflated in pieces of
+come `read()`, `receiver()` and `async with`; `pour()` is there to be overridden. A body that was compressed unasked is inflated in pieces of
 bounded size.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from proxy.transports import AnswerTooLarge, MalformedAnswer
+from proxy.transports import AnswerTooLarge, Into, MalformedAnswer
 
 Receive = Callable[[], Awaitable[bytes]]
 
@@ -98,8 +98,19 @@ class BodyReader(ABC):
         return b"".join(parts)
 
     def receiver(self) -> Receive:
-        encoding = self.headers.get("content-encoding", "identity").strip().lower()
-        return self.arrived if encoding in ("", "identity") else _Inflated(encoding, self.arrived).receive
+        return self.arrived if self.is_plain else _Inflated(self._encoding, self.arrived).receive
+
+    async def pour(self, into: Into) -> None:
+        """Only a transport that hears of each piece as it arrives has more to it."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what comes off the wire is the body itself."""
+        return self._encoding in ("", "identity")
+
+    @property
+    def _encoding(self) -> str:
+        return self.headers.get("content-encoding", "identity").strip().lower()
 
     async def __aenter__(self) -> Self:
         return self

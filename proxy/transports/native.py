@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
-from proxy.transports import ConnectFailed, ConnectionCut, TimedOut, Timeouts
+from proxy.transports import ConnectFailed, ConnectionCut, Into, TimedOut, Timeouts
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
 from proxy.transports.fields import Headers, check_fields, check_method
@@ -72,6 +72,16 @@ class NativeAnswer(BodyReader):
             await self.aclose()
             raise connection.failure or ConnectionCut("the answer was closed before its end")
         return data
+
+    async def pour(self, into: Into) -> None:
+        connection = self._connection
+        if connection is None or not self.is_plain or (connection.parts and not into(connection.take())):
+            return
+        try:
+            await connection.pour(into, self._between)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None

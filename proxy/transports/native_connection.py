@@ -13,7 +13,7 @@ from typing import cast
 
 import httptools
 
-from proxy.transports import ConnectionCut, MalformedAnswer, TimedOut, TransportError
+from proxy.transports import ConnectionCut, Into, MalformedAnswer, TimedOut, TransportError
 from proxy.transports.endpoint import Origin
 from proxy.transports.fields import join_fields
 
@@ -54,6 +54,8 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._into: Into | None = None
+        self._between = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._deadline = 0.0
@@ -109,6 +111,17 @@ class Connection(asyncio.Protocol):
         finally:
             self._waiter = None
 
+    async def pour(self, into: Into, seconds: float) -> None:
+        """Until the answer ends or fails, or `into` takes no more: that gets the body as it arrives, in the callback of
+        the event loop. Waking a task for every piece would cost as much as all that is done with it."""
+        if self.complete or self.failure is not None:
+            return
+        self._into, self._between = into, seconds
+        try:
+            await self.wait(seconds)
+        finally:
+            self._into = None
+
     def take(self) -> bytes:
         """The bytes of the body that have arrived."""
         data = b"".join(self.parts)
@@ -139,9 +152,12 @@ class Connection(asyncio.Protocol):
             self._fail(MalformedAnswer(f"the answer is not acceptable HTTP: {reason}"))
         if self.parts:
             self._overhead = 0
-            self._unread += len(data)
-            if self._unread > _HIGH_WATER and not self._paused and self.failure is None:
-                self._pause()
+            if self._into is not None:
+                self._pour(self._into)
+            else:
+                self._unread += len(data)
+                if self._unread > _HIGH_WATER and not self._paused and self.failure is None:
+                    self._pause()
         else:
             self._overhead += len(data)
             if self._overhead > _OVERHEAD_LIMIT:
@@ -194,6 +210,17 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self.status:
             self.complete = True
+
+    def _pour(self, into: Into) -> None:
+        self._deadline = self._loop.time() + self._between
+        try:
+            if into(self.take()):
+                return
+        except Exception as error:  # the task that waits is told
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(error)
+        self._into = None
+        self._wake()
 
     def _pause(self) -> None:
         if self._transport is not None:
