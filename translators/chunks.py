@@ -42,6 +42,11 @@ class ChunkDecoder:
 
     def feed(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within `data`; what is none is an error chunk, behind those before it."""
+        if self._pattern is not None and self._events.is_between:
+            run = self._pattern.read_events(data)
+            if run is not None:
+                self._lessons = _VAIN_LESSONS
+                return [run]
         chunks: list[Chunk] = []
         try:
             self._parse(self._events.feed(data), chunks)
@@ -69,7 +74,7 @@ class ChunkDecoder:
             payload = payloads[at]
             at += 1
             if payload == DONE:
-                self.said_done = True
+                self.said_done, self._pattern = True, None
             else:
                 chunks.append(self._parse_one(payload))
 

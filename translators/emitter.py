@@ -9,9 +9,13 @@ from translators.schema.events import AnyEvent, DeltaRun, Event
 
 
 class Emitter:
-    """Collects the events of one response; `take` hands over those since the last call."""
+    """Collects the events of one response; `take` hands over those since the last call.
+
+    `flow` is the run that the last events were: their model, and where the texts of such a run are kept.
+    """
 
     def __init__(self) -> None:
+        self.flow: tuple[Event, list[str]] | None = None
         self._next = 0
         self._batch: list[AnyEvent] = []
 
@@ -19,11 +23,20 @@ class Emitter:
         """Appends an event of `kind`; `fields` are those behind `sequence_number`, in wire order."""
         self._batch.append(kind(self._next, *fields))
         self._next += 1
+        self.flow = None
 
-    def emit_run(self, model: Event, deltas: list[str]) -> None:
-        """Appends the events that are `model` with these deltas."""
-        self._batch.append(DeltaRun(self._next, model, deltas))
+    def emit_run(self, model: Event, deltas: list[str], kept: list[str]) -> None:
+        """Appends the events that are `model` with these deltas, which are `kept`."""
+        self.flow = (model, kept)
+        self._batch.append(self.go_on(self.flow, deltas))
+
+    def go_on(self, flow: tuple[Event, list[str]], deltas: list[str]) -> DeltaRun:
+        """The events of more such deltas, which nobody needs to `take`."""
+        model, kept = flow
+        run = DeltaRun(self._next, model, deltas)
         self._next += len(deltas)
+        kept += deltas
+        return run
 
     def again(self, kind: Callable[..., Event], *fields: Any) -> Event:
         """An event under the last number, in the place of one that will not go out."""

@@ -20,6 +20,7 @@ _SPOKEN = ("content", "reasoning_content", "reasoning")
 _CHUNK = msgspec.json.Decoder(chat.ChatChunk)
 _TEXT = msgspec.json.Decoder(str)
 _TEXTS = msgspec.json.Decoder(list[str])
+_QUOTE = ord('"')
 _LITERALS = {
     field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode()) for field in (*_SPOKEN, "arguments")
 }
@@ -77,6 +78,10 @@ class ChunkPattern:
         self._place = place
         self._before = before
         self._behind = behind
+        # The same as events, with the quotes around the text.
+        self._opening = b'data: %b"' % before
+        self._closing = b'"%b\n\n' % behind
+        self._between = self._closing + self._opening
 
     @classmethod
     def learn(cls, payload: bytes, chunk: chat.ChatChunk) -> ChunkPattern | None:
@@ -89,6 +94,18 @@ class ChunkPattern:
             if _is_all_of_it(before, behind, place, chunk):
                 return cls(place, before, behind)
         return None
+
+    def read_events(self, data: bytes) -> ChunkRun | None:
+        """The run that these bytes are, if they are whole events and all of them have the pattern.
+
+        The shortest way there is, and nearly all that arrives in a long answer can take it.
+        """
+        opening, closing = self._opening, self._closing
+        if not (data.startswith(opening) and data.endswith(closing) and len(data) >= len(opening) + len(closing)):
+            return None
+        pieces = data[len(opening) : -len(closing)].split(self._between)
+        texts = _decode_pieces(pieces)
+        return None if texts is None or "" in texts else ChunkRun(self._place.field, texts, self._place.call)
 
     def read(self, payloads: list[bytes], at: int) -> tuple[ChunkRun | None, int]:
         """The payloads from `at` on that have the pattern, and the place of the first that has not."""
@@ -105,18 +122,27 @@ class ChunkPattern:
         return ChunkRun(self._place.field, spoken, self._place.call) if spoken else None, at + len(texts)
 
 
+def _decode_pieces(pieces: list[bytes]) -> list[str] | None:
+    """The strings that stand between quotes as these pieces, or None where that cannot be told in one step.
+
+    As many strings as pieces can only be these: each has a quote at both ends, the last of which ends it, since no
+    backslash is before it; and a quote inside of one would make one string too many.
+    """
+    together = b'","'.join(pieces)
+    if b'\\","' in together:
+        return None
+    try:
+        texts = _TEXTS.decode(b'["%b"]' % together)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+    return texts if len(texts) == len(pieces) else None
+
+
 def _decode(literals: list[bytes]) -> list[str]:
     """The strings, up to the first that is none: a full reading can tell what that is."""
-    if len(literals) == 1:
-        return _decode_one_by_one(literals)
-    # All in one step, unless something in them could be taken for an end, or for the middle, of two of them.
-    together = b",".join(literals)
-    if b'\\",' not in together:
-        try:
-            texts = _TEXTS.decode(b"[%b]" % together)
-        except (msgspec.DecodeError, UnicodeError):
-            texts = []
-        if len(texts) == len(literals):
+    if all(len(literal) > 1 and literal[0] == literal[-1] == _QUOTE for literal in literals):
+        texts = _decode_pieces([literal[1:-1] for literal in literals])
+        if texts is not None:
             return texts
     return _decode_one_by_one(literals)
 

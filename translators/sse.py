@@ -25,6 +25,11 @@ class SSEDecoder:
         self._rest = b""
         self._data: list[bytes] = []
 
+    @property
+    def is_between(self) -> bool:
+        """Whether nothing has come of an event that has not ended."""
+        return not self._rest and not self._data
+
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads of the events that ended within `data`."""
         buffer = self._rest + data if self._rest else data
@@ -88,26 +93,23 @@ class SSEEncoder:
 
     def encode(self, events: Sequence[AnyEvent]) -> bytes:
         """The frames of these events, one behind the other."""
-        frames = self.frames(events)
-        return frames[0] if len(frames) == 1 else b"".join(frames)
+        return b"".join(self.frames(events))
 
     def frames(self, events: Iterable[AnyEvent]) -> list[bytes]:
         """One frame for each event."""
         frames: list[bytes] = []
         for event in events:
             if isinstance(event, DeltaRun):
-                frames += self._frames_of_run(event)
+                # What the events have in common is encoded once for as long as it stays the same.
+                if event.model is not self._model:
+                    self._model, self._template = event.model, _template(event.model)
+                template, number = self._template, event.sequence_number
+                for delta in event.deltas:
+                    frames.append(template % (number, _ENCODER.encode(delta)))
+                    number += 1
             else:
                 frames.append(encode(event))
         return frames
-
-    def _frames_of_run(self, run: DeltaRun) -> list[bytes]:
-        """What the events have in common is encoded once for as long as it stays the same."""
-        if run.model is not self._model:
-            self._model = run.model
-            self._template = _template(run.model)
-        template, literal = self._template, _ENCODER.encode
-        return [template % (number, literal(delta)) for number, delta in enumerate(run.deltas, run.sequence_number)]
 
 
 def encode(event: Event) -> bytes:

@@ -27,7 +27,7 @@ from translators.reading import AnswerReader
 from translators.reask import RejectedCall
 from translators.request import Translation
 from translators.response import open_response
-from translators.runs import Chunk
+from translators.runs import Chunk, ChunkRun
 from translators.schema import events
 from translators.schema.events import AnyEvent
 from translators.schema.responses import IncompleteDetails, Response, Usage
@@ -52,9 +52,11 @@ class ResponseStream:
         self._items: list[ItemWriter] = []  # of all answers
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._usage = UsageSum()
+        self._flowing: str | None = None  # the field of the run that was the last thing fed
 
     def answers(self, translation: Translation) -> None:
         """The answer to come is to another translation of the same request."""
+        self._flowing = None
         self._translation = self._writers.translation = translation
         self._reader = AnswerReader(translation)
         self._answer = Answer(translation)
@@ -77,8 +79,21 @@ class ResponseStream:
 
     def feed(self, *chunks: Chunk) -> list[AnyEvent]:
         """The events of chunks, or of runs of them; none after the end."""
+        if len(chunks) == 1 and isinstance(chunks[0], ChunkRun):
+            return self._feed_run(chunks[0])
+        self._flowing = None
         for chunk in chunks:
             self._take_all(self._reader.read(chunk))
+        return self._out.take()
+
+    def _feed_run(self, run: ChunkRun) -> list[AnyEvent]:
+        """What follows a run of thoughts or words is mostly more of them, and goes where they went unread."""
+        flow = self._out.flow
+        if flow is not None and run.field == self._flowing:
+            return [self._out.go_on(flow, run.texts)]
+        self._take_all(self._reader.read(run))
+        # The reader itself keeps the arguments of calls.
+        self._flowing = run.field if run.call is None and self._reader.lets_pass(run) else None
         return self._out.take()
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
@@ -101,6 +116,7 @@ class ResponseStream:
 
     def begin_again(self) -> None:
         """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
+        self._flowing = None
         self._close_speaking("completed")
         self._answer.estimate(self._usage)
         self._usage.begin_again()

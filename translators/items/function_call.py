@@ -58,10 +58,9 @@ class FunctionCallWriter(CallWriter):
 
     def arguments_run(self, deltas: list[str]) -> None:
         if self._passing:
-            self._pieces += deltas
             if self._delta is None:
                 self._delta = events.FunctionCallArgumentsDelta(0, self.id, self.index, "")
-            self.out.emit_run(self._delta, deltas)
+            self.out.emit_run(self._delta, deltas, self._pieces)
         else:
             super().arguments_run(deltas)
 

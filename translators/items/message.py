@@ -231,10 +231,9 @@ class MessageWriter(ItemWriter):
     def text_run(self, deltas: list[str]) -> None:
         """The same as `text` with each of them and no log probabilities."""
         part = self._part if type(self._part) is _TextPart else self._open_text()
-        part.pieces += deltas
         if part.delta is None:
             part.delta = events.OutputTextDelta(0, self.id, self.index, len(self._parts), "", [])
-        self.out.emit_run(part.delta, deltas)
+        self.out.emit_run(part.delta, deltas, part.pieces)
 
     def annotate(self, annotation: Any) -> None:
         part = self._part if type(self._part) is _TextPart else self._open_text()

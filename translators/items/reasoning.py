@@ -120,10 +120,9 @@ class ReasoningWriter(ItemWriter):
     def text_run(self, deltas: list[str]) -> None:
         """The same as `text` with each of them."""
         pieces = self._open_part()
-        pieces += deltas
         if self._delta is None:
             self._delta = self._form.delta(0, self.id, self.index, 0, "")
-        self.out.emit_run(self._delta, deltas)
+        self.out.emit_run(self._delta, deltas, pieces)
 
     def _open_part(self) -> list[str]:
         if self._pieces is None:

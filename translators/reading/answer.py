@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from translators.fragments import Finish, Fragment, Run
+from translators.fragments import Finish, Fragment, Reasoning, Run, Text
 from translators.reading.filter import Filter
 from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly, TextAlone
 from translators.reading.reader import ChatReader
@@ -30,6 +30,10 @@ class AnswerReader:
         """The fragments of one chunk, in the order in which they mean something."""
         found = self._reader.read_run(chunk) if isinstance(chunk, ChunkRun) else self._reader.read(chunk)
         return self._filter(found) if self._filters else found
+
+    def lets_pass(self, run: ChunkRun) -> bool:
+        """Whether no filter looks at the texts of such runs."""
+        return not self._filters or (Text if run.field == "content" else Reasoning) in self._ignored
 
     def flush(self) -> list[Fragment]:
         """What was held back, at the end of the answer."""
