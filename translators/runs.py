@@ -20,7 +20,8 @@ _SPOKEN = ("content", "reasoning_content", "reasoning")
 _CHUNK = msgspec.json.Decoder(chat.ChatChunk)
 _TEXT = msgspec.json.Decoder(str)
 _TEXTS = msgspec.json.Decoder(list[str])
-_QUOTE = ord('"')
+_BEFORE, _BETWEEN, _BEHIND = b"data: ", b"\n\ndata: ", b"\n\n"
+_LONGEST = 256  # payloads looked at together, so that those which turn out to be something else are not copied often
 _LITERALS = {
     field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode()) for field in (*_SPOKEN, "arguments")
 }
@@ -79,8 +80,8 @@ class ChunkPattern:
         self._before = before
         self._behind = behind
         # The same as events, with the quotes around the text.
-        self._opening = b'data: %b"' % before
-        self._closing = b'"%b\n\n' % behind
+        self._opening = b'%b%b"' % (_BEFORE, before)
+        self._closing = b'"%b%b' % (behind, _BEHIND)
         self._between = self._closing + self._opening
 
     @classmethod
@@ -103,26 +104,43 @@ class ChunkPattern:
         opening, closing = self._opening, self._closing
         if not (data.startswith(opening) and data.endswith(closing) and len(data) >= len(opening) + len(closing)):
             return None
-        pieces = data[len(opening) : -len(closing)].split(self._between)
-        texts = _decode_pieces(pieces)
+        texts = _decode(data[len(opening) : -len(closing)].split(self._between))
         return None if texts is None or "" in texts else ChunkRun(self._place.field, texts, self._place.call)
 
     def read(self, payloads: list[bytes], at: int) -> tuple[ChunkRun | None, int]:
         """The payloads from `at` on that have the pattern, and the place of the first that has not."""
-        before, behind = self._before, self._behind
-        start, stop = len(before), -len(behind)
-        literals: list[bytes] = []
-        for place in range(at, len(payloads)):
-            payload = payloads[place]
-            if not (payload.startswith(before) and payload.endswith(behind)):
-                break
-            literals.append(payload[start:stop])
-        texts = _decode(literals)
+        if not payloads[at].startswith(self._before):
+            return None, at
+        texts = self._decode_together(payloads[at : at + _LONGEST])
+        if texts is None:
+            texts = self._decode_one_by_one(payloads[at:])
         spoken = [text for text in texts if text] if "" in texts else texts
         return ChunkRun(self._place.field, spoken, self._place.call) if spoken else None, at + len(texts)
 
+    def _decode_together(self, payloads: list[bytes]) -> list[str] | None:
+        """The texts of the first that have the pattern, or None where that cannot be told in one step."""
+        events = _BEFORE + _BETWEEN.join(payloads) + _BEHIND
+        if not events.startswith(self._opening) or events.count(b"\n") != 2 * len(payloads):
+            return None
+        pieces = events[len(self._opening) :].split(self._between)
+        last, closing, _ = pieces.pop().partition(self._closing)
+        return _decode([*pieces, last] if closing else pieces)
 
-def _decode_pieces(pieces: list[bytes]) -> list[str] | None:
+    def _decode_one_by_one(self, payloads: list[bytes]) -> list[str]:
+        """The texts of the first that have the pattern, up to one that is no string: a full reading tells what it is."""
+        before, behind = self._before, self._behind
+        texts: list[str] = []
+        for payload in payloads:
+            if not (payload.startswith(before) and payload.endswith(behind)):
+                break
+            try:
+                texts.append(_TEXT.decode(payload[len(before) : -len(behind)]))
+            except (msgspec.DecodeError, UnicodeError):
+                break
+        return texts
+
+
+def _decode(pieces: list[bytes]) -> list[str] | None:
     """The strings that stand between quotes as these pieces, or None where that cannot be told in one step.
 
     As many strings as pieces can only be these: each has a quote at both ends, the last of which ends it, since no
@@ -136,25 +154,6 @@ def _decode_pieces(pieces: list[bytes]) -> list[str] | None:
     except (msgspec.DecodeError, UnicodeError):
         return None
     return texts if len(texts) == len(pieces) else None
-
-
-def _decode(literals: list[bytes]) -> list[str]:
-    """The strings, up to the first that is none: a full reading can tell what that is."""
-    if all(len(literal) > 1 and literal[0] == literal[-1] == _QUOTE for literal in literals):
-        texts = _decode_pieces([literal[1:-1] for literal in literals])
-        if texts is not None:
-            return texts
-    return _decode_one_by_one(literals)
-
-
-def _decode_one_by_one(literals: list[bytes]) -> list[str]:
-    texts: list[str] = []
-    for literal in literals:
-        try:
-            texts.append(_TEXT.decode(literal))
-        except (msgspec.DecodeError, UnicodeError):
-            break
-    return texts
 
 
 def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatChunk) -> bool:
