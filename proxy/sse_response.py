@@ -44,7 +44,6 @@ class EventStream:
 
     async def run(self) -> None:
         """Raises BridgeError while nothing has been sent yet."""
-        exchange = self._exchange
         self._listen_for_silence()
         try:
             if await self._open():

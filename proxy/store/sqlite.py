@@ -1,7 +1,7 @@
 """SQLite behind `Database`: one thread writes, one reads, and neither stands in the event loop's way.
 
-Whatever waits when the writer is free becomes one transaction: under load many responses share one commit. Without
-a path the database is in memory and one thread does both.
+Whatever waits when the writer is free becomes one transaction: under load many responses share one commit. What waits
+for nothing needs no thread: a database in memory (without a path), and a short statement while the writer is idle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import queue
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +30,12 @@ _BUSY_SECONDS = 30.0
 # Copying the log into the database was a third of what storing costs. Four times SQLite's own bound, 16 MB of log,
 # a page that many commits wrote is copied once, and the disk is waited for a fourth as often.
 _LOG_PAGES = 4000
+# What may be written without the thread: so much at once, and so often until the thread has the next turn.
+_SHORT_BYTES = 1 << 16
+_UNTENDED = 64
+# A commit that takes so long had to wait for the disk, which is then left to the thread for so long.
+_STALLED_SECONDS = 0.005
+_AVOIDED_SECONDS = 10.0
 _PARAMETER = re.compile(r"\$(\d+)(?:::\w+)?")
 
 T = TypeVar("T")
@@ -44,8 +52,16 @@ class SqliteDatabase:
 
     def __init__(self, path: Path | None, *, fsync: bool = False) -> None:
         self._path = path
-        self._writer = _Worker(lambda: _connect(path, fsync=fsync), _run_together)
-        self._reader = self._writer if path is None else _Worker(lambda: _connect(path, fsync=fsync), _run_each)
+        self._writer: _Worker | _Here
+        self._reader: _Worker | _Here
+        self._shortcut: _Shortcut | None = None
+        if path is None:
+            self._writer = self._reader = _Here()
+        else:
+            self._writer = writer = _Worker(lambda: _connect(path, fsync=fsync), _run_together)
+            self._reader = _Worker(lambda: _connect(path, fsync=fsync), _run_each)
+            if not fsync:
+                self._shortcut = _Shortcut(path, writer)
 
     async def open(self) -> None:
         try:
@@ -56,6 +72,8 @@ class SqliteDatabase:
             raise StoreError(f"the database {self._path} cannot be used: {error}") from error
 
     async def close(self) -> None:
+        if self._shortcut is not None:
+            self._shortcut.close()
         for worker in {self._writer, self._reader}:
             await worker.close()
 
@@ -66,14 +84,26 @@ class SqliteDatabase:
         )
 
     async def write(self, script: Sequence[Statement]) -> int:
-        return await self._run(self._writer, lambda connection: _execute(connection, script), atomic=len(script) == 1)
+        atomic = len(script) == 1
+        if atomic and self._shortcut is not None:
+            with _told():
+                touched = self._shortcut.write(script[0])
+            if touched is not None:
+                return touched
+        return await self._run(self._writer, lambda connection: _execute(connection, script), atomic=atomic)
 
-    async def _run(self, worker: _Worker, job: Job[T], *, atomic: bool) -> T:
-        try:
+    async def _run(self, worker: _Worker | _Here, job: Job[T], *, atomic: bool) -> T:
+        with _told():
             return await worker.run(job, atomic=atomic)
-        except sqlite3.Error as error:
-            _log.error("the database failed", extra={"reason": str(error)})
-            raise StoreError from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        _log.error("the database failed", extra={"reason": str(error)})
+        raise StoreError from error
 
 
 def _execute(connection: sqlite3.Connection, script: Sequence[Statement]) -> int:
@@ -85,14 +115,21 @@ def _execute(connection: sqlite3.Connection, script: Sequence[Statement]) -> int
     return touched
 
 
-def _connect(path: Path | None, *, fsync: bool) -> sqlite3.Connection:
+def _connect(path: Path | None, *, fsync: bool = False, patient: bool = True) -> sqlite3.Connection:
+    """One that is not `patient` waits neither for a lock nor for the log to be copied."""
     if path is not None:
         # Made before SQLite does, which would leave it open to others; its companions take its mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(path or ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=256)
+    connection = sqlite3.connect(
+        path or ":memory:",
+        timeout=_BUSY_SECONDS if patient else 0,
+        isolation_level=None,
+        cached_statements=256,
+        check_same_thread=False,  # the event loop of a program may be in one thread after the other
+    )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES if patient else 0}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = FAST")
     return connection
@@ -143,15 +180,25 @@ class _Worker:
         self._run_all = run_all
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._waiting = 0
+
+    @property
+    def idle(self) -> bool:
+        return self._waiting == 0
 
     async def run(self, job: Job[T], *, atomic: bool) -> T:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="dragoman-store", daemon=True)
             self._thread.start()
         order = _Order(job, atomic=atomic)
+        self._waiting += 1
+        order.future.add_done_callback(self._settled)
         self._orders.put(order)
         outcome: T = await order.future
         return outcome
+
+    def _settled(self, future: asyncio.Future[Any]) -> None:
+        self._waiting -= 1
 
     async def close(self) -> None:
         if self._thread is not None:
@@ -179,6 +226,69 @@ class _Worker:
             connection.close()
 
 
+class _Here:
+    """Does what a `_Worker` does, at once: for a database in memory, which never waits."""
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+
+    async def run(self, job: Job[T], *, atomic: bool) -> T:
+        if self._connection is None:
+            self._connection = _connect(None)
+        return _run_alone(self._connection, job, atomic=atomic)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _Shortcut:
+    """Writes short statements without the thread, which costs as much again as the statement, when nothing waits there.
+
+    Without fsync a commit only copies a few pages into the system's memory. Where it has to wait all the same, for a
+    lock of another process or a disk that stalls, the thread does: for this statement, or for a while.
+    """
+
+    def __init__(self, path: Path, writer: _Worker) -> None:
+        self._path = path
+        self._writer = writer
+        self._connection: sqlite3.Connection | None = None
+        self._closed_until = 0.0
+        self._left = _UNTENDED
+
+    def write(self, statement: Statement) -> int | None:
+        """How many rows were touched; None where the thread has to do it. Raises sqlite3.Error."""
+        began = time.monotonic()
+        if not self._writer.idle or began < self._closed_until or not _is_short(statement):
+            return None
+        self._left -= 1
+        if not self._left:  # the thread's own commits look after the log
+            self._left = _UNTENDED
+            return None
+        if self._connection is None:
+            self._connection = _connect(self._path, patient=False)
+        try:
+            touched = self._connection.execute(_own_form(statement.sql), statement.values).rowcount
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return None
+            raise
+        now = time.monotonic()
+        if now - began > _STALLED_SECONDS:
+            self._closed_until = now + _AVOIDED_SECONDS
+        return touched
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _is_short(statement: Statement) -> bool:
+    return sum(len(value) for value in statement.values if isinstance(value, bytes | str)) <= _SHORT_BYTES
+
+
 def _run_each(connection: sqlite3.Connection, orders: Sequence[_Order]) -> None:
     """Jobs that only read, one by one."""
     for order in orders:
@@ -190,17 +300,27 @@ def _run_each(connection: sqlite3.Connection, orders: Sequence[_Order]) -> None:
 
 def _run_together(connection: sqlite3.Connection, orders: Sequence[_Order]) -> None:
     """Jobs in one transaction; of several each has a savepoint of its own."""
-    alone = orders[0] if len(orders) == 1 else None
-    if alone is not None and alone.atomic:  # which is a transaction by itself
-        alone.value = alone.job(connection)
+    if len(orders) == 1:
+        order = orders[0]
+        order.value = _run_alone(connection, order.job, atomic=order.atomic)
         return
+    with _transaction(connection):
+        for order in orders:
+            _run_apart(connection, order)
+
+
+def _run_alone(connection: sqlite3.Connection, job: Job[T], *, atomic: bool) -> T:
+    if atomic:  # which is a transaction by itself
+        return job(connection)
+    with _transaction(connection):
+        return job(connection)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if alone is not None:
-            alone.value = alone.job(connection)
-        else:
-            for order in orders:
-                _run_apart(connection, order)
+        yield
         connection.execute("COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:

@@ -1,8 +1,8 @@
 """The reading half of an answer, shared by the transports.
 
-A transport's answer supplies `arrived()` (what came off the wire, b"" at the body's end) and `aclose()`; from these
-come `read()`, `receiver()` and `async with`; `pour()` is there to be overridden. A body that was compressed unasked is inflated in pieces of
-bounded size.
+A transport's answer supplies `arrived()` (what came off the wire, b"" at the body's end) and `aclose()`, and perhaps
+`pour()`; from these come `read()`, `receiver()` and `async with`. A body that was compressed unasked is inflated in
+pieces of bounded size.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ class BodyReader(ABC):
         return self.arrived if self.is_plain else _Inflated(self._encoding, self.arrived).receive
 
     async def pour(self, into: Into) -> None:
-        """Only a transport that hears of each piece as it arrives has more to it."""
+        """Overridden where a transport hears of each piece as it arrives."""
+        return
 
     @property
     def is_plain(self) -> bool:
