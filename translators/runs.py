@@ -127,7 +127,7 @@ class ChunkPattern:
         return _decode([*pieces, last] if closing else pieces)
 
     def _decode_one_by_one(self, payloads: list[bytes]) -> list[str]:
-        """The texts of the first that have the pattern, up to one that is no string: a full reading tells what it is."""
+        """The texts of the first that have the pattern, up to what is no string: a full reading tells what that is."""
         before, behind = self._before, self._behind
         texts: list[str] = []
         for payload in payloads:
