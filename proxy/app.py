@@ -62,7 +62,7 @@ def create_app(
     new_id: NewId = random_id,
 ) -> Starlette:
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
-    router, upstreams = Router(config), Upstreams(config.upstreams, transport)
+    router, upstreams = Router(config, create_sealer(config.store)), Upstreams(config.upstreams, transport)
     services = Services(
         router=router,
         recognition=Recognition(router, upstreams),
@@ -73,7 +73,6 @@ def create_app(
         max_depth=config.server.max_depth,
         store=store or create_store(config.store),
         store_settings=config.store,
-        sealer=create_sealer(config.store),
     )
 
     runs = BackgroundRuns(services)

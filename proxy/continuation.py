@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from proxy.items import item_id, join_items, split_arrays, split_input
 from proxy.store import ACTIVE, Store, Turn
+from translators.decode import is_null
 from translators.errors import InvalidRequest
 from translators.items import decode_item, read_items
 from translators.items.item import Item
@@ -39,6 +40,9 @@ class Past(Struct, frozen=True):
         return [item for item in items if item is not None]
 
 
+NOTHING = Past()
+
+
 class Remembered(Struct, frozen=True):
     """The last response of a connection: all its items, whether it was stored or not."""
 
@@ -47,12 +51,16 @@ class Remembered(Struct, frozen=True):
     items: Sequence[Raw]
 
 
+def goes_on(params: ResponsesRequest) -> bool:
+    return params.previous_response_id is not None or not is_null(params.conversation)
+
+
 async def recall(params: ResponsesRequest, store: Store, owner: str, remembered: Remembered | None = None) -> Past:
     """Raises InvalidRequest for what is not known, or not to be used together."""
     conversation = conversation_id(params.conversation)
     previous = params.previous_response_id
     if previous is None and conversation is None:
-        return Past()
+        return NOTHING
     if previous is not None and conversation is not None:
         raise InvalidRequest(
             "'previous_response_id' and 'conversation' cannot be used together.",

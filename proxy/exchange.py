@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
-from proxy.continuation import Past, Remembered, recall, resolve_references
+from proxy.continuation import NOTHING, Past, Remembered, goes_on, recall, resolve_references
 from proxy.ids import NewId, ResponseIds
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
@@ -32,7 +32,6 @@ from translators.request import ParsedRequest, parse_request, to_chat
 from translators.runs import Chunk
 from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
-from translators.sealing import PLAIN, Sealer
 from translators.stream import ResponseStream
 
 # Stands for no input where nothing is to be answered, so that there is something to translate.
@@ -51,7 +50,6 @@ class Services(Struct, frozen=True):
     max_depth: int
     store: Store
     store_settings: StoreSettings
-    sealer: Sealer = PLAIN
 
 
 class Exchange:
@@ -78,8 +76,11 @@ class Exchange:
             await services.recognition.wait_for(
                 services.router.route(parsed.params.model).upstream_name, client_headers
             )
-        past = await recall(parsed.params, services.store, owner, remembered)
-        parsed = await resolve_references(parsed, services.store, owner, past)
+        past = NOTHING
+        if goes_on(parsed.params):
+            past = await recall(parsed.params, services.store, owner, remembered)
+        if parsed.items:
+            parsed = await resolve_references(parsed, services.store, owner, past)
         asked = parsed
         if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
             asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))
@@ -104,7 +105,6 @@ class Exchange:
         self.streamed = bool(parsed.params.stream)
         self._services = services
         self._client_headers = client_headers
-        self._settings = msgspec.structs.replace(self.route.translation, sealer=services.sealer)
         self._call = self._sending(parsed, past.decoded())
         translation = self._call.translation
         self.params: ResponsesRequest = translation.params
@@ -127,7 +127,7 @@ class Exchange:
         self._call.stream = self._stream
 
     def _sending(self, parsed: ParsedRequest, history: Sequence[Item]) -> Sending:
-        settings = self._settings  # by itself: what holds the exchange would leave it to the garbage collector
+        settings = self.route.translation  # by itself: what holds the exchange would leave it to the garbage collector
         return Sending(
             self._services.sender,
             self.route,
@@ -176,7 +176,7 @@ class Exchange:
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
         parsed = ParsedRequest.of(window.to_summarise(self.params))
-        exchange = Exchange(self._services, parsed, Past(), self._client_headers, "")
+        exchange = Exchange(self._services, parsed, NOTHING, self._client_headers, "")
         exchange.stored = False
         try:
             await exchange.open()

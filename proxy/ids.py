@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Callable
 
 NewId = Callable[[str], str]
@@ -14,7 +14,7 @@ _ITEM = re.compile(r"[a-z]+_([0-9a-f]{32})[0-9a-f]{4}")
 
 def random_id(prefix: str) -> str:
     """An identifier such as `resp_4f…`, within the 64 characters that OpenAI's servers accept."""
-    return f"{prefix}_{secrets.token_hex(16)}"
+    return f"{prefix}_{os.urandom(16).hex()}"
 
 
 class ResponseIds:

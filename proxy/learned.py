@@ -23,7 +23,7 @@ class Learned:
         self._dialects: dict[tuple[str, str, str], Dialect] = {}
 
     def dialect(self, route: Route) -> Dialect:
-        return self._dialects.get(_key(route), route.dialect)
+        return self._dialects.get(_key(route), route.dialect) if self._dialects else route.dialect
 
     def remember(self, route: Route, lesson: Lesson) -> None:
         if len(self._dialects) >= MAX_REMEMBERED:

@@ -18,6 +18,7 @@ from translators.dialects import GENERIC, Choice, Dialect, choose
 from translators.errors import InvalidRequest
 from translators.request import Settings, parse_defaults
 from translators.schema.responses import ResponsesRequest
+from translators.sealing import PLAIN, Sealer
 
 DEFAULT_NAME = "*"
 LOCAL_DIALECT = "llamacpp"
@@ -53,6 +54,7 @@ class _Entry(Struct, frozen=True):
     upstream: UpstreamSettings
     on_unsupported: OnUnsupported
     defaults: ResponsesRequest | None
+    sealer: Sealer
 
     def sent_name(self) -> str | None:
         """The name that the upstream is sent whatever the client asked for, if there is one."""
@@ -83,6 +85,7 @@ class _Entry(Struct, frozen=True):
                 drop_params=self.settings.drop_params,
                 grammar_retries=self.settings.grammar_retries,
                 estimate_usage=self.settings.estimate_usage,
+                sealer=self.sealer,
             ),
         )
 
@@ -90,9 +93,9 @@ class _Entry(Struct, frozen=True):
 class Router:
     """The routes of one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, sealer: Sealer = PLAIN) -> None:
         self._known = names_shown(config)
-        self._entries = {name: _entry(name, settings, config) for name, settings in config.models.items()}
+        self._entries = {name: _entry(name, settings, config, sealer) for name, settings in config.models.items()}
         self._exact = {name: entry.route(name) for name, entry in self._entries.items() if not is_pattern(name)}
         self._listed: dict[str, str] = {}
         self.undecided = {route.upstream_name for route in self.entries() if not route.choice.told_by}
@@ -168,10 +171,10 @@ def names_shown(config: Config) -> str:
     return shown if len(names) <= MAX_NAMES_SHOWN else f"{shown} and {len(names) - MAX_NAMES_SHOWN} more"
 
 
-def _entry(name: str, settings: ModelSettings, config: Config) -> _Entry:
+def _entry(name: str, settings: ModelSettings, config: Config, sealer: Sealer) -> _Entry:
     defaults = parse_defaults(settings.defaults) if settings.defaults else None
     on_unsupported = settings.on_unsupported or config.on_unsupported
-    return _Entry(name, settings, config.upstreams[settings.upstream], on_unsupported, defaults)
+    return _Entry(name, settings, config.upstreams[settings.upstream], on_unsupported, defaults, sealer)
 
 
 def _literal_length(pattern: str) -> int:

@@ -42,8 +42,11 @@ class Answer:
 
     def is_silent(self, *, said_done: bool) -> bool:
         """Whether the model ended it with neither a word nor a call (case R19)."""
-        if self.calls or any(type(item) is not ReasoningWriter for item in self.items):
+        if self.calls:
             return False
+        for item in self.items:
+            if type(item) is not ReasoningWriter:
+                return False
         return self.how_ended(said_done=said_done) is COMPLETED
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:

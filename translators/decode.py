@@ -106,6 +106,11 @@ def check_depth(body: bytes | msgspec.Raw, limit: int) -> None:
     _check_depth(memoryview(body), limit, levels=3)
 
 
+def is_flat(body: bytes, limit: int) -> bool:
+    """Whether a short body has so few brackets that it cannot be nested deeper than `limit`."""
+    return len(body) <= _SHORT and body.count(b"[") + body.count(b"{") <= limit
+
+
 def _check_depth(value: memoryview, limit: int, levels: int) -> None:
     raw = bytes(value)
     # A long value would fail the count anyway, and counting costs as much as taking it apart.

@@ -22,7 +22,7 @@ Kind = Literal["image", "file"]
 
 def may_hold_media(request: chat.ChatRequest) -> bool:
     """Whether any message is more than a text: the quick answer for the requests that need none of this."""
-    return any(True for _ in _contents(request))
+    return bool(_contents(request))
 
 
 def addresses(request: chat.ChatRequest, dialect: Dialect) -> dict[str, Kind]:

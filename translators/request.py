@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from translators.decode import check_depth, decode_as, is_list, is_null, is_string
+from translators.decode import check_depth, decode_as, is_flat, is_list, is_null, is_string
 from translators.dialects import Dialect
 from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
@@ -90,13 +90,16 @@ def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"The request body is not UTF-8: {error}.", code="invalid_json") from None
     fields = decode_as(dict[str, Raw], body)
+    unknown = {name: fields[name] for name in fields if name not in _KNOWN}
+    if is_flat(body, max_depth):
+        params = decode_as(ResponsesRequest, body)
+        return ParsedRequest(params, unknown, _read_input(params.input))
     # The input is by far the longest field: what else there is can be looked at twice where that is left out.
     input_ = fields.pop("input", NULL)
     rest = msgspec.json.encode(fields)
     check_depth(rest, max_depth)
     params = decode_as(ResponsesRequest, rest)
     params.input = input_
-    unknown = {name: fields[name] for name in fields if name not in _KNOWN}
     items = _read_input(input_)
     _check_input_depth(input_, items, max_depth - 1)
     return ParsedRequest(params, unknown, items)
@@ -141,12 +144,14 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     for located in acting:
         params = located.item.configure(params)
     tools = ToolMap(letter_first=dialect.tool_names == "letter_first")
-    offering = Offering(tools, dialect, report, check_grammars=settings.grammar_retries > 0)
-    tools_echo = _declare_tools(params, acting, offering)
+    tools_echo: list[Any] = []
+    if params.tools or acting:
+        offering = Offering(tools, dialect, report, check_grammars=settings.grammar_retries > 0)
+        tools_echo = _declare_tools(params, acting, offering)
     builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)
     request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
     compacts = is_compaction(items)
-    if not compacts:
+    if not compacts and (tools.offered or not is_null(params.tool_choice)):
         _offer_tools(request, params, tools, dialect, report)
     form = set_params(request, params, dialect, report)
     if compacts:

@@ -76,8 +76,8 @@ class CreateResponse:
 
     async def _answer_whole(self, exchange: Exchange, send: Send) -> None:
         await exchange.open()
-        while await exchange.read():
-            pass
+        while not exchange.ended:
+            await exchange.read()
         if exchange.error is not None:
             raise exchange.error
         answer = msgspec.json.encode(exchange.response)

@@ -6,8 +6,6 @@ still begins as the shorter one did.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec import UNSET, UnsetType
 
 from translators.decode import read_text
@@ -29,13 +27,24 @@ def content_of(parts: list[chat.Part], dialect: Dialect) -> chat.Content:
 
 
 def arrange(messages: Messages, dialect: Dialect) -> Messages:
-    for applies, change in _PASSES:
-        if applies(dialect):
-            messages = change(messages, dialect)
+    if not dialect.tools:
+        messages = _calls_as_text(messages)
+    if not dialect.text_beside_calls:
+        messages = _text_apart(messages)
+    if dialect.calls_per_message == "one":
+        messages = _one_call_each(messages, dialect)
+    if dialect.bridge_after_tool:
+        messages = _bridge(messages)
+    if dialect.needs_user_message:
+        messages = _open_with_user(messages)
+    if dialect.alternate_roles:
+        messages = _take_turns(messages)
+    if dialect.prefix_field:
+        _prefix(messages)
     return messages
 
 
-def _calls_as_text(messages: Messages, dialect: Dialect) -> Messages:
+def _calls_as_text(messages: Messages) -> Messages:
     """Calls and their outputs as words, for a backend that knows no tools."""
     out: Messages = []
     for message in messages:
@@ -51,7 +60,7 @@ def _calls_as_text(messages: Messages, dialect: Dialect) -> Messages:
     return out
 
 
-def _text_apart(messages: Messages, dialect: Dialect) -> Messages:
+def _text_apart(messages: Messages) -> Messages:
     out: Messages = []
     for message in messages:
         if isinstance(message, chat.AssistantMessage) and message.tool_calls and message.content:
@@ -87,7 +96,7 @@ def _no_content(dialect: Dialect) -> str | UnsetType | None:
     return "" if dialect.empty_content == "empty" else None
 
 
-def _bridge(messages: Messages, dialect: Dialect) -> Messages:
+def _bridge(messages: Messages) -> Messages:
     out: Messages = []
     for message in messages:
         if out and isinstance(out[-1], chat.ToolMessage) and isinstance(message, chat.UserMessage):
@@ -96,7 +105,7 @@ def _bridge(messages: Messages, dialect: Dialect) -> Messages:
     return out
 
 
-def _open_with_user(messages: Messages, dialect: Dialect) -> Messages:
+def _open_with_user(messages: Messages) -> Messages:
     said = next((at for at, message in enumerate(messages) if not _instructs(message)), len(messages))
     if said < len(messages) and isinstance(messages[said], chat.UserMessage):
         return messages
@@ -107,7 +116,7 @@ def _instructs(message: chat.Message) -> bool:
     return isinstance(message, chat.SystemMessage | chat.DeveloperMessage)
 
 
-def _take_turns(messages: Messages, dialect: Dialect) -> Messages:
+def _take_turns(messages: Messages) -> Messages:
     out: Messages = []
     for message in messages:
         before = out[-1] if out else None
@@ -139,19 +148,7 @@ def _parts(content: chat.Content) -> list[chat.Part]:
     return [chat.TextPart(content)] if isinstance(content, str) else content
 
 
-def _prefix(messages: Messages, dialect: Dialect) -> Messages:
+def _prefix(messages: Messages) -> None:
     last = messages[-1] if messages else None
     if isinstance(last, chat.AssistantMessage):
         last.prefix = True
-    return messages
-
-
-_PASSES: tuple[tuple[Callable[[Dialect], bool], Callable[[Messages, Dialect], Messages]], ...] = (
-    (lambda dialect: not dialect.tools, _calls_as_text),
-    (lambda dialect: not dialect.text_beside_calls, _text_apart),
-    (lambda dialect: dialect.calls_per_message == "one", _one_call_each),
-    (lambda dialect: dialect.bridge_after_tool, _bridge),
-    (lambda dialect: dialect.needs_user_message, _open_with_user),
-    (lambda dialect: dialect.alternate_roles, _take_turns),
-    (lambda dialect: dialect.prefix_field, _prefix),
-)
