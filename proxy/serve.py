@@ -24,6 +24,7 @@ from uvicorn.supervisors import Multiprocess
 
 from proxy.collector import spare_the_collector
 from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
+from proxy.http_protocol import HttpProtocol
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.log import logging_settings
 from proxy.routing import names_shown
@@ -155,7 +156,7 @@ def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvic
         factory=factory,
         workers=config.server.workers,
         loop="auto",  # uvloop, where the platform has it
-        http="httptools",
+        http=HttpProtocol,
         ws=cast("type[asyncio.Protocol]", _websocket_protocol),
         ws_max_size=config.server.max_body_bytes,
         lifespan="on",

@@ -46,16 +46,29 @@ class EventStream:
         """Raises BridgeError while nothing has been sent yet."""
         self._listen_for_silence()
         try:
-            if await self._open():
-                if not self._started:
-                    await self._start()
-                while events := await self._next():
-                    if self._beat is not None:
-                        await self._beat  # it has numbered its event already
-                    await self._emit(events)
+            last = await self._send_all_but_last()
         finally:
             self._stop_beating()
-        await self.send_end()
+        await self.send_last(last)
+
+    async def _send_all_but_last(self) -> list[AnyEvent]:
+        """What is left to be sent: the events with which the response ended."""
+        try:
+            await self._exchange.open()
+        except BridgeError as error:
+            if not self._started:
+                raise
+            last = await self._exchange.fail(error)
+            await self._wait_for_beat()
+            return last
+        if not self._started:
+            await self._start()
+        while True:
+            events = await self._next()
+            await self._wait_for_beat()
+            if self._exchange.ended:
+                return events
+            await self._emit(events)
 
     async def _next(self) -> list[AnyEvent]:
         """What has to be sent from here; all before it has been, as it came."""
@@ -83,18 +96,9 @@ class EventStream:
         frames = self._encoder.encode(events)
         return self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
-    async def send_end(self) -> None:
-        await self._send({"type": "http.response.body", "body": DONE_FRAME, "more_body": False})
-
-    async def _open(self) -> bool:
-        try:
-            await self._exchange.open()
-        except BridgeError as error:
-            if not self._started:
-                raise
-            await self._emit(await self._exchange.fail(error))
-            return False
-        return True
+    async def send_last(self, events: Sequence[AnyEvent]) -> None:
+        frames = self._encoder.encode(events) + DONE_FRAME
+        await self._send({"type": "http.response.body", "body": frames, "more_body": False})
 
     async def _start(self) -> None:
         self._started = True
@@ -128,6 +132,11 @@ class EventStream:
             await self._start()
         self._beat = None
         self._timer = asyncio.get_running_loop().call_later(self._interval, self._on_timer)
+
+    async def _wait_for_beat(self) -> None:
+        """It has numbered its event already."""
+        if self._beat is not None:
+            await self._beat
 
     def _stop_beating(self) -> None:
         if self._timer is not None:

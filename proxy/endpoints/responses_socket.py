@@ -201,5 +201,5 @@ class _SocketStream(EventStream):
         for event in one_by_one(events):
             await self._session.send_json(msgspec.json.encode(event), self._stream_id)
 
-    async def send_end(self) -> None:
-        pass
+    async def send_last(self, events: Sequence[AnyEvent]) -> None:
+        await self.send_events(events)
