@@ -11,6 +11,8 @@ import json
 import logging
 import logging.config
 import re
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +20,8 @@ from proxy.config import LogLevel
 
 _NUMBERS = frozenset({int, float, bool})
 # What every record has of its own; `color_message` is uvicorn's second spelling of its message.
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+_PLAIN = logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"}).__dict__
+_STANDARD = frozenset(_PLAIN) | {"message", "asctime", "taskName", "color_message"}
 _BARE = re.compile(r'[^\s"=\\\x00-\x1f\x7f-\x9f]+')
 
 
@@ -75,6 +78,16 @@ def configure_logging(level: LogLevel) -> None:
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.config.dictConfig(logging_settings(level))
+
+
+def tell(logger: logging.Logger, message: str, facts: Mapping[str, object]) -> None:
+    """`logger.info(message, extra=facts)` for half of its cost, since every request is told of."""
+    if logger.isEnabledFor(logging.INFO):
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        now = time.time()
+        record.__dict__ |= _PLAIN
+        record.__dict__ |= {"name": logger.name, "msg": message, "created": now, "msecs": now % 1 * 1000, **facts}
+        logger.handle(record)
 
 
 def _value(value: object) -> str:

@@ -13,6 +13,7 @@ from proxy.background import BackgroundRuns
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.headers import RawHeaders, answer_headers, request_headers
+from proxy.log import tell
 from proxy.replay import Replay, frames_of_run
 from proxy.request_body import CancelledOnDisconnect, ClientGone, read_request
 from proxy.sse_response import EventStream
@@ -55,12 +56,12 @@ class CreateResponse:
             with CancelledOnDisconnect(receive):
                 await self._answer(exchange, scope, receive, send)
         except ClientGone:
-            _tell("client gone", exchange, started)
+            tell(_log, "client gone", _facts(exchange, started))
         except BridgeError as error:
             await error_response(error, exchange.adaptations)(scope, receive, send)
-            _tell("refused", exchange, started, code=error.code, http=error.status)
+            tell(_log, "refused", _facts(exchange, started) | {"code": error.code, "http": error.status})
         else:
-            _tell("answered", exchange, started)
+            tell(_log, "answered", _facts(exchange, started))
         finally:
             if not exchange.background:
                 await exchange.close()
@@ -102,11 +103,6 @@ async def _send_json(send: Send, body: bytes, headers: RawHeaders) -> None:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _tell(what: str, exchange: Exchange, started: float, **more: object) -> None:
-    if _log.isEnabledFor(logging.INFO):
-        _log.info(what, extra=_facts(exchange, started) | more)
 
 
 def _facts(exchange: Exchange, started: float) -> dict[str, object]:

@@ -20,6 +20,7 @@ from proxy.access import Access, owner_of
 from proxy.continuation import Remembered
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
+from proxy.log import tell
 from proxy.sse_response import EventStream
 from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
@@ -171,7 +172,7 @@ class _Session:
             await asyncio.shield(exchange.close())
         if exchange.error is None:
             self._remembered = exchange.recorder.remember(exchange.response)
-        _log.info("answered", extra={"response": exchange.response.id, "status": exchange.response.status})
+        tell(_log, "answered", {"response": exchange.response.id, "status": exchange.response.status})
 
     async def _send_error(self, error: BridgeError, stream_id: str | None) -> None:
         await self._send(ErrorEvent(error.status, error.body()), stream_id)
