@@ -103,10 +103,8 @@ class SSEEncoder:
                 # What the events have in common is encoded once for as long as it stays the same.
                 if event.model is not self._model:
                     self._model, self._template = event.model, _template(event.model)
-                template, number = self._template, event.sequence_number
-                for delta in event.deltas:
-                    frames.append(template % (number, _ENCODER.encode(delta)))
-                    number += 1
+                numbered = enumerate(map(_ENCODER.encode, event.deltas), event.sequence_number)
+                frames += [self._template % pair for pair in numbered]
             else:
                 frames.append(encode(event))
         return frames
