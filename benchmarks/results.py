@@ -15,7 +15,7 @@ from benchmarks.peers import PEERS
 from benchmarks.processes import ROOT
 from benchmarks.rows import ROWS
 from benchmarks.run import Run, choose, measure, prepare, write_out
-from benchmarks.servers import USUAL, Server
+from benchmarks.servers import FLOOR, USUAL, Server
 
 FILE = ROOT / "benchmarks" / "RESULTS.md"
 # Rounds short enough that both runs together take some ten minutes.
@@ -33,14 +33,15 @@ not times.
 @dataclass(frozen=True)
 class Part:
     title: str
+    servers: Sequence[Server]
     peers: Sequence[Server]
     rows: Sequence[Row]
     form: Form
 
 
 PARTS = (
-    Part("Dragoman", (), ROWS, WHOLE),
-    Part("Beside other projects' proxies", PEERS, [row for row in ROWS if row.name in SHARED], BESIDE),
+    Part("Dragoman", (*USUAL, FLOOR), (), ROWS, WHOLE),
+    Part("Beside other projects' proxies", USUAL, PEERS, [row for row in ROWS if row.name in SHARED], BESIDE),
 )
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare()
     parts = PARTS[:1] if options.without_peers else PARTS
-    servers = [choose(USUAL, part.peers) for part in parts]  # all are installed before anything is measured
+    servers = [choose(part.servers, part.peers) for part in parts]  # all are installed before anything is measured
     text = [HEAD]
     runs = [_measure(part, chosen, text) for part, chosen in zip(parts, servers, strict=True)]
     options.write.write_text("\n".join(text) + "\n")

@@ -223,7 +223,8 @@ ROWS: tuple[Row, ...] = (
             Line(
                 "until all are finished, s",
                 "elapsed",
-                target=Target("codex-relay", (relay(1),)),
+                # An engine's pace makes up nearly all of it, so that the last hundredths are chance.
+                target=Target("codex-relay, to 2 %", (relay(1.02),)),
             ),
             FIRST_P50,
             FIRST_P99,

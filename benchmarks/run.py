@@ -186,7 +186,9 @@ def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measures Dragoman beside others.")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--short", action="store_true", help="under two minutes (the default)")
-    form.add_argument("--long", action="store_true", help="more and longer rounds, more rows, both passthroughs")
+    form.add_argument(
+        "--long", action="store_true", help="more and longer rounds, more rows, the floor, both passthroughs"
+    )
     parser.add_argument("--only", action="append", choices=[row.name for row in ROWS], help="a row; may be repeated")
     parser.add_argument("--servers", type=_servers, help="names, with commas between them, in place of the usual ones")
     parser.add_argument("--peers", action="store_true", help="install and measure other projects' proxies as well")

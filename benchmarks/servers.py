@@ -70,6 +70,11 @@ def _passthrough(transport: str) -> Callable[[Launch], list[str]]:
     return command
 
 
+def _floor(launch: Launch) -> list[str]:
+    serve = [sys.executable, "-m", "benchmarks.floor", "--port", str(launch.port)]
+    return [*serve, "--upstream", launch.upstream, "--workers", str(launch.workers)]
+
+
 def _dragoman(store: str = "memory", transport: str = "native") -> Callable[[Launch], list[str]]:
     def command(launch: Launch) -> list[str]:
         settings = {"kind": store, "data_dir": str(launch.folder)}
@@ -104,6 +109,7 @@ PASSTHROUGH = Server(
     "passthrough", _passthrough("aiohttp"), _packages("starlette", "uvicorn", "aiohttp", "uvloop"), api=CHAT
 )
 PASSTHROUGH_HTTPX2 = Server("passthrough-httpx2", _passthrough("httpx2"), _packages("httpx2"), api=CHAT)
+FLOOR = Server("floor", _floor, _packages("uvicorn", "httptools", "uvloop"), api=CHAT, takes_workers=True)
 DRAGOMAN = Server(
     "dragoman",
     _dragoman(),
@@ -113,5 +119,5 @@ DRAGOMAN = Server(
     transports={kind: Server(f"dragoman-{kind}", _dragoman(transport=kind), _revision) for kind in ("native", "httpx")},
 )
 
-SERVERS = (DIRECT, PASSTHROUGH, PASSTHROUGH_HTTPX2, DRAGOMAN)
+SERVERS = (DIRECT, FLOOR, PASSTHROUGH, PASSTHROUGH_HTTPX2, DRAGOMAN)
 USUAL = (DIRECT, PASSTHROUGH, DRAGOMAN)

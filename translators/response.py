@@ -38,10 +38,10 @@ def open_response(translation: Translation, *, response_id: str, created_at: int
         safety_identifier=params.safety_identifier,
         service_tier=params.service_tier or "auto",
         store=params.store is not False,
-        temperature=_or(params.temperature, 1.0),
-        top_p=_or(params.top_p, 1.0),
-        presence_penalty=_or(params.presence_penalty, 0.0),
-        frequency_penalty=_or(params.frequency_penalty, 0.0),
+        temperature=1.0 if params.temperature is None else params.temperature,
+        top_p=1.0 if params.top_p is None else params.top_p,
+        presence_penalty=params.presence_penalty or 0.0,
+        frequency_penalty=params.frequency_penalty or 0.0,
         text=_text(params),
         tool_choice=_tool_choice(params.tool_choice),
         tools=translation.tools_echo,
@@ -68,10 +68,6 @@ def _conversation(raw: Raw) -> ConversationEcho | UnsetType:
     return UNSET if name is None else ConversationEcho(name)
 
 
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
-
-
 def _reasoning(params: ResponsesRequest) -> ReasoningEcho | None:
     if params.reasoning is None:
         return None
@@ -86,9 +82,12 @@ class _Format(Struct, omit_defaults=True):
     description: str | None = None
 
 
+_PLAIN_TEXT = TextEcho(_Format("text"))
+
+
 def _text(params: ResponsesRequest) -> TextEcho:
     if params.text is None:
-        return TextEcho(_Format("text"))
+        return _PLAIN_TEXT
     verbosity = params.text.verbosity or UNSET
     wanted = params.text.format or params.text.response_format
     if wanted is None or wanted.type != "json_schema":
