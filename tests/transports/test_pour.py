@@ -28,6 +28,11 @@ async def rest_of(answer: Answer) -> bytes:
     return b"".join([piece async for piece in Pieces(answer)])
 
 
+async def rest_into(taken: list[bytes], answer: Answer) -> None:
+    async for piece in Pieces(answer):
+        taken.append(piece)
+
+
 def takes(count: int, taken: list[bytes]) -> Into:
     """Takes that many pieces."""
 
@@ -126,8 +131,7 @@ async def test_a_cut_is_for_the_receiver_to_tell(transport: Transport) -> None:
     async with exchange(transport, script) as (answer, _):
         await answer.pour(takes(1000, taken))
         with pytest.raises(ConnectionCut):
-            async for piece in Pieces(answer):
-                taken.append(piece)
+            await rest_into(taken, answer)
     assert b"".join(taken) == BODY
 
 
