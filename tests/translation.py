@@ -76,6 +76,9 @@ class Run:
             self._add(self.stream.feed(chunk))
         return self
 
+    def keep_alive(self) -> None:
+        self._add(self.stream.keep_alive())
+
     def fail(self, error: BridgeError) -> Result:
         self._add(self.stream.fail(error, completed_at=2))
         return self.result()
