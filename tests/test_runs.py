@@ -66,6 +66,7 @@ def arguments(text: Any) -> Json:
     return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
 
 
+BEGUN_CALL: Json = {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f"}}]}
 FIELDS = {"content": content, "reasoning_content": reasoning, "arguments": arguments}
 
 
@@ -193,6 +194,32 @@ def test_an_event_of_several_lines_is_no_pattern_for_bytes_that_are_none() -> No
     assert error is not None
 
 
+def test_a_whole_event_behind_the_beginning_of_another_line_is_a_part_of_that() -> None:
+    decoder, event = ChunkDecoder(), b"data: %b\n\n" % payload(content("word"))
+    decoder.feed(event)
+    assert said(decoder.feed(event)) == [("word", None)]
+    assert decoder.feed(b": a comment, ") == []
+    assert decoder.feed(event) == []
+    assert said(decoder.feed(event)) == [("word", None)]
+
+
+@pytest.mark.parametrize("dialect", sorted(PRESETS))
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        # What is held back says nothing yet, and so leaves the last that was said as it was.
+        [*map(reasoning, "abc"), *map(content, ["<tool_call>", "{", '"name"', ': "f"}'])],
+        [*map(content, "abc"), BEGUN_CALL, *map(content, "de"), arguments("{}")],
+    ],
+)
+def test_a_run_does_not_go_on_in_what_it_is_no_part_of(deltas: list[Json], dialect: str) -> None:
+    chunks: list[Json] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    pieces = [sse_bytes([chunk], done=False) for chunk in chunks]
+    once, again = Run(TOOLS, dialect).feed(*chunks).finish(), run_bytes([*pieces, b"data: [DONE]\n\n"], TOOLS, dialect)
+    assert again.events == once.events
+
+
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("count", [256, 257, 258, 513, 2000])
 def test_more_than_are_looked_at_together(field: str, count: int) -> None:
@@ -267,7 +294,7 @@ def test_keep_alive_changes_nothing_but_the_numbers(chunks: list[Json], dialect:
     plain = run_bytes(pieces, TOOLS, dialect).events
     kept_alive, decoder = Run(TOOLS, dialect), ChunkDecoder()
     for piece in pieces:
-        kept_alive.take(decoder.feed(piece))
+        kept_alive.take_together(decoder.feed(piece))
         if data.draw(st.booleans()):
             kept_alive.keep_alive()
     kept_alive.take(decoder.close())

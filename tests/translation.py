@@ -76,6 +76,10 @@ class Run:
             self._add(self.stream.feed(chunk))
         return self
 
+    def take_together(self, chunks: Iterable[Chunk]) -> None:
+        """As they are taken where they arrived together."""
+        self._add(self.stream.feed(*chunks))
+
     def keep_alive(self) -> None:
         self._add(self.stream.keep_alive())
 
