@@ -209,6 +209,7 @@ def test_a_whole_event_behind_the_beginning_of_another_line_is_a_part_of_that() 
     [
         # What is held back says nothing yet, and so leaves the last that was said as it was.
         [*map(reasoning, "abc"), *map(content, ["<tool_call>", "{", '"name"', ': "f"}'])],
+        [*map(reasoning, "abc"), *map(content, ["<", "th", "ink>", "so", "</think>", "and"])],
         [*map(content, "abc"), BEGUN_CALL, *map(content, "de"), arguments("{}")],
     ],
 )
