@@ -39,6 +39,7 @@ class EventStream:
         self._silent_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.Task[None] | None = None
+        self._emitting = False
         self._rest: Awaitable[None] | None = None
         self._unsent: list[AnyEvent] = []
 
@@ -73,9 +74,10 @@ class EventStream:
     async def _next(self) -> list[AnyEvent]:
         """What has to be sent from here; all before it has been, as it came."""
         await self._exchange.pour(self._write)
-        rest, self._rest = self._rest, None
-        if rest is not None:
-            await rest
+        if self._rest is not None:
+            await self._rest
+            self._rest = None
+            self._silent_since = self._now()
         unsent, self._unsent = self._unsent, []
         return unsent or await self._exchange.read()
 
@@ -102,11 +104,14 @@ class EventStream:
 
     async def _start(self) -> None:
         self._started = True
+        events = self._exchange.start()  # before anything else can take their numbers
         await self.send_head()
-        await self._emit(self._exchange.start())
+        await self._emit(events)
 
     async def _emit(self, events: Sequence[AnyEvent]) -> None:
+        self._emitting = True
         await self.send_events(events)
+        self._emitting = False
         self._silent_since = self._now()
 
     # --- keep-alive ------------------------------------------------------------------------------
@@ -117,18 +122,24 @@ class EventStream:
             self._timer = asyncio.get_running_loop().call_later(self._interval, self._on_timer)
 
     def _on_timer(self) -> None:
-        """Fires once an interval at most: events that went out meanwhile only move the next one."""
+        """Fires once an interval at most: events that went out meanwhile only move the next one.
+
+        Nor is it silence where the client does not read; and what waits for it is not to be overtaken.
+        """
         loop = asyncio.get_running_loop()
-        silent = self._now() - self._silent_since
+        waits = self._emitting or self._rest is not None
+        silent = 0.0 if waits else self._now() - self._silent_since
         if silent < self._interval:
             self._timer = loop.call_later(self._interval - silent, self._on_timer)
         else:
-            self._beat = loop.create_task(self._break_silence())
+            # Numbered now: what comes before the task has its first turn waits for it, and gets higher numbers.
+            events = self._exchange.keep_alive() if self._started else None
+            self._beat = loop.create_task(self._break_silence(events))
 
-    async def _break_silence(self) -> None:
-        if self._started:
-            await self._emit(self._exchange.keep_alive())
-        else:
+    async def _break_silence(self, events: Sequence[AnyEvent] | None) -> None:
+        if events is not None:
+            await self._emit(events)
+        elif not self._started:
             await self._start()
         self._beat = None
         self._timer = asyncio.get_running_loop().call_later(self._interval, self._on_timer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.strategies import PlainStream, chat_streams, plain_chat_streams
-from tests.translation import SIMPLE, Json, run, run_bytes, sse_bytes
+from tests.strategies import PlainStream, chat_streams, chunkings, plain_chat_streams
+from tests.translation import SIMPLE, Json, Run, run, run_bytes, sse_bytes
 from translators.chunks import ChunkDecoder, parse_chunk
 from translators.dialects import PRESETS
 from translators.errors import UpstreamProtocolError
@@ -65,6 +66,7 @@ def arguments(text: Any) -> Json:
     return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
 
 
+BEGUN_CALL: Json = {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f"}}]}
 FIELDS = {"content": content, "reasoning_content": reasoning, "arguments": arguments}
 
 
@@ -113,6 +115,9 @@ LITERALS = st.one_of(
 @given(st.lists(LITERALS, min_size=1))
 @example([b'"x","y"', b'"z\\"', b',"w"'])
 @example([b'"z\\"', b'"w"', b'"x","y"'])
+@example([b'"a","b', b'c"'])
+@example([b'"a",', b',"b"', b'"c"'])
+@example([b'"a\\"', b'","b"'])
 def test_whatever_stands_in_the_place_of_the_text_is_read_as_if_it_stood_alone(literals: list[bytes]) -> None:
     """Between the same bytes there may be no string at all, or what looks like two."""
     before, behind = payload(content("?")).split(b'"?"')
@@ -153,6 +158,155 @@ def test_a_text_that_stands_twice_is_found_in_its_place() -> None:
     assert isinstance(first, ChatChunk)
     assert isinstance(second, ChunkRun)
     assert second.texts == ["other"]
+
+
+@given(st.lists(LITERALS, min_size=1), st.data())
+@example([b'"a","b', b'c"'], None)
+@example([b'"a\\"', b'","b"'], None)
+def test_nor_does_it_matter_which_of_them_come_together(literals: list[bytes], data: st.DataObject | None) -> None:
+    before, behind = payload(content("?")).split(b'"?"')
+    payloads = [payload(content("first")), *(before + literal + behind for literal in literals)]
+    stream = b"".join(b"data: %b\n\n" % each for each in payloads)
+    first = len(payloads[0]) + len(b"data: \n\n")
+    pieces = [stream[:first], stream[first:]] if data is None else data.draw(pieces_of(stream))
+    decoder = ChunkDecoder()
+    assert said(until_an_error(chunk for piece in pieces for chunk in decoder.feed(piece))) == said(
+        one_at_a_time(payloads)
+    )
+
+
+def until_an_error(chunks: Iterable[Chunk]) -> Iterable[Chunk]:
+    for chunk in chunks:
+        yield chunk
+        if isinstance(chunk, ChatChunk) and chunk.error is not None:
+            return
+
+
+def test_an_event_of_several_lines_is_no_pattern_for_bytes_that_are_none() -> None:
+    """Joined, its lines look like what no server-sent event can be."""
+    start, end = payload(content("?")).split(b'"choices"')
+    several = b'data: %b\ndata: "choices"%b\n\n' % (start, end)
+    broken = several.replace(b"\ndata: ", b"\n")
+    decoder = ChunkDecoder()
+    assert said(decoder.feed(several)) == [("?", None)]
+    assert said(decoder.feed(several)) == [("?", None)]
+    [(text, error)] = said(decoder.feed(broken))
+    assert text is None
+    assert error is not None
+
+
+def test_a_whole_event_behind_the_beginning_of_another_line_is_a_part_of_that() -> None:
+    decoder, event = ChunkDecoder(), b"data: %b\n\n" % payload(content("word"))
+    decoder.feed(event)
+    assert said(decoder.feed(event)) == [("word", None)]
+    assert decoder.feed(b": a comment, ") == []
+    assert decoder.feed(event) == []
+    assert said(decoder.feed(event)) == [("word", None)]
+
+
+@pytest.mark.parametrize("dialect", sorted(PRESETS))
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        # What is held back says nothing yet, and so leaves the last that was said as it was.
+        [*map(reasoning, "abc"), *map(content, ["<tool_call>", "{", '"name"', ': "f"}'])],
+        [*map(reasoning, "abc"), *map(content, ["<", "th", "ink>", "so", "</think>", "and"])],
+        [*map(content, "abc"), BEGUN_CALL, *map(content, "de"), arguments("{}")],
+    ],
+)
+def test_a_run_does_not_go_on_in_what_it_is_no_part_of(deltas: list[Json], dialect: str) -> None:
+    chunks: list[Json] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    pieces = [sse_bytes([chunk], done=False) for chunk in chunks]
+    once, again = Run(TOOLS, dialect).feed(*chunks).finish(), run_bytes([*pieces, b"data: [DONE]\n\n"], TOOLS, dialect)
+    assert again.events == once.events
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("count", [256, 257, 258, 513, 2000])
+def test_more_than_are_looked_at_together(field: str, count: int) -> None:
+    texts = [f"{number} " if number % 300 else "" for number in range(count)]
+    frames = b"".join(b"data: %b\n\n" % payload(FIELDS[field](text)) for text in ["first", *texts])
+    half = frames.index(b"\n\n", len(frames) // 2) + 2
+    for pieces in ([frames], [frames[:half], frames[half:]]):
+        decoder = ChunkDecoder()
+        chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)]
+        assert "".join(map(text_in, one_by_one(chunks))) == "first" + "".join(texts)
+
+
+def text_in(chunk: ChatChunk) -> str:
+    assert chunk.choices is not None
+    delta = chunk.choices[0].delta
+    assert delta is not None
+    spoken = [delta.content, delta.reasoning_content, delta.reasoning]
+    spoken += [call.function.arguments for call in delta.tool_calls or () if call.function is not None]
+    return "".join(str(text) for text in spoken if text)
+
+
+# --- pieces --------------------------------------------------------------------------------------
+
+SPOKEN = st.sampled_from([*MARKS, "so", " then", "", "\\", '"', '","', "\u2028", "\U0001f600"])
+
+
+@st.composite
+def spoken_streams(draw: st.DrawFn) -> list[Json]:
+    """Stretches of words, thoughts and arguments in turn, long enough to come as runs."""
+    fields: dict[str, Any] = {
+        "content": lambda text: {"content": text},
+        "reasoning": lambda text: {"reasoning": text},
+        "reasoning_content": lambda text: {"reasoning_content": text},
+        "both": lambda text: {"content": text, "reasoning_content": text},
+        "call 0": lambda text: {"tool_calls": [{"index": 0, "function": {"arguments": text}}]},
+        "call 1": lambda text: {"tool_calls": [{"index": 1, "function": {"arguments": text}}]},
+    }
+    begins = [{"tool_calls": [{"index": number, "id": f"c{number}", "function": {"name": "f"}}]} for number in (0, 1)]
+    deltas: list[Json] = []
+    for field in draw(st.lists(st.sampled_from(sorted(fields)), max_size=6)):
+        if field.startswith("call") and begins:
+            deltas.append(begins.pop(0))
+        deltas += [fields[field](text) for text in draw(st.lists(SPOKEN, max_size=5))]
+    chunks: list[Json] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    finish = draw(st.sampled_from(["stop", "length"]))
+    return [*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}]
+
+
+@st.composite
+def whole_events(draw: st.DrawFn, stream: bytes) -> list[bytes]:
+    """Pieces as servers write them: some events at a time."""
+    ends = [match.end() for match in re.finditer(rb"\r?\n\r?\n", stream) if draw(st.booleans())]
+    return [stream[start:end] for start, end in zip([0, *ends], [*ends, len(stream)], strict=True)]
+
+
+def pieces_of(stream: bytes) -> st.SearchStrategy[list[bytes]]:
+    return st.one_of(chunkings(stream), whole_events(stream))
+
+
+@given(spoken_streams(), st.sampled_from([SIMPLE, TOOLS]), DIALECTS, st.sampled_from(["\n", "\r\n"]), st.data())
+def test_however_an_answer_is_cut_it_says_the_same(
+    chunks: list[Json], request: Json, dialect: str, newline: str, data: st.DataObject
+) -> None:
+    stream = sse_bytes(chunks, newline=newline)
+    pieces = data.draw(pieces_of(stream))
+    assert run_bytes(pieces, request, dialect).events == run(chunks, request, dialect).events
+
+
+@given(spoken_streams(), DIALECTS, st.data())
+def test_keep_alive_changes_nothing_but_the_numbers(chunks: list[Json], dialect: str, data: st.DataObject) -> None:
+    pieces = data.draw(pieces_of(sse_bytes(chunks)))
+    plain = run_bytes(pieces, TOOLS, dialect).events
+    kept_alive, decoder = Run(TOOLS, dialect), ChunkDecoder()
+    for piece in pieces:
+        kept_alive.take_together(decoder.feed(piece))
+        if data.draw(st.booleans()):
+            kept_alive.keep_alive()
+    kept_alive.take(decoder.close())
+    events = kept_alive.finish(said_done=decoder.said_done).events
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert without_beats(events) == without_beats(plain)
+
+
+def without_beats(events: list[Json]) -> list[Json]:
+    return [{**event, "sequence_number": 0} for event in events if event["type"] != "response.in_progress"]
 
 
 # --- events --------------------------------------------------------------------------------------

@@ -76,6 +76,13 @@ class Run:
             self._add(self.stream.feed(chunk))
         return self
 
+    def take_together(self, chunks: Iterable[Chunk]) -> None:
+        """As they are taken where they arrived together."""
+        self._add(self.stream.feed(*chunks))
+
+    def keep_alive(self) -> None:
+        self._add(self.stream.keep_alive())
+
     def fail(self, error: BridgeError) -> Result:
         self._add(self.stream.fail(error, completed_at=2))
         return self.result()

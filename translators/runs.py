@@ -88,7 +88,7 @@ class ChunkPattern:
     def learn(cls, payload: bytes, chunk: chat.ChatChunk) -> ChunkPattern | None:
         """The pattern of a chunk and the bytes it was read from; None for one that says more than one text."""
         place = _find_text(chunk)
-        if place is None:
+        if place is None or b"\n" in payload:  # of an event of several lines, whose bytes were others
             return None
         for literal in _LITERALS[place.field].finditer(payload):
             before, behind = payload[: literal.start(1)], payload[literal.end(1) :]

@@ -147,12 +147,13 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 class _Order:
-    """A job and the future of whoever waits for it; `atomic` where it is one statement."""
+    """A job and the future of whoever waits for it; `atomic` where it is one statement. `done` is told of its end."""
 
-    __slots__ = ("atomic", "error", "future", "job", "loop", "value")
+    __slots__ = ("atomic", "done", "error", "future", "job", "loop", "value")
 
-    def __init__(self, job: Job[Any], *, atomic: bool) -> None:
+    def __init__(self, job: Job[Any], done: Callable[[], None], *, atomic: bool) -> None:
         self.job = job
+        self.done = done
         self.atomic = atomic
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
@@ -160,6 +161,7 @@ class _Order:
         self.error: BaseException | None = None
 
     def settle(self) -> None:
+        self.done()
         if self.future.done():
             return
         if self.error is None:
@@ -190,14 +192,14 @@ class _Worker:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="dragoman-store", daemon=True)
             self._thread.start()
-        order = _Order(job, atomic=atomic)
+        # Not the end of its future counts: where nobody waits for it any more, it is run all the same.
+        order = _Order(job, self._settled, atomic=atomic)
         self._waiting += 1
-        order.future.add_done_callback(self._settled)
         self._orders.put(order)
         outcome: T = await order.future
         return outcome
 
-    def _settled(self, future: asyncio.Future[Any]) -> None:
+    def _settled(self) -> None:
         self._waiting -= 1
 
     async def close(self) -> None:

@@ -75,10 +75,11 @@ class NativeAnswer(BodyReader):
 
     async def pour(self, into: Into) -> None:
         connection = self._connection
-        if connection is None or not self.is_plain or (connection.parts and not into(connection.take())):
+        if connection is None or not self.is_plain:
             return
         try:
-            await connection.pour(into, self._between)
+            if not connection.parts or into(connection.take()):
+                await connection.pour(into, self._between)
         except BaseException:
             await self.aclose()
             raise

@@ -109,7 +109,9 @@ class Connection(asyncio.Protocol):
         try:
             await waiter
         finally:
-            self._waiter = None
+            # Another request's may be there already, where the answer was closed under its reader at its very end.
+            if self._waiter is waiter:
+                self._waiter = None
 
     async def pour(self, into: Into, seconds: float) -> None:
         """Until the answer ends or fails, or `into` takes no more: that gets the body as it arrives, in the callback of

@@ -19,6 +19,7 @@ class _Wire:
 
     def __init__(self) -> None:
         self.pauses = 0
+        self.resumes = 0
         self.aborted = False
 
     def write(self, data: bytes) -> None: ...
@@ -29,10 +30,11 @@ class _Wire:
     def pause_reading(self) -> None:
         self.pauses += 1
 
-    def resume_reading(self) -> None: ...
+    def resume_reading(self) -> None:
+        self.resumes += 1
 
 
-class _Exchange:
+class Exchange:
     """A connection whose answer has begun."""
 
     def __init__(self) -> None:
@@ -56,13 +58,13 @@ class _Exchange:
 
 
 @pytest.fixture
-async def exchange() -> _Exchange:
-    exchange = _Exchange()
+async def exchange() -> Exchange:
+    exchange = Exchange()
     await exchange.ask(600)
     return exchange
 
 
-async def test_each_wait_moves_the_deadline(exchange: _Exchange) -> None:
+async def test_each_wait_moves_the_deadline(exchange: Exchange) -> None:
     for now in (50.0, 100.0, 150.0):
         reading = await exchange.reading(60)
         exchange.clock.turn_to(now)
@@ -78,7 +80,7 @@ async def test_each_wait_moves_the_deadline(exchange: _Exchange) -> None:
     assert exchange.connection.failure.phase == "between"
 
 
-async def test_a_wait_does_not_set_a_timer_of_its_own(exchange: _Exchange) -> None:
+async def test_a_wait_does_not_set_a_timer_of_its_own(exchange: Exchange) -> None:
     for _ in range(100):
         reading = await exchange.reading(60)
         exchange.connection.data_received(chunk(b"word"))
@@ -87,7 +89,7 @@ async def test_a_wait_does_not_set_a_timer_of_its_own(exchange: _Exchange) -> No
     assert len(exchange.clock.timers) == 2
 
 
-async def test_a_slow_reader_is_not_a_silent_server(exchange: _Exchange) -> None:
+async def test_a_slow_reader_is_not_a_silent_server(exchange: Exchange) -> None:
     reading = await exchange.reading(60)
     exchange.connection.data_received(chunk(b"word"))
     await reading
@@ -101,7 +103,7 @@ async def test_a_slow_reader_is_not_a_silent_server(exchange: _Exchange) -> None
     assert exchange.connection.failure is None
 
 
-async def test_parts_of_a_chunk_do_not_end_a_wait(exchange: _Exchange) -> None:
+async def test_parts_of_a_chunk_do_not_end_a_wait(exchange: Exchange) -> None:
     reading = await exchange.reading(60)
     exchange.clock.turn_to(59)
     exchange.connection.data_received(b"4")
@@ -112,7 +114,7 @@ async def test_parts_of_a_chunk_do_not_end_a_wait(exchange: _Exchange) -> None:
     assert isinstance(exchange.connection.failure, TimedOut)
 
 
-async def test_bytes_that_came_before_the_deadline_count(exchange: _Exchange) -> None:
+async def test_bytes_that_came_before_the_deadline_count(exchange: Exchange) -> None:
     reading = await exchange.reading(60)
     exchange.connection.data_received(chunk(b"word"))
     exchange.clock.turn_to(60)
@@ -120,12 +122,12 @@ async def test_bytes_that_came_before_the_deadline_count(exchange: _Exchange) ->
     assert exchange.connection.failure is None
 
 
-async def test_a_lost_connection_leaves_no_timer(exchange: _Exchange) -> None:
+async def test_a_lost_connection_leaves_no_timer(exchange: Exchange) -> None:
     exchange.connection.connection_lost(None)
     assert all(timer.cancelled for timer in exchange.clock.timers)
 
 
-async def test_reading_is_paused_for_unread_bytes_only(exchange: _Exchange) -> None:
+async def test_reading_is_paused_for_unread_bytes_only(exchange: Exchange) -> None:
     block = chunk(bytes(1 << 17))
     for _ in range(10):
         exchange.connection.data_received(block)
@@ -151,7 +153,7 @@ def _drop(connection: Connection) -> None:
     connection.take()
 
 
-async def test_an_answer_closed_under_its_reader_does_not_seem_to_end(exchange: _Exchange) -> None:
+async def test_an_answer_closed_under_its_reader_does_not_seem_to_end(exchange: Exchange) -> None:
     answer = NativeAnswer(exchange.connection, 60, _drop)
     reading = asyncio.ensure_future(answer.arrived())
     await asyncio.sleep(0)
