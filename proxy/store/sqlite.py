@@ -220,7 +220,7 @@ class _Worker:
             try:
                 connection = connection or self._connect()
                 self._run_all(connection, orders)
-            except (OSError, sqlite3.Error) as error:
+            except Exception as error:  # whatever it is: who waits is told, and the thread has others to serve
                 for order in orders:
                     order.error = error
             _settle(orders)
@@ -296,7 +296,7 @@ def _run_each(connection: sqlite3.Connection, orders: Sequence[_Order]) -> None:
     for order in orders:
         try:
             order.value = order.job(connection)
-        except sqlite3.Error as error:
+        except Exception as error:
             order.error = error
 
 
@@ -324,7 +324,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("COMMIT")
-    except sqlite3.Error:
+    except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -335,7 +335,7 @@ def _run_apart(connection: sqlite3.Connection, order: _Order) -> None:
     connection.execute("SAVEPOINT one")
     try:
         order.value = order.job(connection)
-    except sqlite3.Error as error:
+    except Exception as error:
         order.error = error
         connection.execute("ROLLBACK TO one")
     connection.execute("RELEASE one")

@@ -226,3 +226,16 @@ async def test_a_database_in_memory_needs_no_thread_at_all() -> None:
     assert [text[0] for text in await notes(database)] == ["x", "a", "b"]
     assert threading.active_count() == before
     await database.close()
+
+
+@pytest.mark.parametrize("unwritable", ["\ud800", 1 << 70])
+async def test_a_value_that_cannot_be_written_fails_alone(path: Path, unwritable: object) -> None:
+    """It raises neither of SQLite's errors, and would end the thread with all that waits there."""
+    database = await opened(path, fsync=True)
+    wrong = [Statement("INSERT INTO notes VALUES ($1)", (unwritable,))]
+    both = [*note("undone"), *wrong]
+    written = [database.write(script) for script in (note("one"), wrong, note("two"), both, note("three"))]
+    outcomes = await asyncio.gather(*written, return_exceptions=True)
+    assert [type(outcome) is int for outcome in outcomes] == [True, False, True, False, True]
+    assert await notes(database) == ["one", "two", "three"]
+    await database.close()
