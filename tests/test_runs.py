@@ -106,7 +106,7 @@ def test_a_run_has_the_texts_of_its_chunks(texts: list[str], ascii_only: bool) -
 LITERALS = st.one_of(
     st.text().map(lambda text: json.dumps(text).encode()),
     st.sampled_from(
-        [b'"z\\"', b',"w"', b'"x","y"', b'""', b"", b"null", b'"a" ', b'{"a":"b"}', b'"\\ud83d"', b'"\xff"']
+        [b'"z\\"', b',"w"', b'"x","y"', b'""', b'"', b"", b"null", b'"a" ', b'{"a":"b"}', b'"\\ud83d"', b'"\xff"']
     ),
     st.binary().filter(lambda data: b"\n" not in data and b"\r" not in data),
 )
@@ -116,6 +116,7 @@ LITERALS = st.one_of(
 @example([b'"x","y"', b'"z\\"', b',"w"'])
 @example([b'"z\\"', b'"w"', b'"x","y"'])
 @example([b'"a","b', b'c"'])
+@example([b'"'])
 @example([b'"a",', b',"b"', b'"c"'])
 @example([b'"a\\"', b'","b"'])
 def test_whatever_stands_in_the_place_of_the_text_is_read_as_if_it_stood_alone(literals: list[bytes]) -> None:

@@ -20,8 +20,7 @@ _SPOKEN = ("content", "reasoning_content", "reasoning")
 _CHUNK = msgspec.json.Decoder(chat.ChatChunk)
 _TEXT = msgspec.json.Decoder(str)
 _TEXTS = msgspec.json.Decoder(list[str])
-_BEFORE, _BETWEEN, _BEHIND = b"data: ", b"\n\ndata: ", b"\n\n"
-_LONGEST = 256  # payloads looked at together, so that those which turn out to be something else are not copied often
+_BEFORE, _BEHIND = b"data: ", b"\n\n"
 _LITERALS = {
     field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode()) for field in (*_SPOKEN, "arguments")
 }
@@ -77,11 +76,12 @@ class ChunkPattern:
 
     def __init__(self, place: _Place, before: bytes, behind: bytes) -> None:
         self._place = place
-        self._before = before
-        self._behind = behind
-        # The same as events, with the quotes around the text.
-        self._opening = b'%b%b"' % (_BEFORE, before)
-        self._closing = b'"%b%b' % (behind, _BEHIND)
+        # With the quotes around the text.
+        self._before = before + b'"'
+        self._behind = b'"' + behind
+        # The same as events.
+        self._opening = _BEFORE + self._before
+        self._closing = self._behind + _BEHIND
         self._between = self._closing + self._opening
 
     @classmethod
@@ -99,45 +99,34 @@ class ChunkPattern:
     def read_events(self, data: bytes) -> ChunkRun | None:
         """The run that these bytes are, if they are whole events and all of them have the pattern.
 
-        The shortest way there is, and nearly all that arrives in a long answer can take it.
+        The shortest way there is, and nearly all that arrives in a long answer can take it. Whether something else
+        stands around a text is seen by putting all together again: to search for the long text between two of them
+        takes ten times as long.
         """
         opening, closing = self._opening, self._closing
-        if not (data.startswith(opening) and data.endswith(closing) and len(data) >= len(opening) + len(closing)):
+        start, stop = len(opening), len(_BEHIND) - len(closing)
+        pieces = [event[start:stop] for event in data[: -len(_BEHIND)].split(_BEHIND)]
+        if b"%b%b%b" % (opening, self._between.join(pieces), closing) != data:
             return None
-        texts = _decode(data[len(opening) : -len(closing)].split(self._between))
+        texts = _decode(pieces)
         return None if texts is None or "" in texts else ChunkRun(self._place.field, texts, self._place.call)
 
     def read(self, payloads: list[bytes], at: int) -> tuple[ChunkRun | None, int]:
         """The payloads from `at` on that have the pattern, and the place of the first that has not."""
-        if not payloads[at].startswith(self._before):
-            return None, at
-        texts = self._decode_together(payloads[at : at + _LONGEST])
+        before, behind = self._before, self._behind
+        start, stop = len(before), -len(behind)
+        least = start - stop  # in a shorter one, the quotes at both ends would be the same
+        pieces: list[bytes] = []
+        for place in range(at, len(payloads)):
+            payload = payloads[place]
+            if not (payload.startswith(before) and payload.endswith(behind) and len(payload) >= least):
+                break
+            pieces.append(payload[start:stop])
+        texts = _decode(pieces)
         if texts is None:
-            texts = self._decode_one_by_one(payloads[at:])
+            texts = _decode_one_by_one(pieces)
         spoken = [text for text in texts if text] if "" in texts else texts
         return ChunkRun(self._place.field, spoken, self._place.call) if spoken else None, at + len(texts)
-
-    def _decode_together(self, payloads: list[bytes]) -> list[str] | None:
-        """The texts of the first that have the pattern, or None where that cannot be told in one step."""
-        events = _BEFORE + _BETWEEN.join(payloads) + _BEHIND
-        if not events.startswith(self._opening) or events.count(b"\n") != 2 * len(payloads):
-            return None
-        pieces = events[len(self._opening) :].split(self._between)
-        last, closing, _ = pieces.pop().partition(self._closing)
-        return _decode([*pieces, last] if closing else pieces)
-
-    def _decode_one_by_one(self, payloads: list[bytes]) -> list[str]:
-        """The texts of the first that have the pattern, up to what is no string: a full reading tells what that is."""
-        before, behind = self._before, self._behind
-        texts: list[str] = []
-        for payload in payloads:
-            if not (payload.startswith(before) and payload.endswith(behind)):
-                break
-            try:
-                texts.append(_TEXT.decode(payload[len(before) : -len(behind)]))
-            except (msgspec.DecodeError, UnicodeError):
-                break
-        return texts
 
 
 def _decode(pieces: list[bytes]) -> list[str] | None:
@@ -154,6 +143,17 @@ def _decode(pieces: list[bytes]) -> list[str] | None:
     except (msgspec.DecodeError, UnicodeError):
         return None
     return texts if len(texts) == len(pieces) else None
+
+
+def _decode_one_by_one(pieces: list[bytes]) -> list[str]:
+    """The strings, up to the first that is none: a full reading can tell what that is."""
+    texts: list[str] = []
+    for piece in pieces:
+        try:
+            texts.append(_TEXT.decode(b'"%b"' % piece))
+        except (msgspec.DecodeError, UnicodeError):
+            break
+    return texts
 
 
 def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatChunk) -> bool:

@@ -44,7 +44,7 @@ class SSEDecoder:
             # What nearly every server sends is one line an event, and so falls apart in one step: it was that if no
             # line end is left inside.
             payloads = buffer[6 : end - 2].split(b"\n\ndata: ")
-            if buffer.count(b"\n", 0, end) == 2 * len(payloads):
+            if b"\n" not in b"".join(payloads):
                 return payloads
         out: list[bytes] = []
         for line in buffer[: end - 1].split(b"\n"):
