@@ -1,7 +1,7 @@
 """SQLite behind `Database`: one thread writes, one reads, and neither stands in the event loop's way.
 
-Whatever waits when the writer is free becomes one transaction: under load many responses share one commit. What waits
-for nothing needs no thread: a database in memory (without a path), and a short statement while the writer is idle.
+Whatever waits when the writer is free becomes one transaction: under load many responses share one commit. Without
+a path the database is in memory and one thread does both. A short write that waits for nothing needs no thread.
 """
 
 from __future__ import annotations
@@ -52,16 +52,11 @@ class SqliteDatabase:
 
     def __init__(self, path: Path | None, *, fsync: bool = False) -> None:
         self._path = path
-        self._writer: _Worker | _Here
-        self._reader: _Worker | _Here
-        self._shortcut: _Shortcut | None = None
-        if path is None:
-            self._writer = self._reader = _Here()
-        else:
-            self._writer = writer = _Worker(lambda: _connect(path, fsync=fsync), _run_together)
-            self._reader = _Worker(lambda: _connect(path, fsync=fsync), _run_each)
-            if not fsync:
-                self._shortcut = _Shortcut(path, writer)
+        self._writer = writer = _Worker(lambda: _connect(path, fsync=fsync), _run_together)
+        self._reader = writer if path is None else _Worker(lambda: _connect(path, fsync=fsync), _run_each)
+        # In memory there is one connection to the database, and it is nobody's while the thread is idle.
+        connect = writer.connected if path is None else lambda: _connect(path, patient=False)
+        self._shortcut = None if fsync else _Shortcut(writer, connect)
 
     async def open(self) -> None:
         try:
@@ -72,10 +67,10 @@ class SqliteDatabase:
             raise StoreError(f"the database {self._path} cannot be used: {error}") from error
 
     async def close(self) -> None:
-        if self._shortcut is not None:
-            self._shortcut.close()
         for worker in {self._writer, self._reader}:
             await worker.close()
+        if self._shortcut is not None:
+            self._shortcut.close()
 
     async def read(self, statement: Statement) -> list[Row]:
         sql = _own_form(statement.sql)
@@ -92,7 +87,7 @@ class SqliteDatabase:
                 return touched
         return await self._run(self._writer, lambda connection: _execute(connection, script), atomic=atomic)
 
-    async def _run(self, worker: _Worker | _Here, job: Job[T], *, atomic: bool) -> T:
+    async def _run(self, worker: _Worker, job: Job[T], *, atomic: bool) -> T:
         with _told():
             return await worker.run(job, atomic=atomic)
 
@@ -182,7 +177,13 @@ class _Worker:
         self._run_all = run_all
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
         self._waiting = 0
+
+    def connected(self) -> sqlite3.Connection:
+        """The thread's own connection, for use while it is `idle`."""
+        assert self._connection is not None, "the database has not been opened"
+        return self._connection
 
     @property
     def idle(self) -> bool:
@@ -209,7 +210,6 @@ class _Worker:
             await asyncio.to_thread(thread.join)
 
     def _serve(self) -> None:
-        connection: sqlite3.Connection | None = None
         open_ = True
         while open_:
             batch = [self._orders.get()]
@@ -218,28 +218,12 @@ class _Worker:
             open_ = None not in batch
             orders = [order for order in batch if order is not None]
             try:
-                connection = connection or self._connect()
-                self._run_all(connection, orders)
+                self._connection = self._connection or self._connect()
+                self._run_all(self._connection, orders)
             except Exception as error:  # whatever it is: who waits is told, and the thread has others to serve
                 for order in orders:
                     order.error = error
             _settle(orders)
-        if connection is not None:
-            connection.close()
-
-
-class _Here:
-    """Does what a `_Worker` does, at once: for a database in memory, which never waits."""
-
-    def __init__(self) -> None:
-        self._connection: sqlite3.Connection | None = None
-
-    async def run(self, job: Job[T], *, atomic: bool) -> T:
-        if self._connection is None:
-            self._connection = _connect(None)
-        return _run_alone(self._connection, job, atomic=atomic)
-
-    async def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -252,9 +236,9 @@ class _Shortcut:
     lock of another process or a disk that stalls, the thread does: for this statement, or for a while.
     """
 
-    def __init__(self, path: Path, writer: _Worker) -> None:
-        self._path = path
+    def __init__(self, writer: _Worker, connect: Callable[[], sqlite3.Connection]) -> None:
         self._writer = writer
+        self._connect = connect
         self._connection: sqlite3.Connection | None = None
         self._closed_until = 0.0
         self._left = _UNTENDED
@@ -262,14 +246,14 @@ class _Shortcut:
     def write(self, statement: Statement) -> int | None:
         """How many rows were touched; None where the thread has to do it. Raises sqlite3.Error."""
         began = time.monotonic()
-        if not self._writer.idle or began < self._closed_until or not _is_short(statement):
+        if not self._writer.idle or began < self._closed_until or not _is_quick(statement):
             return None
         self._left -= 1
         if not self._left:  # the thread's own commits look after the log
             self._left = _UNTENDED
             return None
         if self._connection is None:
-            self._connection = _connect(self._path, patient=False)
+            self._connection = self._connect()
         try:
             touched = self._connection.execute(_own_form(statement.sql), statement.values).rowcount
         except sqlite3.OperationalError as error:
@@ -287,7 +271,10 @@ class _Shortcut:
             self._connection = None
 
 
-def _is_short(statement: Statement) -> bool:
+def _is_quick(statement: Statement) -> bool:
+    """What deletes may touch any number of rows."""
+    if statement.sql.startswith("DELETE"):
+        return False
     return sum(len(value) for value in statement.values if isinstance(value, bytes | str)) <= _SHORT_BYTES
 
 

@@ -216,16 +216,25 @@ async def test_the_thread_has_its_turn_and_looks_after_the_log(path: Path, monke
     await database.close()
 
 
-async def test_a_database_in_memory_needs_no_thread_at_all() -> None:
-    before = threading.active_count()
+async def test_a_short_write_in_memory_needs_no_thread_either() -> None:
     database = await opened(None)
-    assert write(database, "x" * (sqlite._SHORT_BYTES + 1)) is None
-    assert run_ahead(_forget(database.write(note("a") + note("b")))) is None
+    assert write(database, "short") is None
+    rest = write(database, "x" * (sqlite._SHORT_BYTES + 1))
+    assert rest is not None
+    await rest
     with pytest.raises(StoreError):
         await database.write([*note("undone"), Statement("INSERT INTO nowhere VALUES (1)", ())])
-    assert [text[0] for text in await notes(database)] == ["x", "a", "b"]
-    assert threading.active_count() == before
+    assert write(database, "last") is None
+    assert [text[0] for text in await notes(database)] == ["s", "x", "l"]
     await database.close()
+
+
+async def test_what_may_remove_much_is_the_threads(database: SqliteDatabase) -> None:
+    assert write(database, "short") is None
+    rest = run_ahead(_forget(database.write([Statement("DELETE FROM notes", ())])))
+    assert rest is not None
+    await rest
+    assert await notes(database) == []
 
 
 @pytest.mark.parametrize("unwritable", ["\ud800", 1 << 70])
