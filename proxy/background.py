@@ -103,8 +103,8 @@ class Run:
             except BridgeError as error:
                 await self.exchange.fail(error)
             else:
-                while await self.exchange.read():
-                    pass
+                while not self.exchange.ended:
+                    await self.exchange.read()
         except StoreError:
             _log.error("a background response was lost", extra={"response": self.exchange.response.id})
         finally:

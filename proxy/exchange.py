@@ -1,7 +1,7 @@
 """`Exchange`: the life of one request, from its body to the last event of its response.
 
-Made: parsed, routed, translated. Opened: the upstream has answered. `events()` then gives what the client
-gets, batch by batch; a plain answer is the same with the events left unread. A response is stored before its
+Made: parsed, routed, translated. Opened: the upstream has answered. `read()` then gives what the client
+gets, batch by batch; a plain answer is the same with nobody to hear them. A response is stored before its
 last event leaves. Closed: so is the upstream.
 """
 
@@ -121,8 +121,14 @@ class Exchange:
         self._window: Window | None = None
         self._summary: Response | None = None
         self._last: list[AnyEvent] = []
+        self._settled = False
         self._clock = services.clock
-        self._stream = ResponseStream(translation, new_id=self._new_id, created_at=int(services.clock()))
+        self._stream = ResponseStream(
+            translation,
+            new_id=self._new_id,
+            created_at=int(services.clock()),
+            heard=self.streamed or bool(self.params.background),
+        )
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream
 
@@ -180,8 +186,8 @@ class Exchange:
         exchange.stored = False
         try:
             await exchange.open()
-            while await exchange.read():
-                pass
+            while not exchange.ended:
+                await exchange.read()
         finally:
             await exchange._call.aclose()  # its tokens are counted with the answer
         if exchange.error is not None:
@@ -247,8 +253,9 @@ class Exchange:
     async def _kept(self, events: list[AnyEvent]) -> list[AnyEvent]:
         """The last events, once the response is stored; where it cannot be, the last of them says so."""
         told = self.streamed or self.background or self.error is None  # else its id never reaches anybody
-        if not (self.stored and told and events):
+        if self._settled or not (self.stored and told):
             return events
+        self._settled = True
         try:
             await self.keeper.keep(self.recorder.record(self._stream.response), events)
         except StoreError as error:

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.checks import accumulate, check_frames, check_response
 from tests.strategies import PlainStream, chat_completions, chat_streams, chunkings, plain_chat_streams
-from tests.translation import SIMPLE, Json, Run, chat_body, run, run_bytes, sse_bytes, text_of, without_ids
+from tests.translation import (
+    SIMPLE,
+    Json,
+    Run,
+    chat_body,
+    counted_ids,
+    encode,
+    run,
+    run_bytes,
+    sse_bytes,
+    text_of,
+    translate,
+    without_ids,
+)
+from translators.chunks import parse_chunk
 from translators.errors import UpstreamError
 from translators.sse import DONE_FRAME, SSEDecoder
+from translators.stream import ResponseStream
 
 SUMMARIZED: Json = {**SIMPLE, "reasoning": {"summary": "auto"}}
 WITH_LOGPROBS: Json = {**SIMPLE, "include": ["message.output_text.logprobs"]}
@@ -28,6 +44,17 @@ def test_any_stream_is_well_formed(chunks: list[Json], request: Json) -> None:
 @given(chat_completions(), REQUESTS)
 def test_any_whole_answer_is_well_formed(completion: Json, request: Json) -> None:
     check_response(run([completion], request).response)
+
+
+@given(chat_completions(), REQUESTS)
+def test_a_response_is_the_same_whether_its_events_are_heard_or_not(completion: Json, request: Json) -> None:
+    stream = ResponseStream(translate(request), new_id=counted_ids(), created_at=1, heard=False)
+    assert stream.start() == []
+    chunk = parse_chunk(encode(completion))
+    assert stream.feed(chunk) == []
+    assert stream.finish(said_done=True, completed_at=2) == []
+    heard = run([completion], request).response
+    assert msgspec.json.decode(msgspec.json.encode(stream.response)) == heard
 
 
 @given(chat_streams(), st.data())

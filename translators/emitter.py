@@ -9,19 +9,21 @@ from translators.schema.events import AnyEvent, DeltaRun, Event
 
 
 class Emitter:
-    """Collects the events of one response; `take` hands over those since the last call.
+    """Collects the events of one response, if anybody hears them; `take` hands over those since the last call.
 
     `flow` is the run that the last events were: their model, and where the texts of such a run are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, heard: bool = True) -> None:
+        self._heard = heard
         self.flow: tuple[Event, list[str]] | None = None
         self._next = 0
         self._batch: list[AnyEvent] = []
 
     def emit(self, kind: Callable[..., Event], *fields: Any) -> None:
         """Appends an event of `kind`; `fields` are those behind `sequence_number`, in wire order."""
-        self._batch.append(kind(self._next, *fields))
+        if self._heard:
+            self._batch.append(kind(self._next, *fields))
         self._next += 1
         self.flow = None
 

@@ -38,13 +38,16 @@ SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, Compa
 
 
 class ResponseStream:
-    """One response. `new_id(prefix)` gives an identifier such as `msg_…`; `created_at` is in Unix seconds."""
+    """One response. `new_id(prefix)` gives an identifier such as `msg_…`; `created_at` is in Unix seconds.
 
-    def __init__(self, translation: Translation, *, new_id: NewId, created_at: int) -> None:
+    Where its events are not `heard`, there are none: a whole answer needs the response alone.
+    """
+
+    def __init__(self, translation: Translation, *, new_id: NewId, created_at: int, heard: bool = True) -> None:
         self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
         self.error: BridgeError | None = None
         self.ended = False
-        self._out = Emitter()
+        self._out = Emitter(heard=heard)
         self._writers = Writers(translation, self._out, new_id)
         self._reader = AnswerReader(translation)
         self._translation = translation

@@ -59,8 +59,8 @@ class SingleExchange:
         """Raises BridgeError where the response failed."""
         try:
             await exchange.open()
-            while await exchange.read():
-                pass
+            while not exchange.ended:
+                await exchange.read()
         finally:
             await asyncio.shield(exchange.close())
         if exchange.error is not None:
