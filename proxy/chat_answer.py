@@ -19,6 +19,8 @@ from translators.upstream_errors import error_in_chunk
 MAX_ANSWER_BYTES = 256 << 20
 _DRAIN_BYTES = 1 << 16
 _DRAIN_SECONDS = 0.25
+# Takes chunks that arrived together; whether it takes the next ones, too.
+IntoChunks = Callable[[list[Chunk]], bool]
 
 
 class ChatAnswer:
@@ -56,26 +58,26 @@ class ChatAnswer:
             return [self._whole]
         while not self._over:
             data, self._first = self._first or await self._receive(), b""
-            chunks = self._decoder.feed(data) if data else self._decoder.close()
-            self.said_done = self._decoder.said_done
-            self._over = self.said_done or not data
-            if chunks:
+            if chunks := self._decode(data):
                 return chunks
         return []
 
-    async def pour(self, into: Callable[[list[Chunk]], bool]) -> None:
+    async def pour(self, into: IntoChunks) -> None:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
 
         def take(data: bytes) -> bool:
-            chunks = decoder.feed(data)
-            if decoder.said_done:
-                self.said_done = self._over = True
+            chunks = self._decode(data)
             return (not chunks or into(chunks)) and not self._over
 
-        if self._first or self._whole is not None or self._over:
-            return
-        decoder = self._decoder
-        await self._answer.pour(take)
+        if not self._first and self._whole is None and not self._over:
+            await self._answer.pour(take)
+
+    def _decode(self, data: bytes) -> list[Chunk]:
+        """The chunks that ended within what arrived, which is b"" at the end."""
+        chunks = self._decoder.feed(data) if data else self._decoder.close()
+        self.said_done = self._decoder.said_done
+        self._over = self.said_done or not data
+        return chunks
 
     async def close(self) -> None:
         """Lets a finished stream end, so that its connection can serve again; drops any other."""

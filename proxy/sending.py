@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from proxy.chat_answer import IntoChunks
 from proxy.documents import DocumentReader
 from proxy.fetch import Fetcher
 from proxy.learned import Learned
@@ -86,7 +87,7 @@ class Sending:
         assert self._call is not None, "it has not been sent"
         return await self._call.read()
 
-    async def pour(self, into: Callable[[list[Chunk]], bool]) -> None:
+    async def pour(self, into: IntoChunks) -> None:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
         assert self._call is not None, "it has not been sent"
         await self._call.pour(into)

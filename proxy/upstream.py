@@ -7,12 +7,12 @@ and so is whatever goes wrong later. No message holds a key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
-from proxy.chat_answer import ChatAnswer
+from proxy.chat_answer import ChatAnswer, IntoChunks
 from proxy.config import UpstreamSettings
 from proxy.routing import Route
 from proxy.transports import (
@@ -156,7 +156,7 @@ class UpstreamCall:
         except (TransportError, UpstreamError) as error:
             raise self._told(error) from None
 
-    async def pour(self, into: Callable[[list[Chunk]], bool]) -> None:
+    async def pour(self, into: IntoChunks) -> None:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
         assert self._answer is not None, "the call has not been opened"
         await self._answer.pour(into)
