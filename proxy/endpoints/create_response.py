@@ -56,12 +56,13 @@ class CreateResponse:
             with CancelledOnDisconnect(receive):
                 await self._answer(exchange, scope, receive, send)
         except ClientGone:
-            tell(_log, "client gone", _facts(exchange, started))
+            tell(_log, "client gone", lambda: _facts(exchange, started))
         except BridgeError as error:
             await error_response(error, exchange.adaptations)(scope, receive, send)
-            tell(_log, "refused", _facts(exchange, started) | {"code": error.code, "http": error.status})
+            refused = {"code": error.code, "http": error.status}
+            tell(_log, "refused", lambda: _facts(exchange, started) | refused)
         else:
-            tell(_log, "answered", _facts(exchange, started))
+            tell(_log, "answered", lambda: _facts(exchange, started))
         finally:
             if not exchange.background:
                 await exchange.close()

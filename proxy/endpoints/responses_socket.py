@@ -172,7 +172,7 @@ class _Session:
             await asyncio.shield(exchange.close())
         if exchange.error is None:
             self._remembered = exchange.recorder.remember(exchange.response)
-        tell(_log, "answered", {"response": exchange.response.id, "status": exchange.response.status})
+        tell(_log, "answered", lambda: {"response": exchange.response.id, "status": exchange.response.status})
 
     async def _send_error(self, error: BridgeError, stream_id: str | None) -> None:
         await self._send(ErrorEvent(error.status, error.body()), stream_id)
