@@ -40,7 +40,7 @@ class Past(Struct, frozen=True):
         return [item for item in items if item is not None]
 
 
-NOTHING = Past()
+NO_PAST = Past()
 
 
 class Remembered(Struct, frozen=True):
@@ -56,11 +56,9 @@ def goes_on(params: ResponsesRequest) -> bool:
 
 
 async def recall(params: ResponsesRequest, store: Store, owner: str, remembered: Remembered | None = None) -> Past:
-    """Raises InvalidRequest for what is not known, or not to be used together."""
+    """Of a request that goes on. Raises InvalidRequest for what is not known, or not to be used together."""
     conversation = conversation_id(params.conversation)
     previous = params.previous_response_id
-    if previous is None and conversation is None:
-        return NOTHING
     if previous is not None and conversation is not None:
         raise InvalidRequest(
             "'previous_response_id' and 'conversation' cannot be used together.",

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
-from proxy.continuation import NOTHING, Past, Remembered, goes_on, recall, resolve_references
+from proxy.continuation import NO_PAST, Past, Remembered, goes_on, recall, resolve_references
 from proxy.ids import NewId, ResponseIds
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
@@ -76,7 +76,7 @@ class Exchange:
             await services.recognition.wait_for(
                 services.router.route(parsed.params.model).upstream_name, client_headers
             )
-        past = NOTHING
+        past = NO_PAST
         if goes_on(parsed.params):
             past = await recall(parsed.params, services.store, owner, remembered)
         if parsed.items:
@@ -182,7 +182,7 @@ class Exchange:
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
         parsed = ParsedRequest.of(window.to_summarise(self.params))
-        exchange = Exchange(self._services, parsed, NOTHING, self._client_headers, "")
+        exchange = Exchange(self._services, parsed, NO_PAST, self._client_headers, "")
         exchange.stored = False
         try:
             await exchange.open()
