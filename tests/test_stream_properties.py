@@ -16,7 +16,6 @@ from tests.translation import (
     Run,
     chat_body,
     counted_ids,
-    encode,
     run,
     run_bytes,
     sse_bytes,
@@ -24,7 +23,7 @@ from tests.translation import (
     translate,
     without_ids,
 )
-from translators.chunks import parse_chunk
+from translators.chunks import ChunkDecoder
 from translators.errors import UpstreamError
 from translators.sse import DONE_FRAME, SSEDecoder
 from translators.stream import ResponseStream
@@ -32,6 +31,7 @@ from translators.stream import ResponseStream
 SUMMARIZED: Json = {**SIMPLE, "reasoning": {"summary": "auto"}}
 WITH_LOGPROBS: Json = {**SIMPLE, "include": ["message.output_text.logprobs"]}
 REQUESTS = st.sampled_from([SIMPLE, SUMMARIZED, WITH_LOGPROBS])
+RUNS = plain_chat_streams().map(lambda answer: answer.chunks)
 ENDS = {"stop": "completed", "tool_calls": "completed", "length": "incomplete", "content_filter": "incomplete"}
 
 
@@ -46,14 +46,17 @@ def test_any_whole_answer_is_well_formed(completion: Json, request: Json) -> Non
     check_response(run([completion], request).response)
 
 
-@given(chat_completions(), REQUESTS)
-def test_a_response_is_the_same_whether_its_events_are_heard_or_not(completion: Json, request: Json) -> None:
+@given(chat_completions().map(lambda completion: [completion]) | chat_streams() | RUNS, REQUESTS)
+def test_a_response_is_the_same_whether_its_events_are_heard_or_not(chunks: list[Json], request: Json) -> None:
+    """An upstream may send a stream unasked."""
     stream = ResponseStream(translate(request), new_id=counted_ids(), created_at=1, heard=False)
     assert stream.start() == []
-    chunk = parse_chunk(encode(completion))
-    assert stream.feed(chunk) == []
+    decoder = ChunkDecoder()
+    for piece in (sse_bytes([chunk], done=False) for chunk in chunks):
+        for found in decoder.feed(piece):
+            assert stream.feed(found) == []
     assert stream.finish(said_done=True, completed_at=2) == []
-    heard = run([completion], request).response
+    heard = run(chunks, request).response
     assert msgspec.json.decode(msgspec.json.encode(stream.response)) == heard
 
 

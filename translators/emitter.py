@@ -29,8 +29,10 @@ class Emitter:
 
     def emit_run(self, model: Event, deltas: list[str], kept: list[str]) -> None:
         """Appends the events that are `model` with these deltas, which are `kept`."""
-        self.flow = (model, kept)
-        self._batch.append(self.go_on(self.flow, deltas))
+        run = self.go_on((model, kept), deltas)
+        if self._heard:
+            self.flow = (model, kept)
+            self._batch.append(run)
 
     def go_on(self, flow: tuple[Event, list[str]], deltas: list[str]) -> DeltaRun:
         """The events of more such deltas, which nobody needs to `take`."""
