@@ -11,10 +11,12 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from proxy.http_protocol import HttpProtocol
+from proxy.request_body import read_body
 from proxy.transports import Endpoint, Timeouts, Transport, create_transport
 
 UPSTREAM = "DRAGOMAN_BENCH_UPSTREAM"
 HEADERS = [("content-type", "application/json")]
+LONGEST = 1 << 30
 TIMEOUTS = Timeouts(connect=10, first_byte=60, between=60)
 
 
@@ -41,16 +43,11 @@ class Floor:
 
     async def _forward(self, receive: Receive, send: Send) -> None:
         assert self._transport is not None
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+        body = await read_body(receive, LONGEST, None)
         async with await self._transport.send(self._endpoint, HEADERS, body, TIMEOUTS) as answer:
             kind = answer.headers["content-type"].encode()
             if not kind.startswith(b"text/event-stream"):
-                await _send(send, kind, await answer.read(1 << 30))
+                await _send(send, kind, await answer.read(LONGEST))
                 return
             await send({"type": "http.response.start", "status": answer.status, "headers": [(b"content-type", kind)]})
             arrived = answer.receiver()

@@ -18,7 +18,7 @@ from benchmarks.run import Run, choose, measure, prepare, write_out
 from benchmarks.servers import FLOOR, USUAL, Server
 
 FILE = ROOT / "benchmarks" / "RESULTS.md"
-# Rounds short enough that both runs together take some ten minutes.
+# Rounds short enough that both runs together take some twelve minutes.
 WHOLE = Form(rounds=3, seconds=0.6, long=True)
 BESIDE = Form(rounds=2, seconds=0.4, long=False)
 # What targets are held against. A peer that takes seconds for a stream makes a row long: no row is here for nothing.
