@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import logging
 import os
 import re
 import signal
@@ -19,7 +18,6 @@ from typing import IO, Any, NamedTuple
 import pytest
 
 from proxy.cli import main
-from proxy.log import LineFormatter, configure_logging
 
 ROOT = Path(__file__).parent.parent
 CONFIG = """
@@ -354,58 +352,3 @@ def test_version_and_usage(capsys: pytest.CaptureFixture[str]) -> None:
 def test_main_returns_its_status(capsys: pytest.CaptureFixture[str], command: Command) -> None:
     assert main(["check", "--config", str(command.folder / "config.yaml")]) == 0
     assert "sk-hidden" not in capsys.readouterr().out
-
-
-# ---- the log
-
-
-def formatted(message: str, *arguments: object, **fields: object) -> str:
-    record = logging.LogRecord("proxy.x", logging.INFO, "", 0, message, arguments, None)
-    record.created = 1_700_000_000.25
-    record.__dict__.update(fields)
-    return LineFormatter().format(record)
-
-
-def test_a_record_is_one_line() -> None:
-    head = "2023-11-14T22:13:20.250Z INFO proxy.x "
-    assert formatted("done %d", 5) == head + "done 5"
-    assert formatted("done", status=200, model="é/1", color_message="x") == head + "done status=200 model=é/1"
-    assert formatted("a\nb\x1b[0m é") == head + r"a\nb\u001b[0m é"
-    assert formatted("m", a="x y", b="", c='"', d="k=v", e="l\nm", f=None) == (
-        head + r'm a="x y" b="" c="\"" d="k=v" e="l\nm" f=None'
-    )
-
-
-def test_an_exception_is_on_the_same_line() -> None:
-    try:
-        int("x")
-    except ValueError:
-        line = formatted("failed", exc_info=sys.exc_info())
-    assert "\n" not in line
-    assert re.search(r' failed exception="Traceback .*ValueError: invalid literal', line)
-
-
-@pytest.fixture
-def restored_logging() -> Iterator[None]:
-    names = ["", "proxy", "uvicorn", "uvicorn.error", "uvicorn.access"]
-    loggers = [logging.getLogger(name) for name in names]
-    before = [(logger.level, logger.handlers[:], logger.propagate) for logger in loggers]
-    yield
-    for logger, (level, handlers, propagate) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.handlers, logger.propagate = handlers, propagate
-
-
-@pytest.mark.usefixtures("restored_logging")
-def test_who_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("debug")
-    for name in ("proxy.a", "uvicorn.error", "httpcore.http11", "uvicorn.access"):
-        logging.getLogger(name).debug("authorization: Bearer of-somebody")
-        logging.getLogger(name).warning("careful")
-    lines = [line.split()[1:3] for line in capsys.readouterr().err.splitlines()]
-    assert lines == [
-        ["DEBUG", "proxy.a"],
-        ["WARNING", "proxy.a"],
-        ["WARNING", "uvicorn.error"],
-        ["WARNING", "httpcore.http11"],
-    ]
