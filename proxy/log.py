@@ -134,6 +134,12 @@ def configure_logging(level: LogLevel) -> None:
     logging.config.dictConfig(logging_settings(level))
 
 
+def write_waiting() -> None:
+    """At the end of what one event loop had to say: no other will come to write it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 def tell(logger: logging.Logger, message: str, facts: Callable[[], Mapping[str, object]]) -> None:
     """`logger.info(message, extra=facts())` for half of its cost, since every request is told of."""
     if logger.isEnabledFor(logging.INFO):

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct
 
+from translators.decode import read_text
 from translators.dialects import Dialect
 from translators.dialects.arrange import arrange, content_of
 from translators.dialects.call_ids import CALL_ID_FORMS
@@ -52,7 +53,7 @@ class UserSpeech(Piece):
 
 
 class AssistantSpeech(Piece):
-    text: str
+    text: chat.Text  # as JSON only where it is not empty
 
     def place(self, messages: _Arrangement) -> None:
         messages.turn.say(self.text)
@@ -79,7 +80,7 @@ class Reasoning(Piece):
 class Output(Piece):
     call_id: str | None
     at: str
-    text: str | Raw = ""
+    text: chat.Text = ""
     media: list[chat.Part] = []
     item_id: str | None = None
 
@@ -217,11 +218,11 @@ class _Turn(Struct, gc=False):
 
     reasoning: list[Reasoning] = []
     calls: list[Call] = []
-    texts: list[str] = []
+    texts: list[chat.Text] = []
     refusals: list[str] = []
     spoke_last: bool = False
 
-    def say(self, text: str) -> None:
+    def say(self, text: chat.Text) -> None:
         # Two messages in a row are two things said; around a call they were one stream of text.
         if self.spoke_last and text and self.texts[-1]:
             self.texts.append("\n\n")
@@ -235,13 +236,17 @@ class _Turn(Struct, gc=False):
         self.calls.append(call)
         self.spoke_last = False
 
+    def _text(self) -> chat.Text:
+        return self.texts[0] if len(self.texts) == 1 else "".join(map(read_text, self.texts))
+
     def message(self, dialect: Dialect, id_form: Callable[[str], str]) -> chat.AssistantMessage:
         message = chat.AssistantMessage()
-        text, refusal = "".join(self.texts), "".join(self.refusals)
+        text = self._text()
+        refusal = "".join(self.refusals)
         if refusal and dialect.refusal_field:
             message.refusal = refusal
         elif refusal:
-            text += refusal
+            text = read_text(text) + refusal
         if text or (not self.calls and not refusal):
             message.content = text
         elif dialect.empty_content != "omit":
@@ -254,6 +259,7 @@ class _Turn(Struct, gc=False):
                 for index, (call, sent) in enumerate(zip(self.calls, message.tool_calls, strict=True)):
                     carry_extra(sent, call.extra, dialect, first=index == 0)
         if dialect.reasoning_replay != "never":
-            text = "".join(piece.text for piece in self.reasoning)
-            replay_reasoning(message, text, [detail for piece in self.reasoning for detail in piece.details], dialect)
+            thought = "".join(piece.text for piece in self.reasoning)
+            details = [detail for piece in self.reasoning for detail in piece.details]
+            replay_reasoning(message, thought, details, dialect)
         return message

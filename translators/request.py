@@ -89,16 +89,29 @@ def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
             body.decode()  # raw parts pass through unread, so the whole is checked here
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"The request body is not UTF-8: {error}.", code="invalid_json") from None
-    fields = decode_as(dict[str, Raw], body)
-    unknown = {name: fields[name] for name in fields if name not in _KNOWN}
+    try:
+        params = _KNOWN_ONLY.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _parse_carefully(body, max_depth)
     if is_flat(body, max_depth):
-        params = decode_as(ResponsesRequest, body)
-        return ParsedRequest(params, unknown, _read_input(params.input))
+        return ParsedRequest(params, {}, _read_input(params.input))
+    input_, params.input = params.input, NULL
+    check_depth(msgspec.json.encode(params), max_depth)
+    return _with_input(params, {}, input_, max_depth)
+
+
+def _parse_carefully(body: bytes, max_depth: int) -> ParsedRequest:
+    """What one look could not read: it has fields that nobody knows, or something is wrong with it."""
+    fields = decode_as(dict[str, Raw], body)
     # The input is by far the longest field: what else there is can be looked at twice where that is left out.
     input_ = fields.pop("input", NULL)
     rest = msgspec.json.encode(fields)
     check_depth(rest, max_depth)
     params = decode_as(ResponsesRequest, rest)
+    return _with_input(params, {name: fields[name] for name in fields if name not in _KNOWN}, input_, max_depth)
+
+
+def _with_input(params: ResponsesRequest, unknown: dict[str, Raw], input_: Raw, max_depth: int) -> ParsedRequest:
     params.input = input_
     items = _read_input(input_)
     _check_input_depth(input_, items, max_depth - 1)
@@ -119,7 +132,12 @@ def _read_input(raw: Raw) -> Sequence[Item | Raw]:
     return read_items(raw) if is_list(raw) else ()
 
 
+class _KnownOnly(ResponsesRequest, forbid_unknown_fields=True):
+    pass
+
+
 _KNOWN = frozenset(ResponsesRequest.__struct_fields__)
+_KNOWN_ONLY = msgspec.json.Decoder(_KnownOnly)
 
 
 def parse_defaults(defaults: Mapping[str, Any]) -> ResponsesRequest:

@@ -135,17 +135,17 @@ def _speaks_only(message: chat.Message | None) -> bool:
 
 
 def _text(message: chat.AssistantMessage) -> str:
-    return message.content if isinstance(message.content, str) else ""
+    return read_text(message.content) if isinstance(message.content, chat.Text) else ""
 
 
 def _joined(first: chat.Content, second: chat.Content) -> chat.Content:
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}"
+    if isinstance(first, chat.Text) and isinstance(second, chat.Text):
+        return f"{read_text(first)}\n\n{read_text(second)}"
     return [*_parts(first), *_parts(second)]
 
 
 def _parts(content: chat.Content) -> list[chat.Part]:
-    return [chat.TextPart(content)] if isinstance(content, str) else content
+    return [chat.TextPart(read_text(content))] if isinstance(content, chat.Text) else content
 
 
 def _prefix(messages: Messages) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from translators.decode import read_text
 from translators.dialects.dialect import Dialect
 from translators.schema import chat
 
@@ -39,15 +40,18 @@ def _reasoning_details(message: chat.AssistantMessage, text: str) -> None:
 
 
 def _think_tags(message: chat.AssistantMessage, text: str) -> None:
-    said = message.content if isinstance(message.content, str) else ""
-    message.content = f"<think>\n{text}\n</think>\n\n{said}"
+    message.content = f"<think>\n{text}\n</think>\n\n{_said(message)}"
 
 
 def _content_parts(message: chat.AssistantMessage, text: str) -> None:
     parts: list[chat.AssistantPart] = [chat.ThinkingPart([chat.TextPart(text)])]
-    if isinstance(message.content, str) and message.content:
-        parts.append(chat.TextPart(message.content))
+    if said := _said(message):
+        parts.append(chat.TextPart(said))
     message.content = parts
+
+
+def _said(message: chat.AssistantMessage) -> str:
+    return read_text(message.content) if isinstance(message.content, chat.Text) else ""
 
 
 _FIELDS: dict[str, Callable[[chat.AssistantMessage, str], None]] = {

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from translators.decode import is_null
+from translators.decode import is_null, read_text
 from translators.dialects import Dialect
 from translators.dialects.arrange import content_of
 from translators.emitter import Emitter
@@ -23,6 +23,8 @@ from translators.tools import ToolMap
 
 # How Pydantic AI resends the thoughts of a model it does not know, and how many models write theirs.
 _TAGGED_THOUGHT = re.compile(r"\s*<think>\n?(.+?)\n?</think>\s*", re.DOTALL)
+# What such a text may begin with as JSON, and anything that only reading tells.
+_PERHAPS_TAGGED = re.compile(rb'"(?: |\\[nrtfb])*(?:<|\\u|[\x80-\xff]|")')
 
 
 # The phases of messages: what is said before more is done, and the answer itself.
@@ -54,14 +56,14 @@ class _AnyMessage(Item):
         else:
             self.speak(spoken_text(parts), into, at)
 
-    def speak(self, text: str, into: MessageBuilder, at: str) -> None:
+    def speak(self, text: chat.Text, into: MessageBuilder, at: str) -> None:
         """Adds a message that is one text."""
         if self.role == "user":
             into.add(UserSpeech(text))
         elif self.role == "assistant":
             _add_answer(text, into, f"{at}.content")
         else:
-            into.add(Instruction(text, self.role))
+            into.add(Instruction(read_text(text), self.role))
 
     def _replay_assistant(self, parts: list[LocatedPart], into: MessageBuilder, at: str) -> None:
         speech: list[str] = []
@@ -76,7 +78,12 @@ class _AnyMessage(Item):
             _add_answer("".join(speech), into, at)
 
 
-def _add_answer(text: str, into: MessageBuilder, at: str) -> None:
+def _add_answer(text: chat.Text, into: MessageBuilder, at: str) -> None:
+    if isinstance(text, Raw):
+        if _PERHAPS_TAGGED.match(text) is None:
+            into.add(AssistantSpeech(text))
+            return
+        text = read_text(text)
     thought = _TAGGED_THOUGHT.match(text)
     if thought is not None:
         into.add(Reasoning(thought[1], at))

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct
 
-from translators.decode import decode_as, is_string
+from translators.decode import decode_as, is_string, read_text
 from translators.dialects import Dialect
 from translators.errors import InvalidRequest
 from translators.media import as_file, document_text, pdf_base64, with_image_type
@@ -213,9 +213,24 @@ def decode_parts(raw: Raw, at: str, report: Report) -> list[LocatedPart]:
 _Empty = Annotated[list[Raw], Meta(max_length=0)] | None
 
 
-class _PlainText(Text, tag_field="type", forbid_unknown_fields=True):
+class _PlainText(Part, tag_field="type", forbid_unknown_fields=True):
+    """Its text stays the JSON it came in: most of a long history is such texts, which need be neither unescaped nor
+    escaped again."""
+
+    text: Raw
     annotations: _Empty = None
     logprobs: _Empty = None
+
+    def __post_init__(self) -> None:
+        if not is_string(self.text):
+            raise TypeError("the text is none")
+
+    @property
+    def spoken(self) -> str:
+        return read_text(self.text)
+
+    def to_chat(self, dialect: Dialect, at: str, report: Report) -> chat.Part:
+        return chat.TextPart(self.spoken)
 
 
 class _InputText(_PlainText, tag="input_text"):
@@ -250,10 +265,11 @@ PlainPart = _InputText | _OutputText | _ChatText | _SummaryText | _ReasoningText
 PlainContent = str | list[PlainPart]
 
 
-def sole_text(content: PlainContent | None) -> str | None:
+def sole_text(content: PlainContent | None) -> chat.Text | None:
     """The text of what is one text, else None."""
     if type(content) is list and len(content) == 1:
-        return content[0].spoken
+        part = content[0]
+        return part.text if isinstance(part, _PlainText) else None
     return content if type(content) is str else None
 
 

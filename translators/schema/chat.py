@@ -60,7 +60,9 @@ class FilePart(Struct, tag_field="type", tag="file", frozen=True):
 
 
 Part = TextPart | ImagePart | AudioPart | AudioUrlPart | DocumentPart | FilePart
-Content = str | list[Part]
+# Mostly the very JSON string that the client sent: nobody had to unescape it.
+Text = str | Raw
+Content = Text | list[Part]
 
 
 class FunctionCall(Struct, gc=False):
@@ -96,7 +98,7 @@ AssistantPart = TextPart | ThinkingPart
 
 
 class AssistantMessage(Struct, gc=False, tag_field="role", tag="assistant"):
-    content: str | list[AssistantPart] | UnsetType | None = UNSET
+    content: Text | list[AssistantPart] | UnsetType | None = UNSET
     refusal: str | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
@@ -107,7 +109,7 @@ class AssistantMessage(Struct, gc=False, tag_field="role", tag="assistant"):
 
 class ToolMessage(Struct, gc=False, tag_field="role", tag="tool"):
     tool_call_id: str
-    content: str | Raw  # mostly the very JSON that the output came in: nobody had to read it
+    content: Text
     name: str | UnsetType = UNSET
 
 
