@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.access import Access
 from proxy.background import BackgroundRuns
-from proxy.collector import spare_the_collector
 from proxy.config import Config, load_config, with_data_dir
 from proxy.documents import DocumentReader
 from proxy.endpoints import (
@@ -38,6 +37,7 @@ from proxy.housekeeping import keep_house
 from proxy.ids import NewId, random_id
 from proxy.late import load_late
 from proxy.log import configure_logging
+from proxy.memory import settle_memory
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
 from proxy.recognition import Recognition
@@ -224,5 +224,5 @@ def create_app_from_environment() -> Starlette:
     config = with_data_dir(load_config(None, os.environ), os.environ)
     configure_logging(config.server.log_level)
     app = create_app(config)
-    spare_the_collector()
+    settle_memory()
     return app

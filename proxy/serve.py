@@ -22,11 +22,11 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from proxy.collector import spare_the_collector
 from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
 from proxy.http_protocol import HttpProtocol
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.log import logging_settings, write_waiting
+from proxy.memory import settle_memory
 from proxy.routing import names_shown
 
 _log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def _serve_here(config: Config, listener: socket.socket, stop: _StopSignals) -> 
     from proxy.app import create_app
 
     settings = uvicorn_settings(create_app(with_data_dir(config, os.environ)), config)
-    spare_the_collector()
+    settle_memory()
     try:
         _Server(settings, _announcement(config, listener), stop).run(sockets=[listener])
     except SystemExit:  # uvicorn's answer to an application that does not start; it has logged why
