@@ -30,7 +30,7 @@ class ChatAnswer:
         self.said_done = False
         self._answer = answer
         self._receive = answer.receiver()
-        self._decoder = ChunkDecoder()
+        self._decoder: ChunkDecoder  # made where there are events
         self._first = b""
         self._whole: ChatChunk | None = None
         self._over = False
@@ -42,6 +42,7 @@ class ChatAnswer:
         """
         content_type = self._answer.headers.get("content-type", "")
         if content_type.startswith("text/event-stream"):
+            self._decoder = ChunkDecoder()
             return  # the first event may be minutes away
         self._first = await self._receive()
         form = body_form(content_type, self._first)
@@ -50,6 +51,8 @@ class ChatAnswer:
             raise UpstreamProtocolError(f"The upstream answered with {said} instead of JSON or events.")
         if form == "json":
             self._whole = self._read_whole(await self._rest())
+        else:
+            self._decoder = ChunkDecoder()
 
     async def read(self) -> list[Chunk]:
         """The chunks that arrived together, and none when all have been read. Raises UpstreamError, TransportError."""

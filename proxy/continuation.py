@@ -5,7 +5,7 @@ A response goes on from the input and the output of the one it names; a conversa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -113,15 +113,19 @@ def behind_compaction(items: list[Raw]) -> list[Raw]:
     return items
 
 
-async def resolve_references(parsed: ParsedRequest, store: Store, owner: str, past: Past) -> ParsedRequest:
-    """The same request with stored items in the place of the references to them. Raises InvalidRequest."""
-    wanted = {
-        index: id_
-        for index, item in enumerate(parsed.items)
-        if type(item) is Raw and (id_ := _referred(item)) is not None
+def references(items: Sequence[Item | Raw]) -> dict[int, str]:
+    """The ids of the items that others refer to, by the place of the reference."""
+    if Raw not in map(type, items):  # no reference is among those that have been read
+        return {}
+    return {
+        index: id_ for index, item in enumerate(items) if type(item) is Raw and (id_ := _referred(item)) is not None
     }
-    if not wanted:
-        return parsed
+
+
+async def resolve_references(
+    parsed: ParsedRequest, wanted: Mapping[int, str], store: Store, owner: str, past: Past
+) -> ParsedRequest:
+    """The same request with stored items in the place of the references to them. Raises InvalidRequest."""
     items = split_input(parsed.params.input)
     found = {item_id(raw): raw for raw in past.items}
     missing = [id_ for id_ in wanted.values() if id_ not in found]

@@ -8,14 +8,16 @@ last event leaves. Closed: so is the upstream.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Self
 
 import msgspec
 from msgspec import Raw, Struct
 
+from proxy.access import owner_of
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
-from proxy.continuation import NO_PAST, Past, Remembered, goes_on, recall, resolve_references
+from proxy.continuation import NO_PAST, Past, Remembered, goes_on, recall, references, resolve_references
 from proxy.ids import NewId, ResponseIds
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
@@ -53,7 +55,7 @@ class Services(Struct, frozen=True):
 
 
 class Exchange:
-    """Made by `begin`; `owner` is whose responses it may read, and whose its own will be."""
+    """Made by `begin`; whoever sent `client_headers` may read what it goes on from, and owns what it leaves behind."""
 
     @classmethod
     async def begin(
@@ -62,7 +64,6 @@ class Exchange:
         body: bytes,
         client_headers: Mapping[str, str],
         *,
-        owner: str = "",
         remembered: Remembered | None = None,
         generate: bool = True,
         internal: bool = False,
@@ -78,15 +79,14 @@ class Exchange:
             )
         past = NO_PAST
         if goes_on(parsed.params):
-            past = await recall(parsed.params, services.store, owner, remembered)
-        if parsed.items:
-            parsed = await resolve_references(parsed, services.store, owner, past)
+            past = await recall(parsed.params, services.store, owner_of(client_headers), remembered)
+        if referred := references(parsed.items):
+            parsed = await resolve_references(parsed, referred, services.store, owner_of(client_headers), past)
         asked = parsed
         if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
             asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))
-        exchange = cls(services, asked, past, client_headers, owner)
-        if asked is not parsed:
-            exchange.recorder = Recorder(parsed.params, past, owner, exchange._new_id)
+        exchange = cls(services, asked, past, client_headers)
+        exchange._asked = parsed.params
         exchange._generates = generate
         if internal:
             exchange.stored = False
@@ -99,7 +99,7 @@ class Exchange:
         return exchange
 
     def __init__(
-        self, services: Services, parsed: ParsedRequest, past: Past, client_headers: Mapping[str, str], owner: str
+        self, services: Services, parsed: ParsedRequest, past: Past, client_headers: Mapping[str, str]
     ) -> None:
         self.route: Route = services.router.route(parsed.params.model)
         self.streamed = bool(parsed.params.stream)
@@ -112,10 +112,7 @@ class Exchange:
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
         self._new_id = ResponseIds(services.new_id)
-        self.recorder = Recorder(parsed.params, past, owner, self._new_id)
-        self.keeper: Keeper = Foreground(
-            services.store, with_events=self.streamed and services.store_settings.keep_events == "all"
-        )
+        self._asked = parsed.params  # as the client put it
         self._generates = True
         self._unanswered = "abandoned"
         self._window: Window | None = None
@@ -131,6 +128,15 @@ class Exchange:
         )
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        return Recorder(self._asked, self.past, owner_of(self._client_headers), self._new_id)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        with_events = self.streamed and self._services.store_settings.keep_events == "all"
+        return Foreground(self._services.store, with_events=with_events)
 
     def _sending(self, parsed: ParsedRequest, history: Sequence[Item]) -> Sending:
         settings = self.route.translation  # by itself: what holds the exchange would leave it to the garbage collector
@@ -182,7 +188,7 @@ class Exchange:
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
         parsed = ParsedRequest.of(window.to_summarise(self.params))
-        exchange = Exchange(self._services, parsed, NO_PAST, self._client_headers, "")
+        exchange = Exchange(self._services, parsed, NO_PAST, self._client_headers)
         exchange.stored = False
         try:
             await exchange.open()

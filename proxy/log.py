@@ -1,7 +1,7 @@
 """One log for the whole process: a line a record on stderr, UTC, extra fields as `key=value`.
 
-Lines are written together: each write by itself costs as much as a third of the request it tells of. None waits longer
-than `_TOGETHER_SECONDS`, a warning takes all that wait with it, and the end of the process writes the rest.
+What is told of every request (`tell`) is written together: each line by itself costs a third of the request it is
+about. None waits longer than `_TOGETHER_SECONDS`; any other record, and the end of the process, takes along what waits.
 
 What a record holds is written as it is, but for line breaks and other control characters: callers log names,
 counts and durations, never a body or a key. Foreign libraries are heard from WARNING up, since some of them
@@ -60,7 +60,7 @@ class LineFormatter(logging.Formatter):
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
-    """Writes and formats the records of one event loop together; what is said outside of one is written at once."""
+    """Formats and writes what one event loop tells together; what is told outside of one is written at once."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -69,7 +69,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._waiting.append(record)
-        if record.levelno >= logging.WARNING or len(self._waiting) >= _TOGETHER_LINES or not self._is_awaited():
+        if type(record) is not _Told or len(self._waiting) >= _TOGETHER_LINES or not self._is_awaited():
             self.flush()
 
     def _is_awaited(self) -> bool:
@@ -134,20 +134,19 @@ def configure_logging(level: LogLevel) -> None:
     logging.config.dictConfig(logging_settings(level))
 
 
-def write_waiting() -> None:
-    """At the end of what one event loop had to say: no other will come to write it."""
-    for handler in logging.getLogger().handlers:
-        handler.flush()
+class _Told(logging.LogRecord):
+    """One that may wait a moment. Made without looking around for what no line tells."""
+
+    def __init__(self, name: str, message: str, facts: Mapping[str, object]) -> None:
+        now = time.time()
+        self.__dict__ |= _PLAIN
+        self.__dict__ |= {"name": name, "msg": message, "created": now, "msecs": now % 1 * 1000, **facts}
 
 
 def tell(logger: logging.Logger, message: str, facts: Callable[[], Mapping[str, object]]) -> None:
     """`logger.info(message, extra=facts())` for half of its cost, since every request is told of."""
     if logger.isEnabledFor(logging.INFO):
-        record = logging.LogRecord.__new__(logging.LogRecord)
-        now = time.time()
-        record.__dict__ |= _PLAIN
-        record.__dict__ |= {"name": logger.name, "msg": message, "created": now, "msecs": now % 1 * 1000, **facts()}
-        logger.handle(record)
+        logger.handle(_Told(logger.name, message, facts()))
 
 
 def _value(value: object) -> str:

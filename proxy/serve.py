@@ -25,7 +25,7 @@ from uvicorn.supervisors import Multiprocess
 from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
 from proxy.http_protocol import HttpProtocol
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
-from proxy.log import logging_settings, write_waiting
+from proxy.log import logging_settings
 from proxy.memory import settle_memory
 from proxy.routing import names_shown
 
@@ -39,7 +39,6 @@ _IDLE_CONNECTION_SECONDS = 75  # longer than clients keep theirs, so that none r
 def serve(config: Config, overrides: Mapping[str, str]) -> int:
     """Serve until a signal; the exit status. `overrides` are the variables that worker processes need besides."""
     with contextlib.ExitStack() as stack:
-        stack.callback(write_waiting)
         stop = stack.enter_context(_StopSignals())
         try:
             listener = stack.enter_context(_listen(config.server.host, config.server.port))

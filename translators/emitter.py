@@ -11,26 +11,27 @@ from translators.schema.events import AnyEvent, DeltaRun, Event
 class Emitter:
     """Collects the events of one response, if anybody hears them; `take` hands over those since the last call.
 
-    `flow` is the run that the last events were: their model, and where the texts of such a run are kept.
+    `flow` is the run that the last events were: their model, and where the texts of such a run are kept. Where nobody
+    hears there are no events, and whoever has to make something for one alone can spare it.
     """
 
     def __init__(self, *, heard: bool = True) -> None:
-        self._heard = heard
+        self.heard = heard
         self.flow: tuple[Event, list[str]] | None = None
         self._next = 0
         self._batch: list[AnyEvent] = []
 
     def emit(self, kind: Callable[..., Event], *fields: Any) -> None:
         """Appends an event of `kind`; `fields` are those behind `sequence_number`, in wire order."""
-        if self._heard:
+        if self.heard:
             self._batch.append(kind(self._next, *fields))
-        self._next += 1
-        self.flow = None
+            self._next += 1
+            self.flow = None
 
     def emit_run(self, model: Event, deltas: list[str], kept: list[str]) -> None:
         """Appends the events that are `model` with these deltas, which are `kept`."""
         run = self.go_on((model, kept), deltas)
-        if self._heard:
+        if self.heard:
             self.flow = (model, kept)
             self._batch.append(run)
 

@@ -5,6 +5,8 @@ Refused where leaving one out would change the answer's meaning; reported where 
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from msgspec import UNSET
 
 from translators.dialects import Dialect
@@ -30,6 +32,11 @@ _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _HINTS = ("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention")
 _ABSENT: tuple[object, ...] = (None, NULL)
 _ORDINARY_TIERS = ("auto", "default")
+# What most requests leave out: one look tells whether any of it is there.
+_seldom = attrgetter(
+    *_REFUSED, *_SAMPLING, *_HINTS, *_HINTS_WITHOUT_EFFECT, "service_tier", "stream_options", "truncation"
+)
+_NONE_OF_IT = _seldom(ResponsesRequest())
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
@@ -38,11 +45,10 @@ def set_params(
     request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report
 ) -> AnswerForm | None:
     """Fills `request` from `params`; what is asked of the answer's form, if anything. Raises InvalidRequest."""
-    _refuse(params)
-    for name in _SAMPLING:
-        if (value := getattr(params, name)) is not None:
-            _pass_on(request, name, value, dialect, report)
-    _cap_temperature(request, dialect, report)
+    has_seldom = _seldom(params) != _NONE_OF_IT
+    if has_seldom:
+        _refuse(params)
+        _set_sampling(request, params, dialect, report)
     length = params.max_output_tokens or dialect.always_max_tokens
     if length is not None:
         setattr(request, dialect.max_tokens_field, length)
@@ -51,7 +57,25 @@ def set_params(
     form = set_format(request, params, dialect, report)
     _set_logprobs(request, params, dialect, report)
     set_reasoning(request, None if params.reasoning is None else params.reasoning.effort, dialect, report)
-    _set_stream(request, params, dialect, report)
+    if params.stream:
+        request.stream = True
+        if dialect.stream_usage == "option":
+            request.stream_options = chat.StreamOptions()
+    if has_seldom:
+        _set_hints(request, params, dialect, report)
+    return form
+
+
+def _set_sampling(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
+    for name in _SAMPLING:
+        if (value := getattr(params, name)) is not None:
+            _pass_on(request, name, value, dialect, report)
+    _cap_temperature(request, dialect, report)
+
+
+def _set_hints(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
+    if params.stream_options is not None and params.stream_options.include_obfuscation:
+        report.ignored("stream_options.include_obfuscation", "events are not padded here")
     for name in _HINTS:
         if (hint := getattr(params, name)) is not None:
             _pass_on(request, name, hint, dialect, report)
@@ -62,7 +86,6 @@ def set_params(
     for name, reason in _HINTS_WITHOUT_EFFECT.items():
         if getattr(params, name) not in _ABSENT:
             report.ignored(name, reason)
-    return form
 
 
 def _refuse(params: ResponsesRequest) -> None:
@@ -101,13 +124,3 @@ def _set_logprobs(request: chat.ChatRequest, params: ResponsesRequest, dialect: 
 
 def wants_logprobs(params: ResponsesRequest) -> bool:
     return bool(params.top_logprobs) or LOGPROBS in (params.include or ())
-
-
-def _set_stream(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dialect, report: Report) -> None:
-    if params.stream_options is not None and params.stream_options.include_obfuscation:
-        report.ignored("stream_options.include_obfuscation", "events are not padded here")
-    if not params.stream:
-        return
-    request.stream = True
-    if dialect.stream_usage == "option":
-        request.stream_options = chat.StreamOptions()

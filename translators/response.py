@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import decode_as, is_null, is_string
@@ -20,36 +22,59 @@ from translators.schema.responses import (
 def open_response(translation: Translation, *, response_id: str, created_at: int) -> Response:
     """The response as it stands before the upstream says anything; `created_at` in Unix seconds."""
     params = translation.params
-    return Response(
+    response = Response(
         id=response_id,
         created_at=created_at,
         status="queued" if params.background else "in_progress",
-        background=bool(params.background),
-        conversation=_conversation(params.conversation),
-        previous_response_id=params.previous_response_id,
         instructions=params.instructions,
         max_output_tokens=params.max_output_tokens,
-        max_tool_calls=params.max_tool_calls,
         model=params.model or translation.chat.model,
         output=[],
         parallel_tool_calls=params.parallel_tool_calls is not False,
         prompt_cache_key=params.prompt_cache_key,
         reasoning=_reasoning(params),
-        safety_identifier=params.safety_identifier,
         service_tier=params.service_tier or "auto",
         store=params.store is not False,
+        text=_text(params),
+        tool_choice=_tool_choice(params.tool_choice),
+        tools=translation.tools_echo,
+        metadata=params.metadata or {},
+    )
+    if _seldom(params) == _NONE_OF_IT:
+        return response
+    return msgspec.structs.replace(
+        response,
+        background=bool(params.background),
+        conversation=_conversation(params.conversation),
+        previous_response_id=params.previous_response_id,
+        max_tool_calls=params.max_tool_calls,
+        safety_identifier=params.safety_identifier,
         temperature=1.0 if params.temperature is None else params.temperature,
         top_p=1.0 if params.top_p is None else params.top_p,
         presence_penalty=params.presence_penalty or 0.0,
         frequency_penalty=params.frequency_penalty or 0.0,
-        text=_text(params),
-        tool_choice=_tool_choice(params.tool_choice),
-        tools=translation.tools_echo,
         top_logprobs=params.top_logprobs or 0,
         truncation=params.truncation or "disabled",
         user=params.user,
-        metadata=params.metadata or {},
     )
+
+
+# What most requests leave out; a response says the default then. One look tells whether any of it is there.
+_seldom = attrgetter(
+    "background",
+    "conversation",
+    "previous_response_id",
+    "max_tool_calls",
+    "safety_identifier",
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "top_logprobs",
+    "truncation",
+    "user",
+)
+_NONE_OF_IT = _seldom(ResponsesRequest())
 
 
 class _Named(Struct):

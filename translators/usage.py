@@ -80,6 +80,10 @@ def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
     return one or other if one is None or other is None else add_usage(one, other)
 
 
+_NO_PROMPT_DETAILS = chat.PromptTokensDetails()
+_NO_COMPLETION_DETAILS = chat.CompletionTokensDetails()
+
+
 def read_usage(said: chat.Usage) -> Usage:
     """Token counts in one form; counts that contradict each other are made consistent.
 
@@ -88,11 +92,10 @@ def read_usage(said: chat.Usage) -> Usage:
     """
     prompt = said.prompt_tokens or 0
     total = max(said.total_tokens or 0, prompt + (said.completion_tokens or 0))
-    details = said.prompt_tokens_details or said.prompt_token_details or chat.PromptTokensDetails()
-    spellings = (details.cached_tokens, said.prompt_cache_hit_tokens, said.cached_tokens, said.num_cached_tokens)
-    cached = next(filter(None, spellings), 0)
+    details = said.prompt_tokens_details or said.prompt_token_details or _NO_PROMPT_DETAILS
+    cached = details.cached_tokens or said.prompt_cache_hit_tokens or said.cached_tokens or said.num_cached_tokens or 0
     written = details.cache_write_tokens or details.created_cache_tokens or 0
-    completion_details = said.completion_tokens_details or chat.CompletionTokensDetails()
+    completion_details = said.completion_tokens_details or _NO_COMPLETION_DETAILS
     reasoning = completion_details.reasoning_tokens or said.reasoning_tokens or 0
     output = total - prompt
     return Usage(

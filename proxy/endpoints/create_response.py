@@ -8,7 +8,7 @@ import time
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from proxy.access import Access, owner_of
+from proxy.access import Access
 from proxy.background import BackgroundRuns
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
@@ -45,7 +45,7 @@ class CreateResponse:
         try:
             self._access.check(headers)
             body = await read_request(receive, self._max_body_bytes, headers)
-            exchange = await Exchange.begin(self._services, body, headers, owner=owner_of(headers))
+            exchange = await Exchange.begin(self._services, body, headers)
         except ClientGone:
             return
         except BridgeError as error:

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from proxy.access import Access, owner_of
+from proxy.access import Access
 from proxy.continuation import Remembered
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
@@ -95,7 +95,6 @@ class _Session:
         self._services = services
         self._socket = socket
         self._keep_alive_seconds = keep_alive_seconds
-        self._owner = owner_of(socket.headers)
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
         self._remembered: Remembered | None = None
 
@@ -162,7 +161,6 @@ class _Session:
             self._services,
             msgspec.json.encode(body),
             self._socket.headers,
-            owner=self._owner,
             remembered=before,
             generate=event.generate is not False,
         )

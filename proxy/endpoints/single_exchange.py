@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proxy.access import Access, owner_of
+from proxy.access import Access
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.request_body import BodyLimits, CancelledOnDisconnect, ClientGone, read_body
@@ -51,9 +51,7 @@ class SingleExchange:
         """An exchange for these fields, neither stored nor streamed. Raises BridgeError."""
         left_out = ("stream", "stream_options", "background")
         kept = {name: value for name, value in fields.items() if name not in left_out}
-        return await Exchange.begin(
-            self.services, msgspec.json.encode(kept), headers, owner=owner_of(headers), internal=True
-        )
+        return await Exchange.begin(self.services, msgspec.json.encode(kept), headers, internal=True)
 
     async def run(self, exchange: Exchange) -> None:
         """Raises BridgeError where the response failed."""

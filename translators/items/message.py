@@ -272,14 +272,16 @@ class MessageWriter(ItemWriter):
     def _open_part(self, part: _TextPart | _RefusalPart) -> None:
         self.close_parts()
         self._part = part
-        self.out.emit(events.ContentPartAdded, self.id, self.index, len(self._parts), part.snapshot())
+        if self.out.heard:
+            self.out.emit(events.ContentPartAdded, self.id, self.index, len(self._parts), part.snapshot())
 
     def close_parts(self) -> None:
         if self._part is None:
             return
-        self._part.emit_done(self)
         done = self._part.snapshot()
-        self.out.emit(events.ContentPartDone, self.id, self.index, len(self._parts), done)
+        if self.out.heard:
+            self._part.emit_done(self)
+            self.out.emit(events.ContentPartDone, self.id, self.index, len(self._parts), done)
         self._parts.append(done)
         self._part = None
 

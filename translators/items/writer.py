@@ -31,7 +31,8 @@ class ItemWriter:
 
     def open(self, index: int) -> None:
         self.index = index
-        self.out.emit(events.OutputItemAdded, index, self.snapshot("in_progress"))
+        if self.out.heard:
+            self.out.emit(events.OutputItemAdded, index, self.snapshot("in_progress"))
 
     def close(self, status: str) -> None:
         """Writes what is left and the `done` event; `status` is `completed` or `incomplete`."""
