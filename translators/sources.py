@@ -52,6 +52,10 @@ class Sources:
         self._citations: list[Any] = []
         self._results: list[Any] = []
 
+    @property
+    def found(self) -> bool:
+        return bool(self._citations or self._results)
+
     def take(self, chunk: chat.ChatChunk) -> None:
         if type(chunk.citations) is list:
             self._citations = chunk.citations

@@ -82,7 +82,8 @@ class ChatReader:
                 self._read_whole_calls(choice.message.tool_calls or (), out)
             if choice.finish_reason:  # some send an empty one with every chunk
                 out += self.flush()
-                out += map(Annotation, self._sources.annotations() if not self._calls else ())
+                if self._sources.found and not self._calls:
+                    out += map(Annotation, self._sources.annotations())
                 out.append(Finish(str(choice.finish_reason)))
             if choice.usage is not None:
                 out.append(Usage(choice.usage))
