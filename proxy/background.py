@@ -30,6 +30,8 @@ LOST = ResponseError("server_error", "The process that worked on this response h
 class Run:
     """One background response. `frames[n]` is its event number n, once that is stored."""
 
+    hears = True
+
     def __init__(self, services: Services, exchange: Exchange, holder: str) -> None:
         self.exchange = exchange
         self.frames: list[bytes] = []

@@ -9,11 +9,15 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from proxy.transports import Answer, TransportError
 from translators.chunks import ChunkDecoder, body_form, parse_chunk
 from translators.errors import UpstreamProtocolError
+from translators.flow import Flow
 from translators.runs import Chunk
 from translators.schema.chat import ChatChunk
+from translators.stream import ResponseStream
 from translators.upstream_errors import error_in_chunk
 
 MAX_ANSWER_BYTES = 256 << 20
@@ -21,6 +25,13 @@ _DRAIN_BYTES = 1 << 16
 _DRAIN_SECONDS = 0.25
 # Takes chunks that arrived together; whether it takes the next ones, too.
 IntoChunks = Callable[[list[Chunk]], bool]
+
+
+class Straight(Struct, frozen=True):
+    """Where frames go that `Flow` made of an answer to `stream`; whether `send` takes the next ones, too."""
+
+    stream: ResponseStream
+    send: Callable[[bytes], bool]
 
 
 class ChatAnswer:
@@ -65,15 +76,28 @@ class ChatAnswer:
                 return chunks
         return []
 
-    async def pour(self, into: IntoChunks) -> None:
-        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
+    async def pour(self, into: IntoChunks, straight: Straight | None = None) -> None:
+        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
+
+        What can go `straight` goes there.
+        """
 
         def take(data: bytes) -> bool:
             chunks = self._decode(data)
             return (not chunks or into(chunks)) and not self._over
 
-        if not self._first and self._whole is None and not self._over:
+        if self._first or self._whole is not None or self._over:
+            return
+        if straight is None:
             await self._answer.pour(take)
+            return
+        step, send = Flow(self._decoder, straight.stream).step, straight.send
+
+        def take_straight(data: bytes) -> bool:
+            frames = step(data)
+            return take(data) if frames is None else send(frames)
+
+        await self._answer.pour(take_straight)
 
     def _decode(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within what arrived, which is b"" at the end."""

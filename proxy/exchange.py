@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.access import owner_of
+from proxy.chat_answer import Straight
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
 from proxy.continuation import NO_PAST, Past, Remembered, goes_on, recall, references, resolve_references
@@ -237,8 +238,11 @@ class Exchange:
         except BridgeError as error:
             return await self.fail(error)
 
-    async def pour(self, write: Callable[[list[AnyEvent]], bool]) -> None:
-        """Gives `write` events in the step in which they arrive, until it answers False, or `read` has to go on."""
+    async def pour(self, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool] | None) -> None:
+        """Gives `write` events in the step in which they arrive, until it answers False, or `read` has to go on.
+
+        `send` gets frames in the place of events that nobody else has to see.
+        """
 
         def take(chunks: list[Chunk]) -> bool:
             events = stream.feed(*chunks)
@@ -249,10 +253,11 @@ class Exchange:
 
         stream = self._stream
         if self._generates and self._summary is None and not stream.ended:
-            await self._call.pour(take)
+            seen = self.stored and self.keeper.hears
+            await self._call.pour(take, None if send is None or seen else Straight(stream, send))
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
-        if self.stored:
+        if self.stored and self.keeper.hears:
             self.keeper.saw(events)
         return events
 

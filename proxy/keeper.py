@@ -12,7 +12,9 @@ from translators.sse import SSEEncoder
 
 
 class Keeper(Protocol):
-    """Gets events as they come, and the whole when it has ended, with the last of them."""
+    """Gets events as they come, if it `hears` them, and the whole when it has ended, with the last of them."""
+
+    hears: bool
 
     def saw(self, events: Sequence[AnyEvent]) -> None: ...
 
@@ -25,13 +27,14 @@ class Foreground:
 
     def __init__(self, store: Store, *, with_events: bool) -> None:
         self._store = store
-        self._encoder = SSEEncoder() if with_events else None
+        self.hears = with_events
+        self._encoder = SSEEncoder()
         self._frames: list[bytes] = []
 
     def saw(self, events: Sequence[AnyEvent]) -> None:
-        if self._encoder is not None:
-            self._frames += self._encoder.frames(events)
+        self._frames += self._encoder.frames(events)
 
     async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
-        self.saw(events)
+        if self.hears:
+            self.saw(events)
         await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
-from proxy.chat_answer import IntoChunks
+from proxy.chat_answer import IntoChunks, Straight
 from proxy.documents import DocumentReader
 from proxy.fetch import Fetcher
 from proxy.learned import Learned
@@ -87,10 +87,13 @@ class Sending:
         assert self._call is not None, "it has not been sent"
         return self._call.read()
 
-    def pour(self, into: IntoChunks) -> Awaitable[None]:
-        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
+    def pour(self, into: IntoChunks, straight: Straight | None) -> Awaitable[None]:
+        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
+
+        What can go `straight` goes there.
+        """
         assert self._call is not None, "it has not been sent"
-        return self._call.pour(into)
+        return self._call.pour(into, straight)
 
     async def send_again(self, translation: Translation) -> None:
         """Another request in place of one whose answer has been read. Raises UpstreamError."""

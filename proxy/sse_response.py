@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from typing import ClassVar
 
 from starlette.types import Send
 
 from proxy.exchange import Exchange
 from proxy.headers import RawHeaders, answer_headers
-from proxy.run_ahead import run_ahead
+from proxy.run_ahead import RunAhead
 from translators.errors import BridgeError
 from translators.schema.events import AnyEvent
 from translators.sse import DONE_FRAME, SSEEncoder
@@ -29,6 +30,8 @@ HEAD: RawHeaders = [
 class EventStream:
     """Sends one exchange. `interval` is the longest silence in seconds; 0 means no keep-alive."""
 
+    takes_frames: ClassVar[bool] = True
+
     def __init__(self, exchange: Exchange, send: Send, interval: float) -> None:
         self._exchange = exchange
         self._send = send
@@ -40,6 +43,7 @@ class EventStream:
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.Task[None] | None = None
         self._emitting = False
+        self._run_ahead = RunAhead()
         self._rest: Awaitable[None] | None = None
         self._unsent: list[AnyEvent] = []
 
@@ -73,7 +77,7 @@ class EventStream:
 
     async def _next(self) -> list[AnyEvent]:
         """What has to be sent from here; all before it has been, as it came."""
-        await self._exchange.pour(self._write)
+        await self._exchange.pour(self._write, self.send_frames if self.takes_frames else None)
         if self._rest is not None:
             await self._rest
             self._rest = None
@@ -86,7 +90,13 @@ class EventStream:
         if self._beat is not None:
             self._unsent = events
             return False
-        self._rest = run_ahead(self.send_events(events))
+        self._rest = self._run_ahead(self.send_events(events))
+        self._silent_since = self._now()
+        return self._rest is None
+
+    def send_frames(self, frames: bytes) -> bool:
+        """The same with frames of more of the events that went out last: no keep-alive came between."""
+        self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
         self._silent_since = self._now()
         return self._rest is None
 

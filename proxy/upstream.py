@@ -7,12 +7,12 @@ and so is whatever goes wrong later. No message holds a key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
-from proxy.chat_answer import ChatAnswer, IntoChunks
+from proxy.chat_answer import ChatAnswer, IntoChunks, Straight
 from proxy.config import UpstreamSettings
 from proxy.routing import Route
 from proxy.transports import (
@@ -156,10 +156,13 @@ class UpstreamCall:
         except (TransportError, UpstreamError) as error:
             raise self._told(error) from None
 
-    async def pour(self, into: IntoChunks) -> None:
-        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next."""
+    def pour(self, into: IntoChunks, straight: Straight | None) -> Awaitable[None]:
+        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
+
+        What can go `straight` goes there.
+        """
         assert self._answer is not None, "the call has not been opened"
-        await self._answer.pour(into)
+        return self._answer.pour(into, straight)
 
     async def aclose(self) -> None:
         if self._answer is not None:

@@ -1,4 +1,4 @@
-"""What `run_ahead` leaves over goes on as if the task that awaits it had come that far itself."""
+"""What `RunAhead` leaves over goes on as if the task that awaits it had come that far itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from proxy.run_ahead import run_ahead
+from proxy.run_ahead import RunAhead
 
 
 class Steps:
@@ -41,14 +41,14 @@ def begun(rest: Awaitable[None] | None) -> asyncio.Task[None]:
 
 async def test_what_needs_no_waiting_is_done_at_once() -> None:
     steps = Steps(0)
-    assert run_ahead(steps.walk()) is None
+    assert RunAhead()(steps.walk()) is None
     assert steps.notes[1:] == ["left"]
 
 
 async def test_it_is_done_outside_of_a_task() -> None:
     loop, steps = asyncio.get_running_loop(), Steps(0)
     done: asyncio.Future[Awaitable[None] | None] = loop.create_future()
-    loop.call_soon(lambda: done.set_result(run_ahead(steps.walk())))
+    loop.call_soon(lambda: done.set_result(RunAhead()(steps.walk())))
     assert await done is None
     assert steps.notes == [None, "left"]
 
@@ -58,12 +58,12 @@ async def test_what_is_raised_at_once_is_raised() -> None:
         raise ValueError("at once")
 
     with pytest.raises(ValueError, match="at once"):
-        run_ahead(fail())
+        RunAhead()(fail())
 
 
 async def test_several_waits_one_after_another() -> None:
     steps = Steps(3)
-    task = begun(run_ahead(steps.walk()))
+    task = begun(RunAhead()(steps.walk()))
     for number, gate in enumerate(steps.gates):
         await asyncio.sleep(0)
         assert steps.notes == [f"gate {each}" for each in range(number)]
@@ -74,7 +74,7 @@ async def test_several_waits_one_after_another() -> None:
 
 async def test_what_it_waits_for_may_have_come_before_anybody_awaits_the_rest() -> None:
     steps = Steps(2)
-    rest = run_ahead(steps.walk())
+    rest = RunAhead()(steps.walk())
     for gate in steps.gates:
         gate.set_result("open")
     await begun(rest)
@@ -87,14 +87,14 @@ async def test_a_step_that_only_lets_others_run() -> None:
         notes.append("on")
 
     notes: list[str] = []
-    await begun(run_ahead(walk()))
+    await begun(RunAhead()(walk()))
     assert notes == ["on"]
 
 
 @pytest.mark.parametrize("opened", [0, 1])
 async def test_cancelling_reaches_it_where_it_waits(opened: int) -> None:
     steps = Steps(2)
-    task = begun(run_ahead(steps.walk()))
+    task = begun(RunAhead()(steps.walk()))
     for gate in steps.gates[:opened]:
         gate.set_result("open")
         await asyncio.sleep(0)
@@ -109,7 +109,7 @@ async def test_cancelling_reaches_it_where_it_waits(opened: int) -> None:
 
 async def test_a_failure_reaches_it_where_it_waits() -> None:
     steps = Steps(1)
-    task = begun(run_ahead(steps.walk()))
+    task = begun(RunAhead()(steps.walk()))
     steps.gates[0].set_exception(ConnectionError("gone"))
     with pytest.raises(ConnectionError, match="gone"):
         await task
@@ -126,7 +126,7 @@ async def test_it_may_outlive_a_failure_and_wait_again() -> None:
     loop, notes = asyncio.get_running_loop(), list[str]()
     first: asyncio.Future[str] = loop.create_future()
     second: asyncio.Future[str] = loop.create_future()
-    task = begun(run_ahead(walk()))
+    task = begun(RunAhead()(walk()))
     first.set_exception(ConnectionError())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -146,7 +146,7 @@ async def test_it_may_return_after_it_cleaned_up() -> None:
 
     notes: list[str] = []
     gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    task = begun(run_ahead(walk()))
+    task = begun(RunAhead()(walk()))
     await asyncio.sleep(0)
     task.cancel()
     await task
@@ -156,7 +156,7 @@ async def test_it_may_return_after_it_cleaned_up() -> None:
 async def test_a_rest_that_nobody_awaits_is_left() -> None:
     """The task that was to await it was cancelled before it came to that."""
     steps = Steps(1)
-    rest = run_ahead(steps.walk())
+    rest = RunAhead()(steps.walk())
     assert rest is not None
     del rest
     assert steps.notes == ["left"]

@@ -12,14 +12,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.strategies import PlainStream, chat_streams, chunkings, plain_chat_streams
-from tests.translation import SIMPLE, Json, Run, run, run_bytes, sse_bytes
+from tests.translation import SIMPLE, Json, Run, counted_ids, run, run_bytes, sse_bytes, translate
 from translators.chunks import ChunkDecoder, parse_chunk
 from translators.dialects import PRESETS
 from translators.errors import UpstreamProtocolError
+from translators.flow import Flow
 from translators.runs import Chunk, ChunkRun, one_by_one
 from translators.schema.chat import ChatChunk
 from translators.schema.events import DeltaRun, FunctionCallArgumentsDelta, OutputTextDelta, ReasoningTextDelta
 from translators.sse import SSEEncoder, encode
+from translators.stream import ResponseStream
 
 REQUESTS = st.sampled_from(
     [SIMPLE, {**SIMPLE, "reasoning": {"summary": "auto"}}, {**SIMPLE, "include": ["message.output_text.logprobs"]}]
@@ -308,6 +310,55 @@ def test_keep_alive_changes_nothing_but_the_numbers(chunks: list[Json], dialect:
 
 def without_beats(events: list[Json]) -> list[Json]:
     return [{**event, "sequence_number": 0} for event in events if event["type"] != "response.in_progress"]
+
+
+# --- straight ------------------------------------------------------------------------------------
+
+
+def answered(
+    pieces: list[bytes], beats: list[bool], request: Json, dialect: str, *, straight: bool
+) -> tuple[bytes, object, int]:
+    """All frames, with keep-alive behind some pieces; the response; and how many pieces went straight."""
+    stream = ResponseStream(translate(request, dialect), new_id=counted_ids(), created_at=1)
+    decoder, encoder = ChunkDecoder(), SSEEncoder()
+    flow, went = Flow(decoder, stream), 0
+    frames = [encoder.encode(stream.start())]
+    for piece, beat in zip(pieces, beats, strict=True):
+        made = flow.step(piece) if straight else None
+        went += made is not None
+        frames.append(encoder.encode(stream.feed(*decoder.feed(piece))) if made is None else made)
+        if beat:
+            frames.append(encoder.encode(stream.keep_alive()))
+    frames.append(encoder.encode(stream.feed(*decoder.close())))
+    frames.append(encoder.encode(stream.finish(said_done=decoder.said_done, completed_at=2)))
+    return b"".join(frames), stream.response, went
+
+
+@given(spoken_streams(), st.sampled_from([SIMPLE, TOOLS]), DIALECTS, st.data())
+def test_what_goes_straight_is_the_same_bytes(
+    chunks: list[Json], request: Json, dialect: str, data: st.DataObject
+) -> None:
+    pieces = data.draw(pieces_of(sse_bytes(chunks)))
+    beats = data.draw(st.lists(st.booleans(), min_size=len(pieces), max_size=len(pieces)))
+    long_way = answered(pieces, beats, request, dialect, straight=False)
+    assert answered(pieces, beats, request, dialect, straight=True)[:2] == long_way[:2]
+
+
+@given(st.lists(st.binary()), st.data())
+def test_any_bytes_go_the_way_that_they_can(pieces: list[bytes], data: st.DataObject) -> None:
+    words = [payload({"content": text}) for text in ("so", " then", " and")]
+    pieces = data.draw(st.permutations([*pieces, *(b"data: %b\n\n" % word for word in words)]))
+    beats = [False] * len(pieces)
+    long_way = answered(pieces, beats, SIMPLE, "openai", straight=False)
+    assert answered(pieces, beats, SIMPLE, "openai", straight=True)[:2] == long_way[:2]
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content"])
+def test_words_go_straight_from_the_third_on(field: str) -> None:
+    chunks: list[Json] = [{"choices": [{"index": 0, "delta": {field: f" {number}"}}]} for number in range(9)]
+    pieces = [sse_bytes([chunk], done=False) for chunk in chunks]
+    assert answered(pieces, [False] * 9, SIMPLE, "openai", straight=True)[2] == 7
+    assert answered(pieces, [False] * 5 + [True] + [False] * 3, SIMPLE, "openai", straight=True)[2] == 6
 
 
 # --- events --------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from proxy.exchange import Exchange
 from proxy.sse_response import EventStream
 from tests.checks import check_events, check_frames
 from tests.translation import SIMPLE, counted_ids, encode, translate
-from translators.chunks import parse_chunk
+from translators.chunks import ChunkDecoder
 from translators.errors import BridgeError, UpstreamError
+from translators.flow import Flow
 from translators.schema.events import AnyEvent
 from translators.stream import ResponseStream
 
@@ -46,6 +47,8 @@ class Words:
         self._chance = chance
         self._refused = refused
         self._stream = ResponseStream(translate(SIMPLE), new_id=counted_ids(), created_at=1)
+        self._decoder = ChunkDecoder()
+        self._flow = Flow(self._decoder, self._stream)
         self._left = _WORDS
         self.start = self._stream.start
         self.keep_alive = self._stream.keep_alive
@@ -62,10 +65,10 @@ class Words:
     async def fail(self, error: BridgeError) -> list[AnyEvent]:
         return self._stream.fail(error, completed_at=2)
 
-    async def pour(self, write: Callable[[list[AnyEvent]], bool]) -> None:
+    async def pour(self, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool]) -> None:
         while self._left and self._chance(0.8):
             await self._chance.turns()
-            if not await self._in_a_callback(lambda: write(self._next_events())):
+            if not await self._in_a_callback(lambda: self._pour_next(write, send)):
                 return
 
     async def read(self) -> list[AnyEvent]:
@@ -79,9 +82,17 @@ class Words:
         asyncio.get_running_loop().call_soon(lambda: done.set_result(does()))
         return await done
 
+    def _pour_next(self, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool]) -> bool:
+        data = self._next_bytes()
+        frames = self._flow.step(data)
+        return write(self._stream.feed(*self._decoder.feed(data))) if frames is None else send(frames)
+
     def _next_events(self) -> list[AnyEvent]:
+        return self._stream.feed(*self._decoder.feed(self._next_bytes()))
+
+    def _next_bytes(self) -> bytes:
         self._left -= 1
-        return self._stream.feed(parse_chunk(encode({"choices": [{"delta": {"content": f" {self._left}"}}]})))
+        return b"data: " + encode({"choices": [{"delta": {"content": f" {self._left}"}}]}) + b"\n\n"
 
 
 class Client:

@@ -32,18 +32,22 @@ _LONE_SURROGATE = re.compile(
 
 
 class ChunkDecoder:
-    """A stream of events, cut anywhere, into chunks; `said_done` once `[DONE]` has come."""
+    """A stream of events, cut anywhere, into chunks; `said_done` once `[DONE]` has come.
+
+    `ready` is the pattern that whole events may have, where nothing has come of one that has not ended.
+    """
 
     def __init__(self) -> None:
         self.said_done = False
+        self.ready: ChunkPattern | None = None
         self._events = SSEDecoder()
         self._pattern: ChunkPattern | None = None
         self._lessons = _VAIN_LESSONS
 
     def feed(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within `data`; what is none is an error chunk, behind those before it."""
-        if self._pattern is not None and self._events.is_between:
-            run = self._pattern.read_events(data)
+        if self.ready is not None:
+            run = self.ready.read_events(data)
             if run is not None:
                 self._lessons = _VAIN_LESSONS
                 return [run]
@@ -52,6 +56,7 @@ class ChunkDecoder:
             self._parse(self._events.feed(data), chunks)
         except UpstreamProtocolError as error:
             chunks.append(ChatChunk(error={"message": error.message}))
+        self.ready = self._pattern if self._events.is_between else None
         return chunks
 
     def close(self) -> list[Chunk]:

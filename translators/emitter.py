@@ -11,21 +11,22 @@ from translators.schema.events import AnyEvent, DeltaRun, Event
 class Emitter:
     """Collects the events of one response, if anybody hears them; `take` hands over those since the last call.
 
-    `flow` is the run that the last events were: their model, and where the texts of such a run are kept. Where nobody
-    hears there are no events, and whoever has to make something for one alone can spare it.
+    `next` is the number of the next event; `flow` is the run that the last events were: their model, and where the
+    texts of such a run are kept. Where nobody hears there are no events, and whoever has to make something for one
+    alone can spare it.
     """
 
     def __init__(self, *, heard: bool = True) -> None:
         self.heard = heard
         self.flow: tuple[Event, list[str]] | None = None
-        self._next = 0
+        self.next = 0
         self._batch: list[AnyEvent] = []
 
     def emit(self, kind: Callable[..., Event], *fields: Any) -> None:
         """Appends an event of `kind`; `fields` are those behind `sequence_number`, in wire order."""
         if self.heard:
-            self._batch.append(kind(self._next, *fields))
-            self._next += 1
+            self._batch.append(kind(self.next, *fields))
+            self.next += 1
             self.flow = None
 
     def emit_run(self, model: Event, deltas: list[str], kept: list[str]) -> None:
@@ -38,14 +39,14 @@ class Emitter:
     def go_on(self, flow: tuple[Event, list[str]], deltas: list[str]) -> DeltaRun:
         """The events of more such deltas, which nobody needs to `take`."""
         model, kept = flow
-        run = DeltaRun(self._next, model, deltas)
-        self._next += len(deltas)
+        run = DeltaRun(self.next, model, deltas)
+        self.next += len(deltas)
         kept += deltas
         return run
 
     def again(self, kind: Callable[..., Event], *fields: Any) -> Event:
         """An event under the last number, in the place of one that will not go out."""
-        return kind(self._next - 1, *fields)
+        return kind(self.next - 1, *fields)
 
     def take(self) -> list[AnyEvent]:
         batch, self._batch = self._batch, []

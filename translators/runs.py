@@ -75,7 +75,8 @@ class ChunkPattern:
     """The bytes around the text of one chunk. Made by `learn`."""
 
     def __init__(self, place: _Place, before: bytes, behind: bytes) -> None:
-        self._place = place
+        self.field = place.field
+        self._call = place.call
         # With the quotes around the text.
         self._before = before + b'"'
         self._behind = b'"' + behind
@@ -97,19 +98,32 @@ class ChunkPattern:
         return None
 
     def read_events(self, data: bytes) -> ChunkRun | None:
-        """The run that these bytes are, if they are whole events and all of them have the pattern.
+        """The run that these bytes are, if they are whole events and all of them have the pattern."""
+        texts = self.read_texts(data)
+        return None if texts is None else ChunkRun(self.field, texts, self._call)
+
+    def read_texts(self, data: bytes) -> list[str] | None:
+        """The texts of that run.
 
         The shortest way there is, and nearly all that arrives in a long answer can take it. Whether something else
         stands around a text is seen by putting all together again: to search for the long text between two of them
         takes ten times as long.
         """
         opening, closing = self._opening, self._closing
+        if data.find(_BEHIND) == len(data) - len(_BEHIND):
+            if not (data.startswith(opening) and data.endswith(closing)):
+                return None
+            try:
+                text = _TEXT.decode(data[len(opening) - 1 : 1 - len(closing)])
+            except (msgspec.DecodeError, UnicodeError):  # also where the quotes at both ends are the same
+                return None
+            return [text] if text else None
         start, stop = len(opening), len(_BEHIND) - len(closing)
         pieces = [event[start:stop] for event in data[: -len(_BEHIND)].split(_BEHIND)]
         if b"%b%b%b" % (opening, self._between.join(pieces), closing) != data:
             return None
         texts = _decode(pieces)
-        return None if texts is None or "" in texts else ChunkRun(self._place.field, texts, self._place.call)
+        return None if texts is None or "" in texts else texts
 
     def read(self, payloads: list[bytes], at: int) -> tuple[ChunkRun | None, int]:
         """The payloads from `at` on that have the pattern, and the place of the first that has not."""
@@ -126,7 +140,7 @@ class ChunkPattern:
         if texts is None:
             texts = _decode_one_by_one(pieces)
         spoken = [text for text in texts if text] if "" in texts else texts
-        return ChunkRun(self._place.field, spoken, self._place.call) if spoken else None, at + len(texts)
+        return ChunkRun(self.field, spoken, self._call) if spoken else None, at + len(texts)
 
 
 def _decode(pieces: list[bytes]) -> list[str] | None:

@@ -102,9 +102,8 @@ class SSEEncoder:
             if isinstance(event, DeltaRun):
                 # What the events have in common is encoded once for as long as it stays the same.
                 if event.model is not self._model:
-                    self._model, self._template = event.model, _template(event.model)
-                numbered = enumerate(map(_ENCODER.encode, event.deltas), event.sequence_number)
-                frames += [self._template % pair for pair in numbered]
+                    self._model, self._template = event.model, delta_template(event.model)
+                frames += delta_frames(self._template, event.sequence_number, event.deltas)
             else:
                 frames.append(encode(event))
         return frames
@@ -115,7 +114,17 @@ def encode(event: Event) -> bytes:
     return _HEADS[type(event)] + _ENCODER.encode(event) + b"\n\n"
 
 
-def _template(model: Event) -> bytes:
+def delta_frame(template: bytes, number: int, delta: str) -> bytes:
+    """The frame of the event of this number with this delta."""
+    return template % (number, _ENCODER.encode(delta))
+
+
+def delta_frames(template: bytes, first: int, deltas: Iterable[str]) -> list[bytes]:
+    """The frames of events that are numbered from `first` on and have these deltas."""
+    return [template % pair for pair in enumerate(map(_ENCODER.encode, deltas), first)]
+
+
+def delta_template(model: Event) -> bytes:
     """The frame of `model` with a place for its number and one for its delta, which are 0 and empty in it."""
     head, _, rest = encode(model).replace(b"%", b"%%").partition(b'"sequence_number":0,')
     middle, _, tail = rest.rpartition(b',"delta":""')

@@ -47,19 +47,19 @@ class ResponseStream:
         self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
         self.error: BridgeError | None = None
         self.ended = False
-        self._out = Emitter(heard=heard)
-        self._writers = Writers(translation, self._out, new_id)
+        self.out = Emitter(heard=heard)
+        self._writers = Writers(translation, self.out, new_id)
         self._reader = AnswerReader(translation)
         self._translation = translation
         self._answer = Answer(translation)
         self._items: list[ItemWriter] = []  # of all answers
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._usage = UsageSum()
-        self._flowing: str | None = None  # the field of the run that was the last thing fed
+        self.flowing: str | None = None  # the field of the run that was the last thing fed, if no more need be asked
 
     def answers(self, translation: Translation) -> None:
         """The answer to come is to another translation of the same request."""
-        self._flowing = None
+        self.flowing = None
         self._translation = self._writers.translation = translation
         self._reader = AnswerReader(translation)
         self._answer = Answer(translation)
@@ -67,37 +67,37 @@ class ResponseStream:
     # --- what the shell calls --------------------------------------------------------------------
 
     def start(self) -> list[AnyEvent]:
-        self._out.emit(events.ResponseCreated, self.response)
+        self.out.emit(events.ResponseCreated, self.response)
         if self.response.status == "queued":
-            self._out.emit(events.ResponseQueued, self.response)
+            self.out.emit(events.ResponseQueued, self.response)
             self.response = msgspec.structs.replace(self.response, status="in_progress")
-        self._out.emit(events.ResponseInProgress, self.response)
-        return self._out.take()
+        self.out.emit(events.ResponseInProgress, self.response)
+        return self.out.take()
 
     def keep_alive(self) -> list[AnyEvent]:
         """An event that changes nothing but resets the idle timers of clients, as comments do not."""
         if not self.ended:
-            self._out.emit(events.ResponseInProgress, self.response)
-        return self._out.take()
+            self.out.emit(events.ResponseInProgress, self.response)
+        return self.out.take()
 
     def feed(self, *chunks: Chunk) -> list[AnyEvent]:
         """The events of chunks, or of runs of them; none after the end."""
         if len(chunks) == 1 and isinstance(chunks[0], ChunkRun):
             return self._feed_run(chunks[0])
-        self._flowing = None
+        self.flowing = None
         for chunk in chunks:
             self._take_all(self._reader.read(chunk))
-        return self._out.take()
+        return self.out.take()
 
     def _feed_run(self, run: ChunkRun) -> list[AnyEvent]:
         """What follows a run of thoughts or words is mostly more of them, and goes where they went unread."""
-        flow = self._out.flow
-        if flow is not None and run.field == self._flowing:
-            return [self._out.go_on(flow, run.texts)]
+        flow = self.out.flow
+        if flow is not None and run.field == self.flowing:
+            return [self.out.go_on(flow, run.texts)]
         self._take_all(self._reader.read(run))
         # The reader itself keeps the arguments of calls.
-        self._flowing = run.field if run.call is None and self._reader.lets_pass(run) else None
-        return self._out.take()
+        self.flowing = run.field if run.call is None and self._reader.lets_pass(run) else None
+        return self.out.take()
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
         """The calls of an answer in which one breaks its grammar and none has gone out yet, when all has arrived.
@@ -119,7 +119,7 @@ class ResponseStream:
 
     def begin_again(self) -> None:
         """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
-        self._flowing = None
+        self.flowing = None
         self._close_speaking("completed")
         self._answer.estimate(self._usage)
         self._usage.begin_again()
@@ -132,7 +132,7 @@ class ResponseStream:
             return []
         self._take_all(self._reader.flush())
         if self.ended:
-            return self._out.take()
+            return self.out.take()
         answer = self._answer
         ending = answer.how_ended(said_done=said_done and bool(self._items or answer.calls))
         if ending is None:
@@ -143,28 +143,28 @@ class ResponseStream:
             return self.fail(fault, completed_at=completed_at)
         answer.estimate(self._usage)
         self._end(ending, completed_at)
-        return self._out.take()
+        return self.out.take()
 
     def fail(self, error: BridgeError, *, completed_at: int) -> list[AnyEvent]:
         """Ends the response as failed, whatever was open."""
         if not self.ended:
             self.error = error
             self._end(Ending("failed"), completed_at)
-        return self._out.take()
+        return self.out.take()
 
     def insert(self, compaction: OutputCompaction, usage: Usage | None) -> list[AnyEvent]:
         """Puts out an item that was made before the answer, at a cost of its own."""
-        writer = FinishedCompaction(self._out, compaction)
+        writer = FinishedCompaction(self.out, compaction)
         self._open(writer)
         writer.close("completed")
         self._answer = Answer(self._translation)
         self._usage.spend(usage)
-        return self._out.take()
+        return self.out.take()
 
     def end_without_output(self, *, completed_at: int) -> list[AnyEvent]:
         """Ends a response that the model was not asked for."""
         self._end(COMPLETED, completed_at)
-        return self._out.take()
+        return self.out.take()
 
     def revoke(self, error: BridgeError) -> events.Event:
         """Instead of the last event, which has not gone out: the response could not be stored, so it failed."""
@@ -172,7 +172,7 @@ class ResponseStream:
         self.response = msgspec.structs.replace(
             self.response, status="failed", completed_at=None, incomplete_details=None, error=response_error(error)
         )
-        return self._out.again(events.ResponseFailed, self.response)
+        return self.out.again(events.ResponseFailed, self.response)
 
     def _take_all(self, found: Sequence[Fragment]) -> None:
         for fragment in found:
@@ -328,7 +328,7 @@ class ResponseStream:
             usage=self._usage.total(),
             service_tier="default" if self.response.service_tier == "auto" else self.response.service_tier,
         )
-        self._out.emit(TERMINAL[ending.status], self.response)
+        self.out.emit(TERMINAL[ending.status], self.response)
 
 
 # By class, not by instance: methods bound to a stream and kept in it would leave every stream to the garbage collector.

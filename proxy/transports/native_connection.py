@@ -216,7 +216,8 @@ class Connection(asyncio.Protocol):
     def _pour(self, into: Into) -> None:
         self._deadline = self._loop.time() + self._between
         try:
-            if into(self.take()):
+            # Nothing else is there, and nothing is paused, while all that arrives goes on at once.
+            if into(self.parts.pop() if len(self.parts) == 1 else self.take()):
                 return
         except Exception as error:  # the task that waits is told
             if self._waiter is not None and not self._waiter.done():

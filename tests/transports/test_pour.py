@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from proxy.run_ahead import run_ahead
+from proxy.run_ahead import RunAhead
 from proxy.transports import Answer, ConnectionCut, Into, MalformedAnswer, TimedOut, Transport
 from proxy.transports.native import NativeAnswer
 from proxy.transports.native_connection import Connection
@@ -324,7 +324,7 @@ async def test_an_answer_closed_under_its_pouring_does_not_disturb_the_next_requ
     await asyncio.sleep(0)
     connection.data_received(chunk(b"word") + LAST_CHUNK)
     await answer.aclose()
-    asking = run_ahead(connection.request(b"", b"", head_only=False, seconds=60))
+    asking = RunAhead()(connection.request(b"", b"", head_only=False, seconds=60))
     assert asking is not None
     await task
     connection.data_received(CHUNKED)
