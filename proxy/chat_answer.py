@@ -108,7 +108,7 @@ class ChatAnswer:
 
     async def close(self) -> None:
         """Lets a finished stream end, so that its connection can serve again; drops any other."""
-        if self.said_done and self._whole is None:
+        if self.said_done and self._whole is None and not self._answer.has_ended:
             with contextlib.suppress(TimeoutError, TransportError):
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await self._answer.read(_DRAIN_BYTES)

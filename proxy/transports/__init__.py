@@ -88,6 +88,11 @@ class Answer(Protocol):
         """
         ...
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the body's end is known to have arrived, so that its connection can serve again."""
+        ...
+
     async def pour(self, into: Into) -> None:
         """Gives `into` each piece in the step in which it arrives, before the task that waits here is woken at all.
 

@@ -100,6 +100,11 @@ class BodyReader(ABC):
     def receiver(self) -> Receive:
         return self.arrived if self.is_plain else _Inflated(self._encoding, self.arrived).receive
 
+    @property
+    def has_ended(self) -> bool:
+        """Overridden where a transport knows before anybody asks for the next piece."""
+        return False
+
     async def pour(self, into: Into) -> None:
         """Overridden where a transport hears of each piece as it arrives."""
         return

@@ -73,6 +73,10 @@ class NativeAnswer(BodyReader):
             raise connection.failure or ConnectionCut("the answer was closed before its end")
         return data
 
+    @property
+    def has_ended(self) -> bool:
+        return self._ended or (self._connection is not None and self._connection.complete)
+
     async def pour(self, into: Into) -> None:
         connection = self._connection
         if connection is None or not self.is_plain:
