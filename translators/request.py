@@ -124,8 +124,8 @@ def _check_input_depth(raw: Raw, items: Sequence[Item | Raw], limit: int) -> Non
     for item in items:
         if type(item) is Raw:
             check_depth(item, limit - 1)
-        elif item.unread is not None:
-            check_depth(item.unread, limit - 2)
+        elif not item.is_read and (unread := item.unread) is not None:
+            check_depth(unread, limit - 2)
 
 
 def _read_input(raw: Raw) -> Sequence[Item | Raw]:
@@ -168,7 +168,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         tools_echo = _declare_tools(params, acting, offering)
     builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)
     request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
-    compacts = is_compaction(items)
+    compacts = bool(acting) and is_compaction(items)
     if not compacts and (tools.offered or not is_null(params.tool_choice)):
         _offer_tools(request, params, tools, dialect, report)
     form = set_params(request, params, dialect, report)

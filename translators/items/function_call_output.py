@@ -23,6 +23,8 @@ class _Wrapped(Struct):
 
 
 class FunctionCallOutput(Item):
+    is_read = False
+
     call_id: str | None = None
     output: Raw = NULL
     name: str | None = None

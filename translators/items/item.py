@@ -21,8 +21,10 @@ class Item(Struct, kw_only=True, gc=False):
     id: str | None = None
     status: str | None = None
 
-    # Whether it does more than speak: only then are the three methods below asked.
+    # Whether it does more than speak: only then are `declare`, `brings_search` and `configure` asked.
     acts: ClassVar[bool] = False
+    # Whether decoding looks into all of it: only where it does not is `unread` asked.
+    is_read: ClassVar[bool] = True
 
     @property
     def unread(self) -> Raw | None:

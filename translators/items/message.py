@@ -50,7 +50,7 @@ class _AnyMessage(Item):
                 f"Missing required parameter: '{where}'.", param=where, code="missing_required_parameter"
             )
         if self.role == "assistant":
-            self._replay_assistant(parts, into, where)
+            self._replay_assistant(parts, into, at)
         elif self.role == "user":
             into.add(UserSpeech(user_content(parts, into.dialect, into.report)))
         else:
@@ -61,7 +61,7 @@ class _AnyMessage(Item):
         if self.role == "user":
             into.add(UserSpeech(text))
         elif self.role == "assistant":
-            _add_answer(text, into, f"{at}.content")
+            _add_answer(text, into, at)
         else:
             into.add(Instruction(read_text(text), self.role))
 
@@ -86,7 +86,7 @@ def _add_answer(text: chat.Text, into: MessageBuilder, at: str) -> None:
         text = read_text(text)
     thought = _TAGGED_THOUGHT.match(text)
     if thought is not None:
-        into.add(Reasoning(thought[1], at))
+        into.add(Reasoning(thought[1], f"{at}.content"))
         text = text[thought.end() :]
         if not text:
             return
