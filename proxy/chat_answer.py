@@ -17,6 +17,7 @@ from translators.errors import UpstreamProtocolError
 from translators.flow import Flow
 from translators.runs import Chunk
 from translators.schema.chat import ChatChunk
+from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 from translators.upstream_errors import error_in_chunk
 
@@ -31,6 +32,7 @@ class Straight(Struct, frozen=True):
     """Where frames go that `Flow` made of an answer to `stream`; whether `send` takes the next ones, too."""
 
     stream: ResponseStream
+    encoder: SSEEncoder
     send: Callable[[bytes], bool]
 
 
@@ -91,7 +93,7 @@ class ChatAnswer:
         if straight is None:
             await self._answer.pour(take)
             return
-        step, send = Flow(self._decoder, straight.stream).step, straight.send
+        step, send = Flow(self._decoder, straight.stream, straight.encoder).step, straight.send
 
         def take_straight(data: bytes) -> bool:
             frames = step(data)

@@ -35,6 +35,7 @@ from translators.request import ParsedRequest, parse_request, to_chat
 from translators.runs import Chunk
 from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
+from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 
 # Stands for no input where nothing is to be answered, so that there is something to translate.
@@ -238,10 +239,12 @@ class Exchange:
         except BridgeError as error:
             return await self.fail(error)
 
-    async def pour(self, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool] | None) -> None:
+    async def pour(
+        self, write: Callable[[list[AnyEvent]], bool], encoder: SSEEncoder, send: Callable[[bytes], bool] | None
+    ) -> None:
         """Gives `write` events in the step in which they arrive, until it answers False, or `read` has to go on.
 
-        `send` gets frames in the place of events that nobody else has to see.
+        `send` gets frames of `encoder` in the place of events that nobody else has to see.
         """
 
         def take(chunks: list[Chunk]) -> bool:
@@ -254,7 +257,7 @@ class Exchange:
         stream = self._stream
         if self._generates and self._summary is None and not stream.ended:
             seen = self.stored and self.keeper.hears
-            await self._call.pour(take, None if send is None or seen else Straight(stream, send))
+            await self._call.pour(take, None if send is None or seen else Straight(stream, encoder, send))
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored and self.keeper.hears:

@@ -77,7 +77,7 @@ class EventStream:
 
     async def _next(self) -> list[AnyEvent]:
         """What has to be sent from here; all before it has been, as it came."""
-        await self._exchange.pour(self._write, self.send_frames if self.takes_frames else None)
+        await self._exchange.pour(self._write, self._encoder, self.send_frames if self.takes_frames else None)
         if self._rest is not None:
             await self._rest
             self._rest = None

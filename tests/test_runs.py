@@ -83,10 +83,19 @@ def fed(payloads: Iterable[bytes]) -> list[Chunk]:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_chunks_that_differ_in_one_text_come_as_a_run(field: str) -> None:
-    first, *rest = fed(payload(FIELDS[field](f"word {number}")) for number in range(5))
+    runs = fed(payload(FIELDS[field](f"word {number}")) for number in range(5))
+    assert [run.texts for run in runs if isinstance(run, ChunkRun)] == [
+        ["word 0"],
+        [f"word {number}" for number in range(1, 5)],
+    ]
+    assert [run.field for run in runs if isinstance(run, ChunkRun)] == [field] * 2
+
+
+def test_what_the_first_says_besides_is_said_once() -> None:
+    first, rest = fed(payload(content(f"word {number}"), service_tier="flex") for number in range(5))
     assert isinstance(first, ChatChunk)
-    assert [run.texts for run in rest if isinstance(run, ChunkRun)] == [[f"word {number}" for number in range(1, 5)]]
-    assert [run.field for run in rest if isinstance(run, ChunkRun)] == [field]
+    assert first.service_tier == "flex"
+    assert isinstance(rest, ChunkRun)
 
 
 def said(chunks: Iterable[Chunk]) -> list[tuple[object, object]]:
@@ -158,9 +167,9 @@ def test_a_chunk_that_says_more_than_a_text_is_no_pattern(more: Json) -> None:
 def test_a_text_that_stands_twice_is_found_in_its_place() -> None:
     twice = {"content": "decoy", "choices": [{"index": 0, "delta": content("word"), "finish_reason": None}]}
     first, second = fed([json.dumps(twice).encode(), json.dumps(twice).replace("word", "other").encode()])
-    assert isinstance(first, ChatChunk)
+    assert isinstance(first, ChunkRun)
     assert isinstance(second, ChunkRun)
-    assert second.texts == ["other"]
+    assert first.texts + second.texts == ["word", "other"]
 
 
 @given(st.lists(LITERALS, min_size=1), st.data())
@@ -321,7 +330,7 @@ def answered(
     """All frames, with keep-alive behind some pieces; the response; and how many pieces went straight."""
     stream = ResponseStream(translate(request, dialect), new_id=counted_ids(), created_at=1)
     decoder, encoder = ChunkDecoder(), SSEEncoder()
-    flow, went = Flow(decoder, stream), 0
+    flow, went = Flow(decoder, stream, encoder), 0
     frames = [encoder.encode(stream.start())]
     for piece, beat in zip(pieces, beats, strict=True):
         made = flow.step(piece) if straight else None
@@ -354,11 +363,11 @@ def test_any_bytes_go_the_way_that_they_can(pieces: list[bytes], data: st.DataOb
 
 
 @pytest.mark.parametrize("field", ["content", "reasoning_content"])
-def test_words_go_straight_from_the_third_on(field: str) -> None:
+def test_words_go_straight_from_the_second_on(field: str) -> None:
     chunks: list[Json] = [{"choices": [{"index": 0, "delta": {field: f" {number}"}}]} for number in range(9)]
     pieces = [sse_bytes([chunk], done=False) for chunk in chunks]
-    assert answered(pieces, [False] * 9, SIMPLE, "openai", straight=True)[2] == 7
-    assert answered(pieces, [False] * 5 + [True] + [False] * 3, SIMPLE, "openai", straight=True)[2] == 6
+    assert answered(pieces, [False] * 9, SIMPLE, "openai", straight=True)[2] == 8
+    assert answered(pieces, [False] * 5 + [True] + [False] * 3, SIMPLE, "openai", straight=True)[2] == 7
 
 
 # --- events --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from translators.chunks import ChunkDecoder
 from translators.errors import BridgeError, UpstreamError
 from translators.flow import Flow
 from translators.schema.events import AnyEvent
+from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 
 # So short that there is silence whenever the loop looks at its timers.
@@ -48,7 +49,6 @@ class Words:
         self._refused = refused
         self._stream = ResponseStream(translate(SIMPLE), new_id=counted_ids(), created_at=1)
         self._decoder = ChunkDecoder()
-        self._flow = Flow(self._decoder, self._stream)
         self._left = _WORDS
         self.start = self._stream.start
         self.keep_alive = self._stream.keep_alive
@@ -65,10 +65,13 @@ class Words:
     async def fail(self, error: BridgeError) -> list[AnyEvent]:
         return self._stream.fail(error, completed_at=2)
 
-    async def pour(self, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool]) -> None:
+    async def pour(
+        self, write: Callable[[list[AnyEvent]], bool], encoder: SSEEncoder, send: Callable[[bytes], bool]
+    ) -> None:
+        flow = Flow(self._decoder, self._stream, encoder)
         while self._left and self._chance(0.8):
             await self._chance.turns()
-            if not await self._in_a_callback(lambda: self._pour_next(write, send)):
+            if not await self._in_a_callback(lambda: self._pour_next(flow, write, send)):
                 return
 
     async def read(self) -> list[AnyEvent]:
@@ -82,9 +85,9 @@ class Words:
         asyncio.get_running_loop().call_soon(lambda: done.set_result(does()))
         return await done
 
-    def _pour_next(self, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool]) -> bool:
+    def _pour_next(self, flow: Flow, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool]) -> bool:
         data = self._next_bytes()
-        frames = self._flow.step(data)
+        frames = flow.step(data)
         return write(self._stream.feed(*self._decoder.feed(data))) if frames is None else send(frames)
 
     def _next_events(self) -> list[AnyEvent]:

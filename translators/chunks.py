@@ -83,14 +83,14 @@ class ChunkDecoder:
             else:
                 chunks.append(self._parse_one(payload))
 
-    def _parse_one(self, payload: bytes) -> ChatChunk:
+    def _parse_one(self, payload: bytes) -> Chunk:
         chunk = parse_chunk(payload)
-        if self._lessons:
-            pattern = ChunkPattern.learn(payload, chunk)
-            if pattern is not None:
-                self._pattern = pattern
-                self._lessons -= 1
-        return chunk
+        pattern = ChunkPattern.learn(payload, chunk) if self._lessons else None
+        if pattern is None:
+            return chunk
+        self._pattern = pattern
+        self._lessons -= 1
+        return pattern.first or chunk
 
 
 def parse_chunk(payload: bytes) -> ChatChunk:

@@ -8,19 +8,17 @@ way: `tests/test_runs.py` holds the two together.
 from __future__ import annotations
 
 from translators.chunks import ChunkDecoder
-from translators.schema.events import Event
-from translators.sse import delta_frame, delta_frames, delta_template
+from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 
 
 class Flow:
-    """Of what `decoder` reads into what `stream` answers."""
+    """Of what `decoder` reads into what `stream` answers and `encoder` frames."""
 
-    def __init__(self, decoder: ChunkDecoder, stream: ResponseStream) -> None:
+    def __init__(self, decoder: ChunkDecoder, stream: ResponseStream, encoder: SSEEncoder) -> None:
         self._decoder = decoder
         self._stream = stream
-        self._model: Event | None = None
-        self._template = b""
+        self._encoder = encoder
 
     def step(self, data: bytes) -> bytes | None:
         """The frames of what has been read, or None where nothing has, and the long way has to be taken."""
@@ -32,11 +30,7 @@ class Flow:
         if texts is None:
             return None
         model, kept = out.flow
-        if model is not self._model:
-            self._model, self._template = model, delta_template(model)
         first = out.next
         out.next = first + len(texts)
         kept += texts
-        if len(texts) == 1:
-            return delta_frame(self._template, first, texts[0])
-        return b"".join(delta_frames(self._template, first, texts))
+        return self._encoder.encode_run(model, first, texts)

@@ -64,17 +64,18 @@ class _Place(Struct, frozen=True):
 
     field: str
     holder: chat.Delta | chat.FunctionDelta
+    text: str
     call: chat.ToolCallDelta | None = None
-
-    @property
-    def text(self) -> object:
-        return getattr(self.holder, self.field)
 
 
 class ChunkPattern:
-    """The bytes around the text of one chunk. Made by `learn`."""
+    """The bytes around the text of one chunk. Made by `learn`.
 
-    def __init__(self, place: _Place, before: bytes, behind: bytes) -> None:
+    `first` is that chunk as a run, if it says nothing that those like it need not say again.
+    """
+
+    def __init__(self, place: _Place, before: bytes, behind: bytes, first: ChunkRun | None) -> None:
+        self.first = first
         self.field = place.field
         self._call = place.call
         # With the quotes around the text.
@@ -94,7 +95,8 @@ class ChunkPattern:
         for literal in _LITERALS[place.field].finditer(payload):
             before, behind = payload[: literal.start(1)], payload[literal.end(1) :]
             if _is_all_of_it(before, behind, place, chunk):
-                return cls(place, before, behind)
+                first = ChunkRun(place.field, [place.text], place.call) if chunk.service_tier is None else None
+                return cls(place, before, behind, first)
         return None
 
     def read_events(self, data: bytes) -> ChunkRun | None:
@@ -185,8 +187,7 @@ def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatC
 
 def _find_text(chunk: chat.ChatChunk) -> _Place | None:
     """The one text of a chunk, if there is nothing else in it that `fragments` would read."""
-    beside = (chunk.usage, chunk.x_groq, chunk.citations, chunk.search_results, error_in_chunk(chunk))
-    if chunk.choices is None or len(chunk.choices) != 1 or any(each is not None for each in beside):
+    if chunk.choices is None or len(chunk.choices) != 1 or chunk.usage is not None:
         return None
     choice = chunk.choices[0]
     delta = choice.delta
@@ -194,9 +195,12 @@ def _find_text(chunk: chat.ChatChunk) -> _Place | None:
         return None
     if delta.refusal or delta.reasoning_details or delta.annotations or delta.function_call is not None:
         return None
-    said = [_Place(field, delta) for field in _SPOKEN if getattr(delta, field)]
+    beside = (chunk.x_groq, chunk.citations, chunk.search_results, error_in_chunk(chunk))
+    if any(each is not None for each in beside):
+        return None
+    said = [_Place(field, delta, text) for field in _SPOKEN if (text := getattr(delta, field))]
     for call in delta.tool_calls or ():
         if call.function is None or call.function.name or call.extra_content is not None:
             return None
-        said.append(_Place("arguments", call.function, call))
+        said.append(_Place("arguments", call.function, call.function.arguments, call))
     return said[0] if len(said) == 1 and type(said[0].text) is str and said[0].text else None

@@ -100,13 +100,22 @@ class SSEEncoder:
         frames: list[bytes] = []
         for event in events:
             if isinstance(event, DeltaRun):
-                # What the events have in common is encoded once for as long as it stays the same.
-                if event.model is not self._model:
-                    self._model, self._template = event.model, delta_template(event.model)
-                frames += delta_frames(self._template, event.sequence_number, event.deltas)
+                frames += self._frames_of_run(event.model, event.sequence_number, event.deltas)
             else:
                 frames.append(encode(event))
         return frames
+
+    def encode_run(self, model: Event, first: int, deltas: Sequence[str]) -> bytes:
+        """The frames of the events that are `model` with these deltas, numbered from `first` on."""
+        if len(deltas) == 1 and model is self._model:
+            return self._template % (first, _ENCODER.encode(deltas[0]))
+        return b"".join(self._frames_of_run(model, first, deltas))
+
+    def _frames_of_run(self, model: Event, first: int, deltas: Iterable[str]) -> list[bytes]:
+        # What the events have in common is encoded once for as long as it stays the same.
+        if model is not self._model:
+            self._model, self._template = model, _template(model)
+        return [self._template % pair for pair in enumerate(map(_ENCODER.encode, deltas), first)]
 
 
 def encode(event: Event) -> bytes:
@@ -114,17 +123,7 @@ def encode(event: Event) -> bytes:
     return _HEADS[type(event)] + _ENCODER.encode(event) + b"\n\n"
 
 
-def delta_frame(template: bytes, number: int, delta: str) -> bytes:
-    """The frame of the event of this number with this delta."""
-    return template % (number, _ENCODER.encode(delta))
-
-
-def delta_frames(template: bytes, first: int, deltas: Iterable[str]) -> list[bytes]:
-    """The frames of events that are numbered from `first` on and have these deltas."""
-    return [template % pair for pair in enumerate(map(_ENCODER.encode, deltas), first)]
-
-
-def delta_template(model: Event) -> bytes:
+def _template(model: Event) -> bytes:
     """The frame of `model` with a place for its number and one for its delta, which are 0 and empty in it."""
     head, _, rest = encode(model).replace(b"%", b"%%").partition(b'"sequence_number":0,')
     middle, _, tail = rest.rpartition(b',"delta":""')

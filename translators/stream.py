@@ -29,6 +29,7 @@ from translators.request import Translation
 from translators.response import open_response
 from translators.runs import Chunk, ChunkRun
 from translators.schema import events
+from translators.schema.chat import ChatChunk
 from translators.schema.events import AnyEvent
 from translators.schema.responses import IncompleteDetails, Response, Usage
 from translators.usage import UsageSum
@@ -82,11 +83,14 @@ class ResponseStream:
 
     def feed(self, *chunks: Chunk) -> list[AnyEvent]:
         """The events of chunks, or of runs of them; none after the end."""
-        if len(chunks) == 1 and isinstance(chunks[0], ChunkRun):
-            return self._feed_run(chunks[0])
-        self.flowing = None
+        fed: list[AnyEvent] = []
         for chunk in chunks:
-            self._take_all(self._reader.read(chunk))
+            fed += self._feed_run(chunk) if isinstance(chunk, ChunkRun) else self._feed_one(chunk)
+        return fed
+
+    def _feed_one(self, chunk: ChatChunk) -> list[AnyEvent]:
+        self.flowing = None
+        self._take_all(self._reader.read(chunk))
         return self.out.take()
 
     def _feed_run(self, run: ChunkRun) -> list[AnyEvent]:
