@@ -123,7 +123,10 @@ class NativeTransport:
         method: str = "POST",
     ) -> NativeAnswer:
         head = encode_head(method, endpoint, headers, body)
-        await self._take_slot(timeouts.connect)
+        if self._slots.locked():
+            await self._wait_for_slot(timeouts.connect)
+        else:
+            await self._slots.acquire()
         try:
             connection = await self._exchange(endpoint, head, body, timeouts, head_only=method == "HEAD")
         except BaseException:
@@ -152,10 +155,7 @@ class NativeTransport:
         await fresh.request(head, body, head_only=head_only, seconds=timeouts.first_byte)
         return fresh
 
-    async def _take_slot(self, seconds: float) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
-            return
+    async def _wait_for_slot(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._slots.acquire()
