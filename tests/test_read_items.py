@@ -20,6 +20,7 @@ from translators.errors import InvalidRequest
 from translators.items import read_items
 from translators.report import OnUnsupported
 from translators.request import ParsedRequest, Settings, parse_request, to_chat
+from translators.schema.chat import AssistantMessage
 
 DIALECTS = st.sampled_from(sorted(PRESETS))
 ODD: list[Json] = [
@@ -38,12 +39,12 @@ ODD: list[Json] = [
 
 
 def outcome(parsed: ParsedRequest, dialect: str, on_unsupported: OnUnsupported) -> object:
-    """The Chat request and what was adapted, or the whole refusal."""
+    """What the Chat request says and what was adapted, or the whole refusal."""
     try:
         translation = to_chat(parsed, PRESETS[dialect], Settings(model="m", on_unsupported=on_unsupported))
     except InvalidRequest as error:
         return error.status, error.envelope()
-    return translation.body(), translation.adaptations
+    return msgspec.json.decode(translation.body()), translation.adaptations
 
 
 def check_same(body: bytes, dialect: str, on_unsupported: OnUnsupported = "report") -> None:
@@ -75,6 +76,28 @@ def test_reading_together_changes_nothing(
 def test_odd_items_among_plain_ones_change_nothing(groups: list[list[Json]], dialect: str) -> None:
     items = [item for group in groups for item in group]
     check_same(json.dumps({"model": "m", "input": items}).encode(), dialect)
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_a_text_goes_upstream_as_it_was_spelled(role: str) -> None:
+    spelled = rb'"one\/two \u00e9 \ud83d\ude00 \\ \""'
+    part = b'{"type":"%b_text","text":%b}' % (b"input" if role == "user" else b"output", spelled)
+    body = b'{"input":[{"type":"message","role":"%b","content":[%b]}]}' % (role.encode(), part)
+    chat = to_chat(parse_request(body), PRESETS["openai"], Settings(model="m")).body()
+    assert b'"content":%b' % spelled in chat
+    check_same(body, "openai")
+
+
+@pytest.mark.parametrize(
+    "begin", ["<think>", r"\u003cthink>", r" \n\t<think>", "\u2003<think>", r"\u2003\u003cthink\u003e"]
+)
+def test_a_thought_in_a_text_is_found_however_it_is_spelled(begin: str) -> None:
+    text = f'"{begin}why</think>so"'.encode()
+    part = b'{"type":"output_text","text":%b}' % text
+    body = b'{"input":[{"type":"message","role":"assistant","content":[%b]}]}' % part
+    chat = to_chat(parse_request(body), PRESETS["deepseek"], Settings(model="m")).chat
+    assert isinstance(chat.messages[0], AssistantMessage)
+    assert chat.messages[0].content == "so"
 
 
 def test_an_odd_item_takes_only_its_neighbours_along() -> None:
