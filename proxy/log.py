@@ -69,7 +69,7 @@ class LineFormatter(logging.Formatter):
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
-    """Formats and writes what one event loop tells together; what is told outside of one is written at once."""
+    """Formats and writes what is told together, as soon as an event loop comes to it; without one, at once."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -82,14 +82,13 @@ class LineHandler(logging.StreamHandler[TextIO]):
             self.flush()
 
     def _is_awaited(self) -> bool:
-        """Whether the loop that runs here will write what waits."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return False
-        if loop is not self._loop:
-            self._loop = loop
-            loop.call_later(_TOGETHER_SECONDS, self.flush)
+        """Whether a loop will write what waits."""
+        if self._loop is None or self._loop.is_closed():
+            try:
+                self._loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return False
+            self._loop.call_later(_TOGETHER_SECONDS, self.flush)
         return True
 
     def flush(self) -> None:

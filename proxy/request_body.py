@@ -58,25 +58,61 @@ def _too_large(limit: int) -> InvalidRequest:
     )
 
 
+class Lookout:
+    """Begins to watch the clients of requests that take a moment, with one timer for all of an event loop.
+
+    A task that watches costs more than what is left of a short request, and a timer of its own nearly as much.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None  # the one whose timer runs
+        self._new: set[CancelledOnDisconnect] = set()
+        self._old: set[CancelledOnDisconnect] = set()
+
+    def enter(self, watch: CancelledOnDisconnect, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            self._loop = loop
+            self._new, self._old = set(), set()
+            loop.call_later(_UNWATCHED_SECONDS, self._look, loop)
+        self._new.add(watch)
+
+    def leave(self, watch: CancelledOnDisconnect) -> None:
+        self._new.discard(watch)
+        self._old.discard(watch)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            return
+        for watch in self._old:
+            watch.begin(loop)
+        self._old, self._new = self._new, set()
+        if self._old:
+            loop.call_later(_UNWATCHED_SECONDS, self._look, loop)
+        else:
+            self._loop = None
+
+
 class CancelledOnDisconnect:
     """`with`: cancels what runs inside when the client goes away, and raises ClientGone in its place.
 
-    It begins to watch after a moment: a task of its own costs more than what is left of a short request.
+    It begins to watch when `lookout` says so, which may be shared by whatever runs on one event loop.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, lookout: Lookout | None = None) -> None:
         self._receive = receive
+        self._lookout = lookout or Lookout()
         self._gone = False
         self._watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
         self._watched = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(_UNWATCHED_SECONDS, self._begin)
+        assert self._watched is not None
+        self._lookout.enter(self, self._watched.get_loop())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        self._lookout.leave(self)
         if self._watcher is not None:
             self._watcher.cancel()
         if self._gone and isinstance(error, asyncio.CancelledError):
@@ -84,8 +120,8 @@ class CancelledOnDisconnect:
             if self._watched.uncancel() == 0:
                 raise ClientGone from None
 
-    def _begin(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._watcher = loop.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -120,12 +120,12 @@ async def test_any_other_record_takes_with_it_what_waits(logger: logging.Logger,
     assert written.writes == [["before", "now"]]
 
 
-async def test_what_another_thread_tells_is_written_at_once_and_in_order(
-    logger: logging.Logger, written: Written
-) -> None:
+async def test_what_another_thread_tells_is_written_in_order(logger: logging.Logger, written: Written) -> None:
+    await asyncio.to_thread(say, logger, "alone")
     say(logger, "before")
     await asyncio.to_thread(say, logger, "thread")
-    assert written.writes == [["before", "thread"]]
+    logger.info("after")
+    assert written.writes == [["alone"], ["before", "thread", "after"]]
 
 
 async def test_many_lines_do_not_wait(logger: logging.Logger, written: Written) -> None:

@@ -15,7 +15,7 @@ from proxy.exchange import Exchange, Services
 from proxy.headers import RawHeaders, answer_headers, request_headers
 from proxy.log import tell
 from proxy.replay import Replay, frames_of_run
-from proxy.request_body import CancelledOnDisconnect, ClientGone, read_request
+from proxy.request_body import CancelledOnDisconnect, ClientGone, Lookout, read_request
 from proxy.sse_response import EventStream
 from translators.errors import BridgeError
 
@@ -39,6 +39,7 @@ class CreateResponse:
         self._access = access
         self._max_body_bytes = max_body_bytes
         self._keep_alive_seconds = keep_alive_seconds
+        self._lookout = Lookout()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = request_headers(scope)
@@ -53,7 +54,7 @@ class CreateResponse:
             return
         started = time.perf_counter()
         try:
-            with CancelledOnDisconnect(receive):
+            with CancelledOnDisconnect(receive, self._lookout):
                 await self._answer(exchange, scope, receive, send)
         except ClientGone:
             tell(_log, "client gone", lambda: _facts(exchange, started))
