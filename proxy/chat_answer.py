@@ -78,7 +78,7 @@ class ChatAnswer:
                 return chunks
         return []
 
-    async def pour(self, into: IntoChunks, straight: Straight | None = None) -> None:
+    async def pour(self, into: IntoChunks, straight: Straight | None) -> None:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
 
         What can go `straight` goes there.

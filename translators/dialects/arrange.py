@@ -51,7 +51,7 @@ def _calls_as_text(messages: Messages) -> Messages:
         if isinstance(message, chat.AssistantMessage) and message.tool_calls:
             called = [f"[Called {call.function.name}: {call.function.arguments}]" for call in message.tool_calls]
             message.tool_calls = UNSET
-            message.content = "\n\n".join(filter(None, [_text(message), *called]))
+            message.content = "\n\n".join(filter(None, [text_of(message), *called]))
             out.append(message)
         elif isinstance(message, chat.ToolMessage):
             out.append(chat.UserMessage(f"[Output of the call]\n{read_text(message.content)}"))
@@ -124,7 +124,7 @@ def _take_turns(messages: Messages) -> Messages:
             before.content = _joined(before.content, message.content)
         elif isinstance(message, chat.AssistantMessage) and _speaks_only(before) and _speaks_only(message):
             assert isinstance(before, chat.AssistantMessage)
-            before.content = "\n\n".join(filter(None, [_text(before), _text(message)]))
+            before.content = "\n\n".join(filter(None, [text_of(before), text_of(message)]))
         else:
             out.append(message)
     return out
@@ -134,7 +134,8 @@ def _speaks_only(message: chat.Message | None) -> bool:
     return isinstance(message, chat.AssistantMessage) and not message.tool_calls
 
 
-def _text(message: chat.AssistantMessage) -> str:
+def text_of(message: chat.AssistantMessage) -> str:
+    """What it says, where that is one text."""
     return read_text(message.content) if isinstance(message.content, chat.Text) else ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from translators.decode import read_text
+from translators.dialects.arrange import text_of
 from translators.dialects.dialect import Dialect
 from translators.schema import chat
 
@@ -40,18 +40,14 @@ def _reasoning_details(message: chat.AssistantMessage, text: str) -> None:
 
 
 def _think_tags(message: chat.AssistantMessage, text: str) -> None:
-    message.content = f"<think>\n{text}\n</think>\n\n{_said(message)}"
+    message.content = f"<think>\n{text}\n</think>\n\n{text_of(message)}"
 
 
 def _content_parts(message: chat.AssistantMessage, text: str) -> None:
     parts: list[chat.AssistantPart] = [chat.ThinkingPart([chat.TextPart(text)])]
-    if said := _said(message):
+    if said := text_of(message):
         parts.append(chat.TextPart(said))
     message.content = parts
-
-
-def _said(message: chat.AssistantMessage) -> str:
-    return read_text(message.content) if isinstance(message.content, chat.Text) else ""
 
 
 _FIELDS: dict[str, Callable[[chat.AssistantMessage, str], None]] = {
