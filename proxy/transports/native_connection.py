@@ -13,6 +13,7 @@ from typing import cast
 
 import httptools
 
+from proxy.joined_writes import JoiningTransport, join_writes
 from proxy.transports import ConnectionCut, Into, MalformedAnswer, TimedOut, TransportError
 from proxy.transports.endpoint import Origin
 from proxy.transports.fields import join_fields
@@ -21,8 +22,6 @@ from proxy.transports.fields import join_fields
 _HIGH_WATER = 1 << 18
 # Bytes that may come without one byte of body among them: a head, trailers, chunk extensions.
 _OVERHEAD_LIMIT = 1 << 17
-# Up to here a copy is cheaper than a second write.
-_JOINED_BODY = 1 << 16
 # A loop's timers may fire this much early.
 _CLOCK_STEP = 0.002
 
@@ -52,7 +51,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._loop = loop
         self._lost = lost
-        self._transport: asyncio.Transport | None = None
+        self._transport: JoiningTransport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._into: Into | None = None
         self._between = 0.0
@@ -85,12 +84,8 @@ class Connection(asyncio.Protocol):
         self.complete = self._until_eof = self._keep_alive = False
         self._head_only = head_only
         self._overhead = 0
-        if body is None:
-            transport.write(head)
-        elif len(body) <= _JOINED_BODY:
-            transport.write(head + body)
-        else:
-            transport.write(head)
+        transport.write(head)
+        if body is not None:
             transport.write(body)
         try:
             await self.wait(seconds)
@@ -141,7 +136,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast, since uvloop's transports are none of asyncio's classes.
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = join_writes(cast("asyncio.Transport", transport), self._loop)
         if self.failure is not None:
             self._transport.abort()
 
