@@ -113,6 +113,7 @@ class Exchange:
         self.past = past
         self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
+        self.background = bool(translation.params.background)
         self._new_id = ResponseIds(services.new_id)
         self._asked = parsed.params  # as the client put it
         self._generates = True
@@ -126,7 +127,7 @@ class Exchange:
             translation,
             new_id=self._new_id,
             created_at=int(services.clock()),
-            heard=self.streamed or bool(self.params.background),
+            heard=self.streamed or self.background,
         )
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream
@@ -161,10 +162,6 @@ class Exchange:
     @property
     def ended(self) -> bool:
         return self._stream.ended
-
-    @property
-    def background(self) -> bool:
-        return self.response.background
 
     @property
     def error(self) -> BridgeError | None:
@@ -232,10 +229,9 @@ class Exchange:
                         return await self._kept(events)
                     if events:
                         return self._seen(events)
-                elif not await self._ask_again():
+                elif not await self._ask_again(said_done := self._call.said_done):
                     self._chance.check()
-                    events = stream.finish(said_done=self._call.said_done, completed_at=self._now())
-                    return await self._kept(events)
+                    return await self._kept(stream.finish(said_done=said_done, completed_at=self._now()))
         except BridgeError as error:
             return await self.fail(error)
 
@@ -276,9 +272,9 @@ class Exchange:
             return [*events[:-1], self._stream.revoke(error)]
         return events
 
-    async def _ask_again(self) -> bool:
+    async def _ask_again(self, said_done: bool) -> bool:
         """Whether the upstream gives another answer, since this one cannot stand. Where it refuses, that must do."""
-        again = self._chance.again(self._stream, self._call.translation, said_done=self._call.said_done)
+        again = self._chance.again(self._stream, self._call.translation, said_done=said_done)
         if again is None:
             return False
         request, adaptation = again

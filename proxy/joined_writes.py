@@ -19,25 +19,27 @@ class JoiningTransport:
     """Like the transport inside. `flush` lets go of what is held before the step is over."""
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
+        self.is_closing = transport.is_closing  # asked for with every request
         self._transport = transport
         self._outbox = outbox
         self._held: list[bytes] = []
         self._size = 0
 
     def write(self, data: bytes) -> None:
-        if self._size + len(data) >= _MOST_HELD:
+        size = self._size + len(data)
+        if size >= _MOST_HELD:
             self.flush()
             self._transport.write(data)  # copying what is long costs more than a write
             return
-        if not self._held:
+        if not self._size:
             self._outbox.add(self)
         self._held.append(data)
-        self._size += len(data)
+        self._size = size
 
     def flush(self) -> None:
         if self._held:
             held, self._held, self._size = self._held, [], 0
-            if not self._transport.is_closing():
+            if not self.is_closing():
                 self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
     def get_write_buffer_size(self) -> int:

@@ -25,7 +25,6 @@ from proxy.config import LogLevel
 
 _TOGETHER_SECONDS = 0.05
 _TOGETHER_LINES = 256
-_NUMBERS = frozenset({int, float, bool})
 # What every record has of its own; `color_message` is uvicorn's second spelling of its message.
 _PLAIN = logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"}).__dict__
 _STANDARD = frozenset(_PLAIN) | {"message", "asctime", "taskName", "color_message"}
@@ -54,9 +53,12 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         facts = record.facts if type(record) is _Told else _extra(record)
-        shown = [f"{key}={value if type(value) in _NUMBERS else _value(value)}" for key, value in facts.items()]
+        words = [str(value) for value in facts.values()]
+        if not (all(words) and _BARE.fullmatch("".join(words))):  # one look, since nearly none needs quotes
+            words = [_quoted(word) for word in words]
+        shown = [f"{key}={word}" for key, word in zip(facts, words, strict=True)]
         if record.exc_info:
-            shown.append(f"exception={_value(self.formatException(record.exc_info))}")
+            shown.append(f"exception={_quoted(self.formatException(record.exc_info))}")
         message = _one_line(record.getMessage())
         return " ".join([self._moment(record), record.levelname, record.name, message, *shown])
 
@@ -76,10 +78,18 @@ class LineHandler(logging.StreamHandler[TextIO]):
         self._waiting: list[logging.LogRecord] = []
         self._loop: asyncio.AbstractEventLoop | None = None  # the one that is about to write them
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without taking the lock, which costs as much again, where the record only has to wait with others."""
+        if type(record) is not _Told:
+            return super().handle(record)
+        self._waiting.append(record)
+        if len(self._waiting) >= _TOGETHER_LINES or not self._is_awaited():
+            self.flush()
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         self._waiting.append(record)
-        if type(record) is not _Told or len(self._waiting) >= _TOGETHER_LINES or not self._is_awaited():
-            self.flush()
+        self.flush()
 
     def _is_awaited(self) -> bool:
         """Whether a loop will write what waits."""
@@ -94,8 +104,9 @@ class LineHandler(logging.StreamHandler[TextIO]):
     def flush(self) -> None:
         with self.lock or contextlib.nullcontext():
             self._loop = None
-            waiting, self._waiting = self._waiting, []
+            waiting = self._waiting.copy()
             if waiting:
+                del self._waiting[: len(waiting)]  # the list stays: another thread may be about to append
                 self._write(waiting)
 
     def _write(self, records: list[logging.LogRecord]) -> None:
@@ -152,8 +163,8 @@ def _extra(record: logging.LogRecord) -> Mapping[str, object]:
     return {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
 
 
-def _value(value: object) -> str:
-    text = str(value)
+def _quoted(text: str) -> str:
+    """In quotes, where it needs them."""
     return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 

@@ -29,7 +29,7 @@ class SecondChance:
     def again(self, stream: ResponseStream, translation: Translation, *, said_done: bool) -> Again | None:
         """The request to send in place of `translation`, or None where the answer stands."""
         self._silent = stream.is_silent(said_done=said_done)
-        if self._grammar_retries:
+        if self._grammar_retries and translation.tools.grammars:
             calls = stream.rejected_calls(said_done=said_done)
             if calls:
                 self._grammar_retries -= 1
