@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
 _MAX_FACTS_BYTES = 64 << 20
+_HEADERS = (("content-type", "application/json"), ("accept", "application/json, text/event-stream"))
 _MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
 
 
@@ -46,6 +47,8 @@ class _Target(Struct, frozen=True):
     base_url: str
     transport: Transport
     timeouts: Timeouts
+    headers: list[tuple[str, str]]
+    """Those that every request has."""
 
 
 class Upstreams:
@@ -59,6 +62,7 @@ class Upstreams:
                 settings.base_url,
                 transport or self._transport(settings, settings.base_url),
                 Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.read_timeout),
+                [*_HEADERS, *((name, value.reveal()) for name, value in settings.headers.items())],
             )
             for name, settings in upstreams.items()
             if settings.base_url is not None
@@ -97,7 +101,7 @@ class Upstreams:
         """What another address of the upstream answers, to POST where there is a `body`. Raises UpstreamError."""
         target = self._targets[name]
         authorization = _authorization(target.settings, client_headers)
-        headers = _request_headers(target.settings, "authorization", client_headers, authorization)
+        headers = _request_headers(target, "authorization", client_headers, authorization)
         endpoint = Endpoint.parse(url)
         method = "GET" if body is None else "POST"
         try:
@@ -136,10 +140,10 @@ class UpstreamCall:
 
     async def open(self) -> None:
         """Makes the call and waits for the head of its answer. Raises UpstreamError."""
-        route = self._route
-        headers = _request_headers(route.upstream, route.dialect.auth_header, self._client_headers, self._authorization)
+        target = self._target
+        headers = _request_headers(target, self._route.dialect.auth_header, self._client_headers, self._authorization)
         try:
-            answer = await self._target.transport.send(self._endpoint, headers, self._body, self._target.timeouts)
+            answer = await target.transport.send(self._endpoint, headers, self._body, target.timeouts)
             try:
                 await self._accept(answer)
             except BaseException:
@@ -225,12 +229,12 @@ def _authorization(settings: UpstreamSettings, client_headers: Mapping[str, str]
 
 
 def _request_headers(
-    settings: UpstreamSettings, name: str, client_headers: Mapping[str, str], authorization: str | None
+    target: _Target, name: str, client_headers: Mapping[str, str], authorization: str | None
 ) -> list[tuple[str, str]]:
     """`name` is the header that carries the key."""
-    headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")]
+    headers = target.headers.copy()
     if authorization is not None:
         headers.append((name, authorization if name == "authorization" else authorization.removeprefix("Bearer ")))
-    headers += [(name, value.reveal()) for name, value in settings.headers.items()]
-    headers += [(name, client_headers[name]) for name in settings.forward_headers if name in client_headers]
+    if forwarded := target.settings.forward_headers:
+        headers += [(name, client_headers[name]) for name in forwarded if name in client_headers]
     return headers

@@ -157,8 +157,10 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     report = Report(settings.on_unsupported)
     for name in parsed.unknown:
         report.dropped(name, "not a parameter of the Responses API")
-    items = [LocatedItem(earlier, "history") for earlier in history] + _input_items(parsed, history, report)
-    acting = [located for located in items if located.item.acts]
+    items = _input_items(parsed, history, report)
+    if history:
+        items = [LocatedItem(earlier, "history") for earlier in history] + items
+    acting = [located for located in items if located.item.acts] if items else []
     for located in acting:
         params = located.item.configure(params)
     tools = ToolMap(letter_first=dialect.tool_names == "letter_first")

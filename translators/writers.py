@@ -27,16 +27,19 @@ class Writers:
         self.with_logprobs = wants_logprobs(translation.params)
         self._out = out
         self._new_id = new_id
-        reasoning = translation.params.reasoning
-        self._summarized = reasoning is not None and bool(reasoning.summary or reasoning.generate_summary)
-        self._sealed = ENCRYPTED_REASONING in (translation.params.include or ())
 
     def message(self) -> MessageWriter:
         return MessageWriter(self._out, self._new_id("msg"), with_logprobs=self.with_logprobs)
 
     def reasoning(self) -> ReasoningWriter:
+        params = self.translation.params
+        wanted = params.reasoning
         return ReasoningWriter(
-            self._out, self._new_id("rs"), summarized=self._summarized, sealed=self._sealed, pack=self._pack
+            self._out,
+            self._new_id("rs"),
+            summarized=wanted is not None and bool(wanted.summary or wanted.generate_summary),
+            sealed=ENCRYPTED_REASONING in (params.include or ()),
+            pack=self._pack,
         )
 
     def summary(self) -> CompactionWriter:

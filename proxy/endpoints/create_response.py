@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -57,13 +58,12 @@ class CreateResponse:
             with CancelledOnDisconnect(receive, self._lookout):
                 await self._answer(exchange, scope, receive, send)
         except ClientGone:
-            tell(_log, "client gone", lambda: _facts(exchange, started))
+            tell(_log, "client gone", partial(_facts, exchange, started))
         except BridgeError as error:
             await error_response(error, exchange.adaptations)(scope, receive, send)
-            refused = {"code": error.code, "http": error.status}
-            tell(_log, "refused", lambda: _facts(exchange, started) | refused)
+            tell(_log, "refused", partial(_facts, exchange, started, code=error.code, http=error.status))
         else:
-            tell(_log, "answered", lambda: _facts(exchange, started))
+            tell(_log, "answered", partial(_facts, exchange, started))
         finally:
             if not exchange.background:
                 await exchange.close()
@@ -107,7 +107,7 @@ async def _send_json(send: Send, body: bytes, headers: RawHeaders) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _facts(exchange: Exchange, started: float) -> dict[str, object]:
+def _facts(exchange: Exchange, started: float, **more: object) -> dict[str, object]:
     """What the log says of an exchange: names, counts and durations, nothing that anybody wrote."""
     response = exchange.response
     facts: dict[str, object] = {
@@ -122,4 +122,4 @@ def _facts(exchange: Exchange, started: float) -> dict[str, object]:
         facts |= {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
     if exchange.adaptations:
         facts["adapted"] = "; ".join(map(str, exchange.adaptations))
-    return facts
+    return facts | more if more else facts

@@ -23,7 +23,7 @@ from translators.runs import Chunk, ChunkRun
 class AnswerReader:
     def __init__(self, translation: Translation) -> None:
         self._reader = ChatReader()
-        self._filters = list(_filters(translation))
+        self._filters = _filters(translation)
         self._ignored = _ignored(self._filters)
 
     def read(self, chunk: Chunk) -> list[Fragment]:
@@ -88,28 +88,30 @@ def _ignored(filters: list[Filter]) -> frozenset[type[Fragment]]:
     return frozenset.intersection(*(each.ignores for each in filters)) if filters else frozenset()
 
 
-def _filters(translation: Translation) -> Iterator[Filter]:
+def _filters(translation: Translation) -> list[Filter]:
     """In the order in which fragments pass them."""
+    filters: list[Filter] = []
     dialect, form = translation.dialect, translation.form
     if dialect.cumulative_reasoning:
-        yield CumulativeReasoning()
+        filters.append(CumulativeReasoning())
     if dialect.think_tags:
-        yield ThinkTags(dialect.think_tags, prefilled=dialect.think_prefilled)
+        filters.append(ThinkTags(dialect.think_tags, prefilled=dialect.think_prefilled))
     if form is not None and form.tool is not None:
-        yield AnswerTool(form.tool)
+        filters.append(AnswerTool(form.tool))
     tools = translation.chat.tools
     if tools:
         if dialect.text_calls:
             offered = frozenset(tool.function.name for tool in tools)
-            yield TextCalls(dialect.text_calls, offered)
+            filters.append(TextCalls(dialect.text_calls, offered))
             if "bare_json" in dialect.text_calls and translation.chat.tool_choice not in (UNSET, "auto", "none"):
-                yield BareCall(offered)
+                filters.append(BareCall(offered))
         if translation.params.parallel_tool_calls is False:
-            yield FirstCallOnly(lambda: translation.adaptations.append(_SECOND_CALL))
+            filters.append(FirstCallOnly(lambda: translation.adaptations.append(_SECOND_CALL)))
     if form is not None and form.fenced:
-        yield Fence()
+        filters.append(Fence())
     if translation.compacts:
-        yield TextAlone()
+        filters.append(TextAlone())
+    return filters
 
 
 _SECOND_CALL = Adaptation("dropped", "parallel_tool_calls", "a call beyond the first, which the upstream made unasked")
