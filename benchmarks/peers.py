@@ -68,8 +68,10 @@ def _litellm(programs: Path, launch: Launch) -> list[str]:
     return [*serve, "--port", str(launch.port), "--num_workers", str(launch.workers)]
 
 
+# The one that is fast: targets are held against it.
+RELAY = _peer("codex-relay", "codex-relay==0.5.8", _relay("codex-relay"), ready=None)
 PEERS = (
-    _peer("codex-relay", "codex-relay==0.5.8", _relay("codex-relay"), ready=None),
+    RELAY,
     _peer("codex-bridge-python", "codex-bridge-python==0.1.5", _relay("codex-bridge-python"), ready=None),
     _peer(
         "litellm",

@@ -1,4 +1,7 @@
-"""Samples to a Markdown table: medians over rounds, the ratio to the passthrough, and whether each target is met."""
+"""Samples to a Markdown table: medians over rounds, the ratio to the passthrough, and how much of each target is used.
+
+Ratios and verdicts are medians of each round's own: a machine that is half as fast for some rounds changes neither.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from benchmarks.targets import Figures
 
 NOTHING = "-"
 LABEL_WIDTH = 66
+_TOLD = 3  # the last columns, which are words
 # A rate above this share of the direct one is the upstream's or the load generator's as much as the server's.
 CEILING_SHARE = 0.5
 
@@ -38,6 +42,21 @@ class Result:
         known = {name: [v for v in self.values(line, name) if v is not None] for name in self.samples}
         return {name: median(values) for name, values in known.items() if values}
 
+    def rounds(self, line: Line) -> list[Figures]:
+        """The figures of each round by themselves."""
+        values = {name: self.values(line, name) for name in self.samples}
+        return [
+            {name: value for name in values if turn < len(values[name]) and (value := values[name][turn]) is not None}
+            for turn in range(max(map(len, values.values()), default=0))
+        ]
+
+    def used(self, line: Line) -> float | None:
+        """How much of the line's target Dragoman takes: the median of the rounds, as with `ratio`."""
+        if line.target is None:
+            return None
+        used = [part for figures in self.rounds(line) if (part := line.target.used(figures)) is not None]
+        return median(used) if used else None
+
     def ratio(self, line: Line) -> float | None:
         """Dragoman's figure over the passthrough's: the median of each round's own ratio, so that drift cancels."""
         pairs = zip(self.values(line, DRAGOMAN.name), self.values(line, PASSTHROUGH.name), strict=False)
@@ -50,12 +69,13 @@ class Table:
 
     def __init__(self, servers: Sequence[str]) -> None:
         self._servers = servers
-        self._widths = [LABEL_WIDTH, *(max(len(name), 9) for name in servers), 6, 38, 3]
+        self._widths = [LABEL_WIDTH, *(max(len(name), 9) for name in servers), 6, 38, 4, 3]
 
     def head(self) -> list[str]:
-        titles = ["row", *self._servers, "ratio", "target", "met"]
-        rule = ["-" * self._widths[0], *("-" * (width - 1) + ":" for width in self._widths[1:-2])]
-        return [self._join(titles), self._join([*rule, *("-" * width for width in self._widths[-2:])])]
+        titles = ["row", *self._servers, "ratio", "target", "used", "met"]
+        rule = ["-" * width for width in self._widths]
+        rule[1:-_TOLD] = ["-" * (width - 1) + ":" for width in self._widths[1:-_TOLD]]
+        return [self._join(titles), self._join(rule)]
 
     def lines(self, result: Result) -> list[str]:
         return [self._line(result, line) for line in result.row.lines]
@@ -63,15 +83,12 @@ class Table:
     def _line(self, result: Result, line: Line) -> str:
         figures = result.figures(line)
         shown = [_number(figures.get(name) if _is_shown(line, name) else None, line.digits) for name in self._servers]
-        target, met = _compare(line, figures)
-        return self._join(
-            [f"{result.row.title}: {line.label}", *shown, _number(result.ratio(line), 2), target, met],
-        )
+        told = _told(line, figures, result.used(line))
+        return self._join([f"{result.row.title}: {line.label}", *shown, _number(result.ratio(line), 2), *told])
 
     def _join(self, cells: Sequence[str]) -> str:
-        aligned = [cells[0].ljust(self._widths[0])]
-        aligned += [cell.rjust(width) for cell, width in zip(cells[1:-2], self._widths[1:-2], strict=True)]
-        aligned += [cell.ljust(width) for cell, width in zip(cells[-2:], self._widths[-2:], strict=True)]
+        aligned = [cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)]
+        aligned[1:-_TOLD] = [cell.strip().rjust(len(cell)) for cell in aligned[1:-_TOLD]]
         return f"| {' | '.join(aligned)} |"
 
 
@@ -81,9 +98,7 @@ def notes(result: Result) -> list[str]:
 
 
 def summary(results: Sequence[Result]) -> str:
-    verdicts = [
-        line.target.is_met(result.figures(line)) for result in results for line in result.row.lines if line.target
-    ]
+    verdicts = [_is_met(result.used(line)) for result in results for line in result.row.lines if line.target]
     return f"targets: {verdicts.count(True)} met, {verdicts.count(False)} missed, {verdicts.count(None)} not measured"
 
 
@@ -117,13 +132,19 @@ def _ceilings(result: Result) -> list[str]:
     return told
 
 
-def _compare(line: Line, figures: Figures) -> tuple[str, str]:
+def _told(line: Line, figures: Figures, used: float | None) -> tuple[str, str, str]:
+    """Of a line's target: what it allows, as the medians have it, how much of that is used, and the verdict."""
     if line.target is None:
-        return NOTHING, NOTHING
-    limit, met = line.target.limit(figures), line.target.is_met(figures)
+        return NOTHING, NOTHING, NOTHING
+    limit = line.target.limit(figures)
     sign = "≥" if line.target.at_least else "≤"
     shown = NOTHING if limit is None else f"{sign} {_number(limit, line.digits)}"
-    return f"{shown} ({line.target.text})", {None: NOTHING, True: "yes", False: "NO"}[met]
+    verdict = {None: NOTHING, True: "yes", False: "NO"}[_is_met(used)]
+    return f"{shown} ({line.target.text})", _number(used, 2), verdict
+
+
+def _is_met(used: float | None) -> bool | None:
+    return None if used is None else used <= 1
 
 
 def _is_shown(line: Line, server: str) -> bool:

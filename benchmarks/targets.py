@@ -3,6 +3,7 @@
 Where codex-relay is not in the run, its figure is taken from the passthrough's by their published ratio.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ Bound = Callable[[Figures], float | None]
 
 @dataclass(frozen=True)
 class Target:
-    """Met when Dragoman's figure is within every bound that is known in this run."""
+    """Dragoman's figure is to be within every bound that is known in this run."""
 
     text: str
     bounds: tuple[Bound, ...]
@@ -25,12 +26,15 @@ class Target:
             return None
         return max(known) if self.at_least else min(known)
 
-    def is_met(self, figures: Figures) -> bool | None:
-        """None where there is nothing to compare."""
+    def used(self, figures: Figures) -> float | None:
+        """How much of what is allowed Dragoman takes: at most 1 where it is met, None where nothing can be compared."""
         limit, figure = self.limit(figures), figures.get("dragoman")
         if limit is None or figure is None:
             return None
-        return figure >= limit if self.at_least else figure <= limit
+        over, under = (limit, figure) if self.at_least else (figure, limit)
+        if under > 0:
+            return over / under
+        return 0.0 if over <= under else math.inf
 
 
 def passthrough(factor: float = 1.0, *, plus: float = 0.0) -> Bound:
