@@ -185,6 +185,9 @@ def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatC
     return other == chunk
 
 
+_NOTHING_BESIDE = (None, None, None, None)
+
+
 def _find_text(chunk: chat.ChatChunk) -> _Place | None:
     """The one text of a chunk, if there is nothing else in it that `fragments` would read."""
     if chunk.choices is None or len(chunk.choices) != 1 or chunk.usage is not None:
@@ -195,8 +198,7 @@ def _find_text(chunk: chat.ChatChunk) -> _Place | None:
         return None
     if delta.refusal or delta.reasoning_details or delta.annotations or delta.function_call is not None:
         return None
-    beside = (chunk.x_groq, chunk.citations, chunk.search_results, error_in_chunk(chunk))
-    if any(each is not None for each in beside):
+    if (chunk.x_groq, chunk.citations, chunk.search_results, error_in_chunk(chunk)) != _NOTHING_BESIDE:
         return None
     said = [_Place(field, delta, text) for field in _SPOKEN if (text := getattr(delta, field))]
     for call in delta.tool_calls or ():
