@@ -28,6 +28,7 @@ class Flow:
             return None
         texts = pattern.read_texts(data)
         if texts is None:
+            self._decoder.ready = None  # it would look in vain, too
             return None
         model, kept = out.flow
         first = out.next

@@ -138,6 +138,8 @@ class ChunkPattern:
             if not (payload.startswith(before) and payload.endswith(behind) and len(payload) >= least):
                 break
             pieces.append(payload[start:stop])
+        if not pieces:
+            return None, at
         texts = _decode(pieces)
         if texts is None:
             texts = _decode_one_by_one(pieces)
