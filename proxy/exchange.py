@@ -7,7 +7,7 @@ last event leaves. Closed: so is the upstream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Self
 
@@ -29,9 +29,8 @@ from proxy.second_chance import SecondChance
 from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
-from translators.items.item import Item
 from translators.report import Adaptation
-from translators.request import ParsedRequest, parse_request, to_chat
+from translators.request import ParsedRequest, parse_request
 from translators.runs import Chunk
 from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
@@ -107,7 +106,7 @@ class Exchange:
         self.streamed = bool(parsed.params.stream)
         self._services = services
         self._client_headers = client_headers
-        self._call = self._sending(parsed, past.decoded())
+        self._call = Sending(services.sender, self.route, parsed, past.decoded(), client_headers)
         translation = self._call.translation
         self.params: ResponsesRequest = translation.params
         self.past = past
@@ -140,15 +139,6 @@ class Exchange:
     def keeper(self) -> Keeper:
         with_events = self.streamed and self._services.store_settings.keep_events == "all"
         return Foreground(self._services.store, with_events=with_events)
-
-    def _sending(self, parsed: ParsedRequest, history: Sequence[Item]) -> Sending:
-        settings = self.route.translation  # by itself: what holds the exchange would leave it to the garbage collector
-        return Sending(
-            self._services.sender,
-            self.route,
-            lambda dialect: to_chat(parsed, dialect, settings, history),
-            self._client_headers,
-        )
 
     @property
     def chat(self) -> bytes:
@@ -198,7 +188,8 @@ class Exchange:
         if exchange.error is not None:
             raise exchange.error
         self._summary = exchange.response
-        self._call = self._sending(ParsedRequest.of(window.compacted(self.params, self._summary.output[0])), ())
+        compacted = ParsedRequest.of(window.compacted(self.params, self._summary.output[0]))
+        self._call = Sending(self._services.sender, self.route, compacted, (), self._client_headers)
         self._call.stream = self._stream
 
     def start(self) -> list[AnyEvent]:

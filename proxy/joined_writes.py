@@ -31,7 +31,7 @@ class JoiningTransport:
             self.flush()
             self._transport.write(data)  # copying what is long costs more than a write
             return
-        if not self._size:
+        if not self._held:
             self._outbox.add(self)
         self._held.append(data)
         self._size = size

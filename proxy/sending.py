@@ -5,7 +5,7 @@ It is used like the `UpstreamCall` inside it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 
 import msgspec
 
@@ -18,14 +18,13 @@ from proxy.upstream import UpstreamCall, Upstreams
 from translators.dialects import Dialect
 from translators.errors import UpstreamError
 from translators.inline import addresses, documents, inline, may_hold_media, put_texts
+from translators.items.item import Item
 from translators.learned import learn
 from translators.report import Adaptation
-from translators.request import Translation
+from translators.request import ParsedRequest, Translation, to_chat
 from translators.runs import Chunk
 from translators.schema.chat import ChatRequest
 from translators.stream import ResponseStream
-
-Translate = Callable[[Dialect], Translation]
 
 
 class Sender:
@@ -48,19 +47,21 @@ class Sender:
 
 
 class Sending:
-    """`translate` gives the request in another dialect; `stream` is told what its answer will be to."""
+    """Of a request behind a history; `stream` is told what its answer will be to, where that changes."""
 
     def __init__(
         self,
         sender: Sender,
         route: Route,
-        translate: Translate,
+        parsed: ParsedRequest,
+        history: Sequence[Item],
         client_headers: Mapping[str, str],
     ) -> None:
-        self.translation = translate(sender.learned.dialect(route))
+        self.translation = to_chat(parsed, sender.learned.dialect(route), route.translation, history)
         self._sender = sender
         self._route = route
-        self._translate = translate
+        self._parsed = parsed
+        self._history = history
         self._client_headers = client_headers
         self._call: UpstreamCall | None = None
         self.stream: ResponseStream | None = None
@@ -118,7 +119,7 @@ class Sending:
         if lesson is None:
             return False
         self._sender.learned.remember(self._route, lesson)
-        again = self._translate(lesson.dialect)
+        again = to_chat(self._parsed, lesson.dialect, self._route.translation, self._history)
         adaptations = self.translation.adaptations  # others hold this very list
         adaptations[:] = [*again.adaptations, Adaptation("changed", lesson.about, f"refused: {error.message}")]
         self.translation = msgspec.structs.replace(again, adaptations=adaptations)

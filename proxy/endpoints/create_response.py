@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable
 from functools import partial
 
 import msgspec
@@ -56,7 +57,7 @@ class CreateResponse:
         started = time.perf_counter()
         try:
             with CancelledOnDisconnect(receive, self._lookout):
-                await self._answer(exchange, scope, receive, send)
+                await self._answer(exchange, send)
         except ClientGone:
             tell(_log, "client gone", partial(_facts, exchange, started))
         except BridgeError as error:
@@ -68,14 +69,13 @@ class CreateResponse:
             if not exchange.background:
                 await exchange.close()
 
-    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+    def _answer(self, exchange: Exchange, send: Send) -> Awaitable[None]:
         """Raises BridgeError as long as nothing has been sent."""
         if exchange.background:
-            await self._answer_at_once(exchange, send)
-        elif exchange.streamed:
-            await EventStream(exchange, send, self._keep_alive_seconds).run()
-        else:
-            await self._answer_whole(exchange, send)
+            return self._answer_at_once(exchange, send)
+        if exchange.streamed:
+            return EventStream(exchange, send, self._keep_alive_seconds).run()
+        return self._answer_whole(exchange, send)
 
     async def _answer_whole(self, exchange: Exchange, send: Send) -> None:
         await exchange.open()
