@@ -8,6 +8,7 @@ last event leaves. Closed: so is the upstream.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import cached_property
 from typing import Self
 
@@ -155,8 +156,8 @@ class Exchange:
 
     @property
     def error(self) -> BridgeError | None:
-        """Why the response failed, if it did."""
-        return self._stream.error
+        """Why the response failed, if it did; to be raised, and so another each time (see `ResponseStream.error`)."""
+        return copy(self._stream.error)
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ A whole answer is a stream of one chunk. Everything that decides the order of ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, TypeVar
 
 import msgspec
@@ -45,8 +46,9 @@ class ResponseStream:
     """
 
     def __init__(self, translation: Translation, *, new_id: NewId, created_at: int, heard: bool = True) -> None:
-        self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
+        # Never one that has been raised: by its traceback that would hold whoever holds the stream.
         self.error: BridgeError | None = None
+        self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
         self.ended = False
         self.out = Emitter(heard=heard)
         self._writers = Writers(translation, self.out, new_id)
@@ -152,7 +154,7 @@ class ResponseStream:
     def fail(self, error: BridgeError, *, completed_at: int) -> list[AnyEvent]:
         """Ends the response as failed, whatever was open."""
         if not self.ended:
-            self.error = error
+            self.error = copy(error)
             self._end(Ending("failed"), completed_at)
         return self.out.take()
 
@@ -172,7 +174,7 @@ class ResponseStream:
 
     def revoke(self, error: BridgeError) -> events.Event:
         """Instead of the last event, which has not gone out: the response could not be stored, so it failed."""
-        self.error = error
+        self.error = copy(error)
         self.response = msgspec.structs.replace(
             self.response, status="failed", completed_at=None, incomplete_details=None, error=response_error(error)
         )

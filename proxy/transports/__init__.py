@@ -56,8 +56,11 @@ class ConnectFailed(TransportError):
 
 class TimedOut(TransportError):
     def __init__(self, message: str, phase: Phase) -> None:
-        super().__init__(message)
+        super().__init__(message, phase)
         self.phase: Phase = phase
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class ConnectionCut(TransportError):

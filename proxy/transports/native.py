@@ -70,7 +70,7 @@ class NativeAnswer(BodyReader):
             await self.aclose()
         elif not data:
             await self.aclose()
-            raise connection.failure or ConnectionCut("the answer was closed before its end")
+            raise connection.broken("the answer was closed before its end")
         return data
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 from typing import cast
 
 import httptools
@@ -75,11 +76,18 @@ class Connection(asyncio.Protocol):
             and self._transport.get_write_buffer_size() == 0
         )
 
+    def broken(self, otherwise: str) -> TransportError:
+        """What to raise of its failure, if it has one.
+
+        A copy: by its traceback an error holds whoever raised it, and so would the connection that keeps it.
+        """
+        return ConnectionCut(otherwise) if self.failure is None else copy(self.failure)
+
     async def request(self, head: bytes, body: bytes | None, *, head_only: bool, seconds: float) -> None:
         """Write a request and wait for the head of its answer."""
         transport = self._transport
         if transport is None or self.failure is not None:
-            raise self.failure or ConnectionCut("the connection is not open")
+            raise self.broken("the connection is not open")
         self.status = 0
         self.complete = self._until_eof = self._keep_alive = False
         self._head_only = head_only
@@ -93,7 +101,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         if not self.status:
-            raise self.failure or ConnectionCut("the connection was closed")
+            raise self.broken("the connection was closed")
 
     async def wait(self, seconds: float) -> None:
         """Until there is more than there was: the head, bytes of the body, the end, or a failure."""
@@ -170,6 +178,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        del self._parser, self._feed  # they hold this connection, as it holds them
         self._lost(self)
 
     # The parser's callbacks.
