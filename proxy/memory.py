@@ -20,7 +20,7 @@ def settle_memory() -> None:
 
 
 def _spare_the_collector() -> None:
-    """Requests make many small objects and hardly a cycle.
+    """Requests make many small objects and no cycle.
 
     What is there already is never looked at again, and new objects are looked at less often: of the cost of
     a stream's chunk, a sixth was collecting, and a thousand streams that began within two seconds waited for 90 ms

@@ -50,6 +50,9 @@ class _Target(Struct, frozen=True):
     headers: list[tuple[str, str]]
     """Those that every request has."""
 
+    def __repr__(self) -> str:
+        return f"_Target({self.base_url})"  # some of its headers are secret
+
 
 class Upstreams:
     """The connections to the upstreams of a configuration; `transport` replaces those it asks for."""
