@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from benchmarks.histogram import percentile
+from benchmarks.histogram import percentiles
 from benchmarks.load import Load, Outcome, merge_outcomes
 from benchmarks.processes import ROOT, Child, free_port
 from benchmarks.servers import DIRECT, Launch, Server
@@ -174,16 +174,13 @@ def _figures(outcome: Outcome, cpu: float, chunks: int) -> Sample:
     sample |= {
         "request_rate": outcome.finished / outcome.elapsed,
         "request_cpu": cpu / outcome.finished,
-        "whole_p50": percentile(outcome.whole, 50),
-        "whole_p99": percentile(outcome.whole, 99),
+        **percentiles(whole_p50=(outcome.whole, 50), whole_p99=(outcome.whole, 99)),
     }
     if chunks:
         sample |= {
             "chunk_rate": outcome.finished * chunks / outcome.elapsed,
             "chunk_frames": outcome.frames / (outcome.finished * chunks),
             "chunk_cpu": cpu / (outcome.finished * chunks),
-            "first_p50": percentile(outcome.first, 50),
-            "first_p99": percentile(outcome.first, 99),
-            "gap_p99": percentile(outcome.gap, 99),
+            **percentiles(first_p50=(outcome.first, 50), first_p99=(outcome.first, 99), gap_p99=(outcome.gap, 99)),
         }
     return sample

@@ -1,6 +1,7 @@
 """Times counted in buckets of 2 µs: small to send between processes, merged by adding."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 BUCKETS_PER_SECOND = 500_000
 
@@ -8,15 +9,18 @@ BUCKETS_PER_SECOND = 500_000
 Histogram = dict[int, int]
 
 
-def percentile(times: Histogram, percent: float) -> float:
-    """The time, in seconds, that `percent` of the entries do not exceed; NaN where there are none."""
+def percentiles(**wanted: tuple[Histogram, float]) -> dict[str, float]:
+    """The time, in seconds, that a percentage of each one's entries do not exceed; none of one without entries."""
+    return {name: _percentile(times, percent) for name, (times, percent) in wanted.items() if times}
+
+
+def _percentile(times: Histogram, percent: float) -> float:
     rank = percent / 100 * sum(times.values())
-    seen = 0
-    for bucket in sorted(times):
-        seen += times[bucket]
-        if seen >= rank:
-            return (bucket + 0.5) / BUCKETS_PER_SECOND
-    return float("nan")
+    buckets = sorted(times)
+    reached = accumulate(times[bucket] for bucket in buckets)
+    return (
+        next(bucket for bucket, seen in zip(buckets, reached, strict=True) if seen >= rank) + 0.5
+    ) / BUCKETS_PER_SECOND
 
 
 def merge(parts: Iterable[Histogram]) -> Histogram:

@@ -59,8 +59,8 @@ class Result:
 
     def ratio(self, line: Line) -> float | None:
         """Dragoman's figure over the passthrough's: the median of each round's own ratio, so that drift cancels."""
-        pairs = zip(self.values(line, DRAGOMAN.name), self.values(line, PASSTHROUGH.name), strict=False)
-        ratios = [ours / theirs for ours, theirs in pairs if ours is not None and theirs and theirs > 0]
+        pairs = [(figures.get(DRAGOMAN.name), figures.get(PASSTHROUGH.name, 0)) for figures in self.rounds(line)]
+        ratios = [ours / theirs for ours, theirs in pairs if ours is not None and theirs > 0]
         return median(ratios) if ratios else None
 
 
@@ -87,8 +87,9 @@ class Table:
         return self._join([f"{result.row.title}: {line.label}", *shown, _number(result.ratio(line), 2), *told])
 
     def _join(self, cells: Sequence[str]) -> str:
-        aligned = [cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)]
-        aligned[1:-_TOLD] = [cell.strip().rjust(len(cell)) for cell in aligned[1:-_TOLD]]
+        numbers = range(1, len(cells) - _TOLD)
+        placed = enumerate(zip(cells, self._widths, strict=True))
+        aligned = [cell.rjust(width) if at in numbers else cell.ljust(width) for at, (cell, width) in placed]
         return f"| {' | '.join(aligned)} |"
 
 

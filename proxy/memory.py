@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-# As many new containers as six thousand streams have: with a fifth of it, the thousandth stream made all others wait.
+# As many new containers as six thousand streams have.
 _THRESHOLDS = (1_000_000, 20, 20)
 _KEPT_BYTES = 16 << 20
 # The numbers of glibc's `mallopt(3)`.
@@ -25,7 +25,8 @@ def _spare_the_collector() -> None:
     What is there already is never looked at again, and new objects are looked at less often: of the cost of
     a stream's chunk, a sixth was collecting, and a thousand streams that began within two seconds waited for 90 ms
     while they were looked at, and for twice as long until what had arrived meanwhile was done. Their memory does not
-    change by it. Collecting once more before would take 20 ms and find nothing.
+    change by it: cycles, which only a collection frees, are left by no request (`tests/test_memory.py`). Collecting
+    once more before would take 20 ms and find nothing.
     """
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

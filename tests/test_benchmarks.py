@@ -10,8 +10,10 @@ import pytest
 
 from benchmarks.bench import Sample
 from benchmarks.compare import Change, Saved, changes, report
+from benchmarks.histogram import percentiles
 from benchmarks.kinds import LoopRow
 from benchmarks.report import Result, Table, summary
+from benchmarks.results import FILE
 from benchmarks.rows import ROWS
 from benchmarks.run import Run
 from benchmarks.targets import Figures, Target, constant, passthrough
@@ -64,6 +66,24 @@ def test_a_run_is_read_back() -> None:
     results = [Result(row, measured[row.name]) for row in ROWS if row.name in measured]
     saved = msgspec.json.decode(Run("here", [], results, complete=True).as_json(), type=Saved)
     assert (saved.about, saved.rows) == ("here", measured)
+
+
+def test_the_results_of_the_repository_are_read_back() -> None:
+    """So that later runs can be compared with them."""
+    saved = msgspec.json.decode(FILE.with_suffix(".json").read_bytes(), type=Saved)
+    results = [Result(row, saved.rows[row.name]) for row in ROWS if row.name in saved.rows]
+    text = FILE.read_text()
+    table = Table(list(saved.versions))
+    for line in [*table.head(), *(line for result in results for line in table.lines(result))]:
+        assert f"{line}\n" in text
+
+
+def test_what_nobody_timed_has_no_percentile() -> None:
+    """A proxy that joins all the deltas of a call leaves no gaps between them."""
+    assert percentiles(first=({500: 1, 1000: 1}, 50), last=({500: 1, 1000: 1}, 99), gap=({}, 99)) == {
+        "first": 0.001001,
+        "last": 0.002001,
+    }
 
 
 def test_a_line_tells_whether_its_target_is_met() -> None:

@@ -14,6 +14,7 @@ from tests.live import USAGE, LiveProxy, chunk, config_for, said
 _OURS = ("proxy", "translators", "uvicorn", "httptools")
 _MESSAGE = {"role": "assistant", "content": "Hello"}
 _WHOLE = {"choices": [{"index": 0, "message": _MESSAGE, "finish_reason": "stop"}], "usage": USAGE}
+_NOTHING = {"choices": [{"index": 0, "message": {"role": "assistant"}, "finish_reason": "stop"}]}
 _CALL = {"index": 0, "id": "call_1", "function": {"name": "look", "arguments": "{}"}}
 _TOOL = {"type": "function", "name": "look", "parameters": {"type": "object"}}
 
@@ -29,8 +30,6 @@ def cyclic_garbage() -> Iterator[list[object]]:
     gc.garbage.clear()
     gc.enable()
 
-
-_NOTHING = {"choices": [{"index": 0, "message": {"role": "assistant"}, "finish_reason": "stop"}]}
 
 _CASES: dict[str, tuple[list[Answer], dict[str, Any], int]] = {
     "whole": ([json_answer(_WHOLE)], {}, 200),
