@@ -1,7 +1,7 @@
 # docker build -t dragoman .                           with the embedded local model
 # docker build -t dragoman --build-arg LOCK=slim .     without it: 0.2 GB less, for a configuration with its own upstreams
 # docker run -p 8080:8080 -v ./config.yaml:/etc/dragoman/config.yaml:ro dragoman
-ARG PYTHON=3.13
+ARG PYTHON=3.14
 
 FROM python:${PYTHON}-slim AS build
 ARG LOCK=run

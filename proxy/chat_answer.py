@@ -93,13 +93,8 @@ class ChatAnswer:
         if straight is None:
             await self._answer.pour(take)
             return
-        step, send = Flow(self._decoder, straight.stream, straight.encoder).step, straight.send
-
-        def take_straight(data: bytes) -> bool:
-            frames = step(data)
-            return take(data) if frames is None else send(frames)
-
-        await self._answer.pour(take_straight)
+        flow = Flow(self._decoder, straight.stream, straight.encoder, straight.send, take)
+        await self._answer.pour(flow.take)
 
     def _decode(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within what arrived, which is b"" at the end."""

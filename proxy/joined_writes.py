@@ -18,6 +18,8 @@ _MOST_HELD = 1 << 16
 class JoiningTransport:
     """Like the transport inside. `flush` lets go of what is held before the step is over."""
 
+    __slots__ = ("_held", "_outbox", "_size", "_transport", "is_closing")
+
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
         self.is_closing = transport.is_closing  # asked for with every request
         self._transport = transport
@@ -31,16 +33,20 @@ class JoiningTransport:
             self.flush()
             self._transport.write(data)  # copying what is long costs more than a write
             return
-        if not self._held:
+        held = self._held
+        if not held:
             self._outbox.add(self)
-        self._held.append(data)
+        held.append(data)
         self._size = size
 
     def flush(self) -> None:
-        if self._held:
-            held, self._held, self._size = self._held, [], 0
+        held = self._held
+        if held:
+            data = b"".join(held)
+            held.clear()
+            self._size = 0
             if not self.is_closing():
-                self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+                self._transport.write(data)
 
     def get_write_buffer_size(self) -> int:
         return self._size + self._transport.get_write_buffer_size()

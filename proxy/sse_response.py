@@ -7,7 +7,7 @@ takes longer than the keep-alive interval gets no such chance, since clients wou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from starlette.types import Send
@@ -30,9 +30,29 @@ HEAD: RawHeaders = [
 class EventStream:
     """Sends one exchange. `interval` is the longest silence in seconds; 0 means no keep-alive."""
 
+    __slots__ = (
+        "_at_once",
+        "_beat",
+        "_emitting",
+        "_encoder",
+        "_exchange",
+        "_interval",
+        "_now",
+        "_rest",
+        "_run_ahead",
+        "_send",
+        "_silent_since",
+        "_started",
+        "_timer",
+        "_unsent",
+    )
+
     takes_frames: ClassVar[bool] = True
 
-    def __init__(self, exchange: Exchange, send: Send, interval: float) -> None:
+    def __init__(
+        self, exchange: Exchange, send: Send, interval: float, at_once: Callable[[bytes], bool] | None = None
+    ) -> None:
+        self._at_once = at_once
         self._exchange = exchange
         self._send = send
         self._interval = interval
@@ -96,6 +116,9 @@ class EventStream:
 
     def send_frames(self, frames: bytes) -> bool:
         """The same with frames of more of the events that went out last: no keep-alive came between."""
+        if self._at_once is not None and self._at_once(frames):
+            self._silent_since = self._now()
+            return True
         self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
         self._silent_since = self._now()
         return self._rest is None

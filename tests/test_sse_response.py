@@ -68,10 +68,16 @@ class Words:
     async def pour(
         self, write: Callable[[list[AnyEvent]], bool], encoder: SSEEncoder, send: Callable[[bytes], bool]
     ) -> None:
-        flow = Flow(self._decoder, self._stream, encoder)
+        flow = Flow(
+            self._decoder,
+            self._stream,
+            encoder,
+            send,
+            lambda data: write(self._stream.feed(*self._decoder.feed(data))),
+        )
         while self._left and self._chance(0.8):
             await self._chance.turns()
-            if not await self._in_a_callback(lambda: self._pour_next(flow, write, send)):
+            if not await self._in_a_callback(lambda: flow.take(self._next_bytes())):
                 return
 
     async def read(self) -> list[AnyEvent]:
@@ -84,11 +90,6 @@ class Words:
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_soon(lambda: done.set_result(does()))
         return await done
-
-    def _pour_next(self, flow: Flow, write: Callable[[list[AnyEvent]], bool], send: Callable[[bytes], bool]) -> bool:
-        data = self._next_bytes()
-        frames = flow.step(data)
-        return write(self._stream.feed(*self._decoder.feed(data))) if frames is None else send(frames)
 
     def _next_events(self) -> list[AnyEvent]:
         return self._stream.feed(*self._decoder.feed(self._next_bytes()))
@@ -103,6 +104,7 @@ class Client:
 
     def __init__(self, chance: Chance) -> None:
         self.received = b""
+        self.written = 0
         self.begun = False
         self._chance = chance
         self._reading = asyncio.Event()
@@ -118,6 +120,18 @@ class Client:
         else:
             assert self.begun
             self.received += message["body"]
+        self._pause_by_chance()
+
+    def write(self, piece: bytes) -> bool:
+        if self._reading.is_set():
+            assert self.begun
+            self.received += piece
+            self.written += 1
+            self._pause_by_chance()
+            return True
+        return False
+
+    def _pause_by_chance(self) -> None:
         if self._reading.is_set() and self._chance(0.3):
             self._reading.clear()
             self._pauses.add(asyncio.ensure_future(self._pause()))
@@ -128,11 +142,14 @@ class Client:
 
 
 @pytest.mark.parametrize("interval", [0, _ALWAYS])
+@pytest.mark.parametrize("writes", [False, True])
 @pytest.mark.parametrize("seed", range(10))
-async def test_events_leave_in_the_order_of_their_numbers(seed: int, interval: float) -> None:
+async def test_events_leave_in_the_order_of_their_numbers(seed: int, writes: bool, interval: float) -> None:
     chance = Chance(seed)
     exchange, client = Words(chance, refused=False), Client(chance)
-    await EventStream(cast("Exchange", exchange), client.send, interval).run()
+    at_once = client.write if writes else None
+    await EventStream(cast("Exchange", exchange), client.send, interval, at_once).run()
+    assert client.written or not writes or interval  # keep-alive between all of them leaves none that follows another
     events = check_frames(client.received)
     response = check_events(events)
     assert response["status"] == "completed"

@@ -37,6 +37,8 @@ class ChunkDecoder:
     `ready` is the pattern that whole events may have, where nothing has come of one that has not ended.
     """
 
+    __slots__ = ("_events", "_lessons", "_pattern", "ready", "said_done")
+
     def __init__(self) -> None:
         self.said_done = False
         self.ready: ChunkPattern | None = None

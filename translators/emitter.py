@@ -11,14 +11,16 @@ from translators.schema.events import AnyEvent, DeltaRun, Event
 class Emitter:
     """Collects the events of one response, if anybody hears them; `take` hands over those since the last call.
 
-    `next` is the number of the next event; `flow` is the run that the last events were: their model, and where the
+    `next` is the number of the next event; `last_run` is the run that the last events were: their model, and where the
     texts of such a run are kept. Where nobody hears there are no events, and whoever has to make something for one
     alone can spare it.
     """
 
+    __slots__ = ("_batch", "heard", "last_run", "next")
+
     def __init__(self, *, heard: bool = True) -> None:
         self.heard = heard
-        self.flow: tuple[Event, list[str]] | None = None
+        self.last_run: tuple[Event, list[str]] | None = None
         self.next = 0
         self._batch: list[AnyEvent] = []
 
@@ -27,18 +29,17 @@ class Emitter:
         if self.heard:
             self._batch.append(kind(self.next, *fields))
             self.next += 1
-            self.flow = None
+            self.last_run = None
 
     def emit_run(self, model: Event, deltas: list[str], kept: list[str]) -> None:
         """Appends the events that are `model` with these deltas, which are `kept`."""
-        run = self.go_on((model, kept), deltas)
+        run = self.go_on(model, deltas, kept)
         if self.heard:
-            self.flow = (model, kept)
+            self.last_run = (model, kept)
             self._batch.append(run)
 
-    def go_on(self, flow: tuple[Event, list[str]], deltas: list[str]) -> DeltaRun:
+    def go_on(self, model: Event, deltas: list[str], kept: list[str]) -> DeltaRun:
         """The events of more such deltas, which nobody needs to `take`."""
-        model, kept = flow
         run = DeltaRun(self.next, model, deltas)
         self.next += len(deltas)
         kept += deltas

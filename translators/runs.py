@@ -74,6 +74,8 @@ class ChunkPattern:
     `first` is that chunk as a run, if it says nothing that those like it need not say again.
     """
 
+    __slots__ = ("_before", "_behind", "_between", "_call", "_closing", "_opening", "field", "first")
+
     def __init__(self, place: _Place, before: bytes, behind: bytes, first: ChunkRun | None) -> None:
         self.first = first
         self.field = place.field

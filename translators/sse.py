@@ -87,6 +87,8 @@ _ENCODER = msgspec.json.Encoder()
 class SSEEncoder:
     """Frames for the events of one response: `event:` is the event's type, `data:` one line of JSON."""
 
+    __slots__ = ("_model", "_template")
+
     def __init__(self) -> None:
         self._model: Event | None = None
         self._template = b""

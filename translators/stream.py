@@ -31,7 +31,7 @@ from translators.response import open_response
 from translators.runs import Chunk, ChunkRun
 from translators.schema import events
 from translators.schema.chat import ChatChunk
-from translators.schema.events import AnyEvent
+from translators.schema.events import AnyEvent, Event
 from translators.schema.responses import IncompleteDetails, Response, Usage
 from translators.usage import UsageSum
 from translators.writers import NewId, Writers
@@ -44,6 +44,21 @@ class ResponseStream:
 
     Where its events are not `heard`, there are none: a whole answer needs the response alone.
     """
+
+    __slots__ = (
+        "_answer",
+        "_items",
+        "_reader",
+        "_speaking",
+        "_translation",
+        "_usage",
+        "_writers",
+        "ended",
+        "error",
+        "flow",
+        "out",
+        "response",
+    )
 
     def __init__(self, translation: Translation, *, new_id: NewId, created_at: int, heard: bool = True) -> None:
         # Never one that has been raised: by its traceback that would hold whoever holds the stream.
@@ -58,11 +73,13 @@ class ResponseStream:
         self._items: list[ItemWriter] = []  # of all answers
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._usage = UsageSum()
-        self.flowing: str | None = None  # the field of the run that was the last thing fed, if no more need be asked
+        # What was fed last, if no more need be asked of what is fed next: the field of that run, the model of its
+        # events, and where its texts are kept.
+        self.flow: tuple[str, Event, list[str]] | None = None
 
     def answers(self, translation: Translation) -> None:
         """The answer to come is to another translation of the same request."""
-        self.flowing = None
+        self.flow = None
         self._translation = self._writers.translation = translation
         self._reader = AnswerReader(translation)
         self._answer = Answer(translation)
@@ -80,6 +97,7 @@ class ResponseStream:
     def keep_alive(self) -> list[AnyEvent]:
         """An event that changes nothing but resets the idle timers of clients, as comments do not."""
         if not self.ended:
+            self.flow = None
             self.out.emit(events.ResponseInProgress, self.response)
         return self.out.take()
 
@@ -91,18 +109,22 @@ class ResponseStream:
         return fed
 
     def _feed_one(self, chunk: ChatChunk) -> list[AnyEvent]:
-        self.flowing = None
+        self.flow = None
         self._take_all(self._reader.read(chunk))
         return self.out.take()
 
     def _feed_run(self, run: ChunkRun) -> list[AnyEvent]:
         """What follows a run of thoughts or words is mostly more of them, and goes where they went unread."""
-        flow = self.out.flow
-        if flow is not None and run.field == self.flowing:
-            return [self.out.go_on(flow, run.texts)]
+        flow = self.flow
+        if flow is not None and run.field == flow[0]:
+            _, model, kept = flow
+            return [self.out.go_on(model, run.texts, kept)]
+        self.flow = None
         self._take_all(self._reader.read(run))
         # The reader itself keeps the arguments of calls.
-        self.flowing = run.field if run.call is None and self._reader.lets_pass(run) else None
+        last = self.out.last_run
+        if last is not None and run.call is None and self._reader.lets_pass(run):
+            self.flow = (run.field, *last)
         return self.out.take()
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
@@ -125,7 +147,7 @@ class ResponseStream:
 
     def begin_again(self) -> None:
         """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
-        self.flowing = None
+        self.flow = None
         self._close_speaking("completed")
         self._answer.estimate(self._usage)
         self._usage.begin_again()
@@ -309,6 +331,7 @@ class ResponseStream:
     def _end(self, ending: Ending, completed_at: int | None) -> None:
         """Closes every open item and emits the terminal event."""
         self.ended = True
+        self.flow = None
         whole = ending.status == "completed"
         phase = COMMENTARY if self._answer.calls else FINAL_ANSWER
         self._close_speaking(

@@ -15,6 +15,7 @@ from proxy.background import BackgroundRuns
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.headers import RawHeaders, answer_headers, request_headers
+from proxy.http_protocol import body_writer
 from proxy.log import tell
 from proxy.replay import Replay, frames_of_run
 from proxy.request_body import CancelledOnDisconnect, ClientGone, Lookout, read_request
@@ -57,7 +58,7 @@ class CreateResponse:
         started = time.perf_counter()
         try:
             with CancelledOnDisconnect(receive, self._lookout):
-                await self._answer(exchange, send)
+                await self._answer(exchange, scope, send)
         except ClientGone:
             tell(_log, "client gone", partial(_facts, exchange, started))
         except BridgeError as error:
@@ -69,12 +70,12 @@ class CreateResponse:
             if not exchange.background:
                 await exchange.close()
 
-    def _answer(self, exchange: Exchange, send: Send) -> Awaitable[None]:
+    def _answer(self, exchange: Exchange, scope: Scope, send: Send) -> Awaitable[None]:
         """Raises BridgeError as long as nothing has been sent."""
         if exchange.background:
             return self._answer_at_once(exchange, send)
         if exchange.streamed:
-            return EventStream(exchange, send, self._keep_alive_seconds).run()
+            return EventStream(exchange, send, self._keep_alive_seconds, body_writer(scope)).run()
         return self._answer_whole(exchange, send)
 
     async def _answer_whole(self, exchange: Exchange, send: Send) -> None:

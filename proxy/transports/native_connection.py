@@ -32,6 +32,34 @@ class _Refused(Exception):
 
 
 class Connection(asyncio.Protocol):
+    __slots__ = (
+        "_between",
+        "_deadline",
+        "_feed",
+        "_fields",
+        "_head_only",
+        "_into",
+        "_keep_alive",
+        "_loop",
+        "_lost",
+        "_overhead",
+        "_parser",
+        "_paused",
+        "_timer",
+        "_timer_at",
+        "_transport",
+        "_unread",
+        "_until_eof",
+        "_waiter",
+        "complete",
+        "failure",
+        "headers",
+        "on_body",
+        "origin",
+        "parts",
+        "status",
+    )
+
     def __init__(self, origin: Origin, loop: asyncio.AbstractEventLoop, lost: Callable[[Connection], None]) -> None:
         self.origin = origin
         self.status = 0
