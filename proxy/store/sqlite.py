@@ -33,9 +33,11 @@ _LOG_PAGES = 4000
 # What may be written without the thread: so much at once, and so often until the thread has the next turn.
 _SHORT_BYTES = 1 << 16
 _UNTENDED = 64
-# A commit that takes so long had to wait for the disk, which is then left to the thread for so long.
+# A commit that takes so long had to wait for the disk, which is then left to the thread: for a moment, since it may
+# have waited for the processor instead, and for twice as long each time that it soon happens again.
 _STALLED_SECONDS = 0.005
-_AVOIDED_SECONDS = 10.0
+_AVOIDED_SECONDS = 0.25
+_LONGEST_AVOIDED_SECONDS = 16.0
 _PARAMETER = re.compile(r"\$(\d+)(?:::\w+)?")
 
 T = TypeVar("T")
@@ -240,7 +242,8 @@ class _Shortcut:
         self._writer = writer
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
-        self._closed_until = 0.0
+        self._closed_until = -_LONGEST_AVOIDED_SECONDS
+        self._avoided = _AVOIDED_SECONDS
         self._left = _UNTENDED
 
     def write(self, statement: Statement) -> int | None:
@@ -262,7 +265,9 @@ class _Shortcut:
             raise
         now = time.monotonic()
         if now - began > _STALLED_SECONDS:
-            self._closed_until = now + _AVOIDED_SECONDS
+            soon = now - self._closed_until < _LONGEST_AVOIDED_SECONDS
+            self._avoided = min(2 * self._avoided, _LONGEST_AVOIDED_SECONDS) if soon else _AVOIDED_SECONDS
+            self._closed_until = now + self._avoided
         return touched
 
     def close(self) -> None:
