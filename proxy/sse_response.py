@@ -28,7 +28,10 @@ HEAD: RawHeaders = [
 
 
 class EventStream:
-    """Sends one exchange. `interval` is the longest silence in seconds; 0 means no keep-alive."""
+    """Sends one exchange. `interval` is the longest silence in seconds; 0 means no keep-alive.
+
+    `at_once` writes a piece of the body, unless that would have to wait for the client (`BodyWriter`).
+    """
 
     __slots__ = (
         "_at_once",
@@ -116,10 +119,8 @@ class EventStream:
 
     def send_frames(self, frames: bytes) -> bool:
         """The same with frames of more of the events that went out last: no keep-alive came between."""
-        if self._at_once is not None and self._at_once(frames):
-            self._silent_since = self._now()
-            return True
-        self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
+        if self._at_once is None or not self._at_once(frames):
+            self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
         self._silent_since = self._now()
         return self._rest is None
 
