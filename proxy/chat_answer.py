@@ -14,10 +14,9 @@ from msgspec import Struct
 from proxy.transports import Answer, TransportError
 from translators.chunks import ChunkDecoder, body_form, parse_chunk
 from translators.errors import UpstreamProtocolError
-from translators.flow import Flow
+from translators.flow import Flow, FrameSink
 from translators.runs import Chunk
 from translators.schema.chat import ChatChunk
-from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 from translators.upstream_errors import error_in_chunk
 
@@ -29,11 +28,10 @@ IntoChunks = Callable[[list[Chunk]], bool]
 
 
 class Straight(Struct, frozen=True):
-    """Where frames go that `Flow` made of an answer to `stream`; whether `send` takes the next ones, too."""
+    """Where frames go that `Flow` made of an answer to `stream`."""
 
     stream: ResponseStream
-    encoder: SSEEncoder
-    send: Callable[[bytes], bool]
+    sink: FrameSink
 
 
 class ChatAnswer:
@@ -93,7 +91,7 @@ class ChatAnswer:
         if straight is None:
             await self._answer.pour(take)
             return
-        flow = Flow(self._decoder, straight.stream, straight.encoder, straight.send, take)
+        flow = Flow(self._decoder, straight.stream, straight.sink, take)
         await self._answer.pour(flow.take)
 
     def _decode(self, data: bytes) -> list[Chunk]:

@@ -30,12 +30,12 @@ from proxy.second_chance import SecondChance
 from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
+from translators.flow import FrameSink
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request
 from translators.runs import Chunk
 from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
-from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 
 # Stands for no input where nothing is to be answered, so that there is something to translate.
@@ -227,12 +227,10 @@ class Exchange:
         except BridgeError as error:
             return await self.fail(error)
 
-    async def pour(
-        self, write: Callable[[list[AnyEvent]], bool], encoder: SSEEncoder, send: Callable[[bytes], bool] | None
-    ) -> None:
+    async def pour(self, write: Callable[[list[AnyEvent]], bool], sink: FrameSink | None) -> None:
         """Gives `write` events in the step in which they arrive, until it answers False, or `read` has to go on.
 
-        `send` gets frames of `encoder` in the place of events that nobody else has to see.
+        `sink` gets frames in the place of events that nobody else has to see.
         """
 
         def take(chunks: list[Chunk]) -> bool:
@@ -245,7 +243,7 @@ class Exchange:
         stream = self._stream
         if self._generates and self._summary is None and not stream.ended:
             seen = self.stored and self.keeper.hears
-            await self._call.pour(take, None if send is None or seen else Straight(stream, encoder, send))
+            await self._call.pour(take, None if sink is None or seen else Straight(stream, sink))
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored and self.keeper.hears:

@@ -1,7 +1,7 @@
-"""`join_writes(transport, loop)`: a transport whose writes of one step of the event loop leave together at its end.
+"""`JoiningTransport`: what is written to it in one turn of the event loop leaves together, with all that others wrote.
 
 A write costs more than the bytes in it: it goes through the whole network stack and wakes whoever reads, which then
-takes the processor's caches and often the processor itself. Where hundreds of requests have something in one step, all
+takes the processor's caches and often the processor itself. Where hundreds of requests have something in one turn, all
 is over sooner when everything is read first and then everything is written.
 """
 
@@ -16,40 +16,37 @@ _MOST_HELD = 1 << 16
 
 
 class JoiningTransport:
-    """Like the transport inside. `flush` lets go of what is held before the step is over."""
+    """Like the transport inside. `flush` lets go of what is held before its time."""
 
-    __slots__ = ("_held", "_outbox", "_size", "_transport", "is_closing")
+    __slots__ = ("_held", "_outbox", "_send", "_transport", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
-        self.is_closing = transport.is_closing  # asked for with every request
+        self.is_closing = transport.is_closing  # asked for with every write, as is the next
+        self._send = transport.write
         self._transport = transport
         self._outbox = outbox
-        self._held: list[bytes] = []
-        self._size = 0
+        self._held = b""
 
     def write(self, data: bytes) -> None:
-        size = self._size + len(data)
-        if size >= _MOST_HELD:
-            self.flush()
-            self._transport.write(data)  # copying what is long costs more than a write
-            return
         held = self._held
-        if not held:
+        if not held and len(data) < _MOST_HELD:
+            self._held = data
             self._outbox.add(self)
-        held.append(data)
-        self._size = size
+        elif len(held) + len(data) < _MOST_HELD:
+            self._held = held + data
+        else:
+            self.flush()
+            self._send(data)  # copying what is long costs more than a write
 
     def flush(self) -> None:
         held = self._held
         if held:
-            data = b"".join(held)
-            held.clear()
-            self._size = 0
+            self._held = b""
             if not self.is_closing():
-                self._transport.write(data)
+                self._send(held)
 
     def get_write_buffer_size(self) -> int:
-        return self._size + self._transport.get_write_buffer_size()
+        return len(self._held) + self._transport.get_write_buffer_size()
 
     def close(self) -> None:
         self.flush()
@@ -64,15 +61,37 @@ class JoiningTransport:
 
 
 class Outbox:
-    """The transports of one event loop that hold something. It does not hold the loop, so that both can end."""
+    """The transports of one event loop that hold something. It does not hold the loop, so that both can end.
+
+    A turn of the loop is first what is due, the steps of tasks among it, and then what has arrived. Where hundreds of
+    streams have something to say, that takes tens of milliseconds: what tasks wrote leaves before it, and what comes of
+    it behind. So a stream that gets something says `begin_reading`, unless the outbox is `reading` already.
+
+    `read_at` is when that was last said, by the clock of the loop: to ask that for each piece would cost more than to
+    write it.
+    """
+
+    __slots__ = ("_waiting", "read_at", "reading")
 
     def __init__(self) -> None:
+        self.reading = False
+        self.read_at = 0.0
         self._waiting: list[JoiningTransport] = []
 
     def add(self, transport: JoiningTransport) -> None:
-        if not self._waiting:
+        if not (self.reading or self._waiting):
             asyncio.get_running_loop().call_soon(self._flush)
         self._waiting.append(transport)
+
+    def begin_reading(self, now: float) -> None:
+        self._flush()
+        self.reading = True
+        self.read_at = now
+        asyncio.get_running_loop().call_soon(self._end_reading)
+
+    def _end_reading(self) -> None:
+        self.reading = False
+        self._flush()
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -83,9 +102,8 @@ class Outbox:
 _OUTBOXES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = weakref.WeakKeyDictionary()
 
 
-def join_writes(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> JoiningTransport:
-    """`loop` is the one that the transport belongs to."""
+def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
     outbox = _OUTBOXES.get(loop)
     if outbox is None:
         outbox = _OUTBOXES[loop] = Outbox()
-    return JoiningTransport(transport, outbox)
+    return outbox

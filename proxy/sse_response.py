@@ -7,8 +7,8 @@ takes longer than the keep-alive interval gets no such chance, since clients wou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
 
 from starlette.types import Send
 
@@ -16,6 +16,7 @@ from proxy.exchange import Exchange
 from proxy.headers import RawHeaders, answer_headers
 from proxy.run_ahead import RunAhead
 from translators.errors import BridgeError
+from translators.flow import FrameSink
 from translators.schema.events import AnyEvent
 from translators.sse import DONE_FRAME, SSEEncoder
 
@@ -27,11 +28,25 @@ HEAD: RawHeaders = [
 ]
 
 
-class EventStream:
-    """Sends one exchange. `interval` is the longest silence in seconds; 0 means no keep-alive.
+class AtOnce(Protocol):
+    """Writes a piece of the body, unless that would have to wait for the client (`BodyWriter`)."""
 
-    `at_once` writes a piece of the body, unless that would have to wait for the client (`BodyWriter`).
-    """
+    wrote_at: float
+
+    def __call__(self, piece: bytes) -> bool: ...
+
+
+class _Never:
+    """For a server that has nothing of the kind."""
+
+    wrote_at = 0.0
+
+    def __call__(self, piece: bytes) -> bool:
+        return False
+
+
+class EventStream:
+    """Sends one exchange. `interval` is the longest silence in seconds; 0 means no keep-alive."""
 
     __slots__ = (
         "_at_once",
@@ -50,12 +65,8 @@ class EventStream:
         "_unsent",
     )
 
-    takes_frames: ClassVar[bool] = True
-
-    def __init__(
-        self, exchange: Exchange, send: Send, interval: float, at_once: Callable[[bytes], bool] | None = None
-    ) -> None:
-        self._at_once = at_once
+    def __init__(self, exchange: Exchange, send: Send, interval: float, at_once: AtOnce | None = None) -> None:
+        self._at_once = at_once or _Never()
         self._exchange = exchange
         self._send = send
         self._interval = interval
@@ -100,7 +111,7 @@ class EventStream:
 
     async def _next(self) -> list[AnyEvent]:
         """What has to be sent from here; all before it has been, as it came."""
-        await self._exchange.pour(self._write, self._encoder, self.send_frames if self.takes_frames else None)
+        await self._exchange.pour(self._write, self._sink())
         if self._rest is not None:
             await self._rest
             self._rest = None
@@ -117,10 +128,12 @@ class EventStream:
         self._silent_since = self._now()
         return self._rest is None
 
-    def send_frames(self, frames: bytes) -> bool:
+    def _sink(self) -> FrameSink | None:
+        return FrameSink(self._encoder, self._at_once, self._send_frames)
+
+    def _send_frames(self, frames: bytes) -> bool:
         """The same with frames of more of the events that went out last: no keep-alive came between."""
-        if self._at_once is None or not self._at_once(frames):
-            self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
+        self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
         self._silent_since = self._now()
         return self._rest is None
 
@@ -162,7 +175,7 @@ class EventStream:
         """
         loop = asyncio.get_running_loop()
         waits = self._emitting or self._rest is not None
-        silent = 0.0 if waits else self._now() - self._silent_since
+        silent = 0.0 if waits else self._now() - max(self._silent_since, self._at_once.wrote_at)
         if silent < self._interval:
             self._timer = loop.call_later(self._interval - silent, self._on_timer)
         else:

@@ -63,6 +63,24 @@ async def test_a_step_is_one_write(done: list[object], outbox: Outbox) -> None:
     assert done[2:] == [b"3"]
 
 
+async def test_what_is_held_leaves_before_more_is_read(done: list[object], outbox: Outbox) -> None:
+    one, other = joining(done, outbox), joining(done, outbox)
+    one.write(b"of a task")
+    outbox.begin_reading(7.0)
+    assert done == [b"of a task"]
+    assert (outbox.reading, outbox.read_at) == (True, 7.0)
+    one.write(b"1")
+    other.write(b"2")
+    one.write(b"3")
+    assert done[1:] == []
+    await asyncio.sleep(0)
+    assert done[1:] == [b"13", b"2"]
+    assert not outbox.reading
+    one.write(b"later")
+    await asyncio.sleep(0)
+    assert done[3:] == [b"later"]
+
+
 async def test_what_is_held_counts_as_unsent(done: list[object], outbox: Outbox) -> None:
     transport = joining(done, outbox)
     transport.write(b"request")

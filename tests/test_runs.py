@@ -16,7 +16,7 @@ from tests.translation import SIMPLE, Json, Run, counted_ids, run, run_bytes, ss
 from translators.chunks import ChunkDecoder, parse_chunk
 from translators.dialects import PRESETS
 from translators.errors import UpstreamProtocolError
-from translators.flow import Flow
+from translators.flow import Flow, FrameSink
 from translators.runs import Chunk, ChunkRun, one_by_one
 from translators.schema.chat import ChatChunk
 from translators.schema.events import DeltaRun, FunctionCallArgumentsDelta, OutputTextDelta, ReasoningTextDelta
@@ -342,7 +342,8 @@ def answered(
         frames.append(encoder.encode(stream.feed(*decoder.feed(piece))))
         return True
 
-    take = Flow(decoder, stream, encoder, go_straight, go_the_long_way).take if straight else go_the_long_way
+    sink = FrameSink(encoder, go_straight, go_the_long_way)
+    take = Flow(decoder, stream, sink, go_the_long_way).take if straight else go_the_long_way
     for piece, beat in zip(pieces, beats, strict=True):
         assert take(piece)
         if beat:

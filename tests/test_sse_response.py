@@ -15,9 +15,8 @@ from tests.checks import check_events, check_frames
 from tests.translation import SIMPLE, counted_ids, encode, translate
 from translators.chunks import ChunkDecoder
 from translators.errors import BridgeError, UpstreamError
-from translators.flow import Flow
+from translators.flow import Flow, FrameSink
 from translators.schema.events import AnyEvent
-from translators.sse import SSEEncoder
 from translators.stream import ResponseStream
 
 # So short that there is silence whenever the loop looks at its timers.
@@ -65,16 +64,11 @@ class Words:
     async def fail(self, error: BridgeError) -> list[AnyEvent]:
         return self._stream.fail(error, completed_at=2)
 
-    async def pour(
-        self, write: Callable[[list[AnyEvent]], bool], encoder: SSEEncoder, send: Callable[[bytes], bool]
-    ) -> None:
-        flow = Flow(
-            self._decoder,
-            self._stream,
-            encoder,
-            send,
-            lambda data: write(self._stream.feed(*self._decoder.feed(data))),
-        )
+    async def pour(self, write: Callable[[list[AnyEvent]], bool], sink: FrameSink) -> None:
+        def long_way(data: bytes) -> bool:
+            return write(self._stream.feed(*self._decoder.feed(data)))
+
+        flow = Flow(self._decoder, self._stream, sink, long_way)
         while self._left and self._chance(0.8):
             await self._chance.turns()
             if not await self._in_a_callback(lambda: flow.take(self._next_bytes())):
@@ -105,6 +99,7 @@ class Client:
     def __init__(self, chance: Chance) -> None:
         self.received = b""
         self.written = 0
+        self.wrote_at = 0.0
         self.begun = False
         self._chance = chance
         self._reading = asyncio.Event()
@@ -122,7 +117,8 @@ class Client:
             self.received += message["body"]
         self._pause_by_chance()
 
-    def write(self, piece: bytes) -> bool:
+    def __call__(self, piece: bytes) -> bool:
+        """Writes at once, if it can."""
         if self._reading.is_set():
             assert self.begun
             self.received += piece
@@ -147,7 +143,7 @@ class Client:
 async def test_events_leave_in_the_order_of_their_numbers(seed: int, writes: bool, interval: float) -> None:
     chance = Chance(seed)
     exchange, client = Words(chance, refused=False), Client(chance)
-    at_once = client.write if writes else None
+    at_once = client if writes else None
     await EventStream(cast("Exchange", exchange), client.send, interval, at_once).run()
     assert client.written or not writes or interval  # keep-alive between all of them leaves none that follows another
     events = check_frames(client.received)

@@ -9,45 +9,85 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from translators.chunks import ChunkDecoder
-from translators.sse import SSEEncoder
+from translators.runs import ChunkPattern
+from translators.schema.events import Event
+from translators.sse import SSEEncoder, encode_text
 from translators.stream import ResponseStream
 
 
-class Flow:
-    """Of what `decoder` reads into what `stream` answers and `encoder` frames: that goes to `send`.
+class FrameSink(Struct, frozen=True):
+    """Where frames of `encoder` go: `at_once` where that takes them, else to `send`, which says if it takes more."""
 
-    Everything that is not so simple goes the `long_way`, as it came. Both say whether they take the next bytes, too.
+    encoder: SSEEncoder
+    at_once: Callable[[bytes], bool]
+    send: Callable[[bytes], bool]
+
+
+class Flow:
+    """Of what `decoder` reads into what `stream` answers: that goes to `sink`.
+
+    Everything that is not so simple goes the `long_way`, as it came. `take` says whether the next bytes are taken, too.
     """
 
-    __slots__ = ("_decoder", "_encoder", "_long_way", "_out", "_send", "_stream")
+    __slots__ = (
+        "_at_once",
+        "_decoder",
+        "_encoder",
+        "_fits",
+        "_flow",
+        "_keep",
+        "_long_way",
+        "_model",
+        "_out",
+        "_pattern",
+        "_send",
+        "_stream",
+        "_template",
+    )
 
     def __init__(
-        self,
-        decoder: ChunkDecoder,
-        stream: ResponseStream,
-        encoder: SSEEncoder,
-        send: Callable[[bytes], bool],
-        long_way: Callable[[bytes], bool],
+        self, decoder: ChunkDecoder, stream: ResponseStream, sink: FrameSink, long_way: Callable[[bytes], bool]
     ) -> None:
         self._decoder = decoder
         self._stream = stream
         self._out = stream.out
-        self._encoder = encoder
-        self._send = send
+        self._encoder = sink.encoder
+        self._at_once = sink.at_once
+        self._send = sink.send
         self._long_way = long_way
+        self._pattern: ChunkPattern | None = None
+        self._flow: tuple[str, Event, list[str]] | None = None
 
     def take(self, data: bytes) -> bool:
         pattern, flow = self._decoder.ready, self._stream.flow
         if pattern is None or flow is None:
             return self._long_way(data)
-        field, model, kept = flow
-        texts = pattern.read_texts(data) if field == pattern.field else None
-        if texts is None:
-            self._decoder.ready = None  # it would look in vain, too
-            return self._long_way(data)
+        if pattern is not self._pattern or flow is not self._flow:
+            self._prepare(pattern, flow)
         out = self._out
-        first = out.next
-        out.next = first + len(texts)
-        kept += texts
-        return self._send(self._encoder.encode_run(model, first, texts))
+        if self._fits and (text := pattern.read_text(data)):
+            # One event: what nearly all of a thousand streams have for each other's turns.
+            number = out.next
+            out.next = number + 1
+            self._keep.append(text)
+            frames = self._template % (number, encode_text(text))
+        else:
+            texts = pattern.read_texts(data) if self._fits else None
+            if texts is None:
+                self._decoder.ready = None  # it would look in vain, too
+                return self._long_way(data)
+            number = out.next
+            out.next = number + len(texts)
+            self._keep += texts
+            frames = self._encoder.encode_run(self._model, number, texts)
+        return self._at_once(frames) or self._send(frames)
+
+    def _prepare(self, pattern: ChunkPattern, flow: tuple[str, Event, list[str]]) -> None:
+        """What stays the same for as long as these do."""
+        self._pattern, self._flow = pattern, flow
+        field, self._model, self._keep = flow
+        self._fits = field == pattern.field
+        self._template = self._encoder.template(self._model)

@@ -74,7 +74,7 @@ class ChunkPattern:
     `first` is that chunk as a run, if it says nothing that those like it need not say again.
     """
 
-    __slots__ = ("_before", "_behind", "_between", "_call", "_closing", "_opening", "field", "first")
+    __slots__ = ("_before", "_behind", "_between", "_call", "_closing", "_literal", "_opening", "field", "first")
 
     def __init__(self, place: _Place, before: bytes, behind: bytes, first: ChunkRun | None) -> None:
         self.first = first
@@ -87,6 +87,8 @@ class ChunkPattern:
         self._opening = _BEFORE + self._before
         self._closing = self._behind + _BEHIND
         self._between = self._closing + self._opening
+        # Of the text in one event, with its quotes.
+        self._literal = slice(len(self._opening) - 1, 1 - len(self._closing))
 
     @classmethod
     def learn(cls, payload: bytes, chunk: chat.ChatChunk) -> ChunkPattern | None:
@@ -106,22 +108,23 @@ class ChunkPattern:
         texts = self.read_texts(data)
         return None if texts is None else ChunkRun(self.field, texts, self._call)
 
+    def read_text(self, data: bytes) -> str | None:
+        """The text of that run, if it is of one event: the shortest way there is, and nearly all that arrives can take
+        it. None, or an empty text, where it is no run of one."""
+        if data.startswith(self._opening) and data.endswith(self._closing) and data.find(b"\n\n") == len(data) - 2:
+            try:
+                return _TEXT.decode(data[self._literal])
+            except (msgspec.DecodeError, UnicodeError):  # also where the quotes at both ends are the same
+                return None
+        return None
+
     def read_texts(self, data: bytes) -> list[str] | None:
         """The texts of that run.
 
-        The shortest way there is, and nearly all that arrives in a long answer can take it. Whether something else
-        stands around a text is seen by putting all together again: to search for the long text between two of them
-        takes ten times as long.
+        Whether something else stands around a text is seen by putting all together again: to search for the long text
+        between two of them takes ten times as long.
         """
         opening, closing = self._opening, self._closing
-        if data.find(_BEHIND) == len(data) - len(_BEHIND):
-            if not (data.startswith(opening) and data.endswith(closing)):
-                return None
-            try:
-                text = _TEXT.decode(data[len(opening) - 1 : 1 - len(closing)])
-            except (msgspec.DecodeError, UnicodeError):  # also where the quotes at both ends are the same
-                return None
-            return [text] if text else None
         start, stop = len(opening), len(_BEHIND) - len(closing)
         pieces = [event[start:stop] for event in data[: -len(_BEHIND)].split(_BEHIND)]
         if b"%b%b%b" % (opening, self._between.join(pieces), closing) != data:

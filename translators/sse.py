@@ -6,7 +6,7 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028 and U+0085 are legal inside
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -82,6 +82,7 @@ class SSEDecoder:
 
 _HEADS = {kind: f"event: {kind.__struct_config__.tag}\ndata: ".encode() for kind in Event.__subclasses__()}
 _ENCODER = msgspec.json.Encoder()
+encode_text: Callable[[str], bytes] = _ENCODER.encode
 
 
 class SSEEncoder:
@@ -107,17 +108,20 @@ class SSEEncoder:
                 frames.append(encode(event))
         return frames
 
-    def encode_run(self, model: Event, first: int, deltas: Sequence[str]) -> bytes:
+    def encode_run(self, model: Event, first: int, deltas: Iterable[str]) -> bytes:
         """The frames of the events that are `model` with these deltas, numbered from `first` on."""
-        if len(deltas) == 1 and model is self._model:
-            return self._template % (first, _ENCODER.encode(deltas[0]))
         return b"".join(self._frames_of_run(model, first, deltas))
 
-    def _frames_of_run(self, model: Event, first: int, deltas: Iterable[str]) -> list[bytes]:
+    def template(self, model: Event) -> bytes:
+        """The frame of `model`, with a place for its number and one for its delta as `encode_text` gives it."""
         # What the events have in common is encoded once for as long as it stays the same.
         if model is not self._model:
             self._model, self._template = model, _template(model)
-        return [self._template % pair for pair in enumerate(map(_ENCODER.encode, deltas), first)]
+        return self._template
+
+    def _frames_of_run(self, model: Event, first: int, deltas: Iterable[str]) -> list[bytes]:
+        template = self.template(model)
+        return [template % pair for pair in enumerate(map(encode_text, deltas), first)]
 
 
 def encode(event: Event) -> bytes:

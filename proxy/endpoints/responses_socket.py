@@ -188,12 +188,13 @@ class _Session:
 class _SocketStream(EventStream):
     """One message for one event; nothing before the first and nothing behind the last."""
 
-    takes_frames = False
-
     def __init__(self, session: _Session, exchange: Exchange, stream_id: str | None, interval: float) -> None:
         super().__init__(exchange, session._socket.send, interval)
         self._session = session
         self._stream_id = stream_id
+
+    def _sink(self) -> None:
+        return None  # frames are for event streams
 
     async def send_head(self) -> None:
         pass

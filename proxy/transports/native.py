@@ -145,14 +145,19 @@ class NativeTransport:
     ) -> Connection:
         idle = self._idle.pop(endpoint.origin)
         if idle is not None:
+            idle.begin(head, body, head_only=head_only)
+            if len(self._open) == len(self._idle) + 1:  # nobody else asks for anything: nothing to wait for
+                idle.flush()
             try:
-                await idle.request(head, body, head_only=head_only, seconds=timeouts.first_byte)
+                await idle.head(timeouts.first_byte)
                 return idle
             except ConnectionCut:
                 if idle.answered:
                     raise
-        fresh = await self._connect(endpoint, timeouts.connect)
-        await fresh.request(head, body, head_only=head_only, seconds=timeouts.first_byte)
+        fresh = self._new_connection(endpoint)
+        fresh.begin(head, body, head_only=head_only)
+        await self._connect(fresh, endpoint, timeouts.connect)
+        await fresh.head(timeouts.first_byte)
         return fresh
 
     async def _wait_for_slot(self, seconds: float) -> None:
@@ -163,12 +168,14 @@ class NativeTransport:
             message = f"all {self._max_connections} connections were busy for {seconds:g} s"
             raise TimedOut(message, "connect") from None
 
-    async def _connect(self, endpoint: Endpoint, seconds: float) -> Connection:
+    def _new_connection(self, endpoint: Endpoint) -> Connection:
         if self._closed:
             raise ConnectFailed("the transport is closed")
         if len(self._open) >= self._max_connections:
             self._idle.close_oldest()
-        connection = Connection(endpoint.origin, asyncio.get_running_loop(), self._forget)
+        return Connection(endpoint.origin, asyncio.get_running_loop(), self._forget)
+
+    async def _connect(self, connection: Connection, endpoint: Endpoint, seconds: float) -> None:
         self._open.add(connection)
         try:
             await self._dial(connection, endpoint, seconds)
@@ -177,7 +184,6 @@ class NativeTransport:
             # It may have been cancelled in the very step that connected it.
             connection.abort()
             raise
-        return connection
 
     async def _dial(self, connection: Connection, endpoint: Endpoint, seconds: float) -> None:
         tls = self._tls if endpoint.scheme == "https" else None

@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection of the native transport: one request at a time, its answer parsed as it arrives.
 
-`request()` returns when the head of the answer is in; the body gathers in `parts`, for `wait()` and `take()`.
+`begin()` writes a request, `head()` waits for the head of its answer; the body gathers in `parts`, for `wait()` and
+`take()`.
 `complete` means that no answer is outstanding, `failure` that the connection is dead; of both, `complete` counts first.
 A wait only moves a deadline: the one timer of the connection looks at it when it fires.
 """
@@ -14,7 +15,7 @@ from typing import cast
 
 import httptools
 
-from proxy.joined_writes import JoiningTransport, join_writes
+from proxy.joined_writes import JoiningTransport, outbox_of
 from proxy.transports import ConnectionCut, Into, MalformedAnswer, TimedOut, TransportError
 from proxy.transports.endpoint import Origin
 from proxy.transports.fields import join_fields
@@ -42,14 +43,17 @@ class Connection(asyncio.Protocol):
         "_keep_alive",
         "_loop",
         "_lost",
+        "_outbox",
         "_overhead",
         "_parser",
         "_paused",
+        "_poured_at",
         "_timer",
         "_timer_at",
         "_transport",
         "_unread",
         "_until_eof",
+        "_unwritten",
         "_waiter",
         "complete",
         "failure",
@@ -80,10 +84,13 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._loop = loop
         self._lost = lost
+        self._outbox = outbox_of(loop)
+        self._unwritten: tuple[bytes, ...] = ()
         self._transport: JoiningTransport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._into: Into | None = None
         self._between = 0.0
+        self._poured_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._deadline = 0.0
@@ -111,23 +118,29 @@ class Connection(asyncio.Protocol):
         """
         return ConnectionCut(otherwise) if self.failure is None else copy(self.failure)
 
-    async def request(self, head: bytes, body: bytes | None, *, head_only: bool, seconds: float) -> None:
-        """Write a request and wait for the head of its answer."""
-        transport = self._transport
-        if transport is None or self.failure is not None:
-            raise self.broken("the connection is not open")
+    def begin(self, head: bytes, body: bytes | None, *, head_only: bool) -> None:
+        """Writes a request, where there is no connection yet as soon as there is one: before any task gets to know."""
         self.status = 0
         self.complete = self._until_eof = self._keep_alive = False
         self._head_only = head_only
         self._overhead = 0
-        transport.write(head)
-        if body is not None:
-            transport.write(body)
-        try:
-            await self.wait(seconds)
-        except BaseException:
-            self.abort()
-            raise
+        self._unwritten = (head,) if body is None else (head, body)
+        if self._transport is not None:
+            self._write(self._transport)
+
+    def flush(self) -> None:
+        """Lets go of what has been written, before the turn of the loop is over."""
+        if self._transport is not None:
+            self._transport.flush()
+
+    async def head(self, seconds: float) -> None:
+        """Waits for the head of the answer."""
+        if not self.status and self.failure is None:
+            try:
+                await self.wait(seconds)
+            except BaseException:
+                self.abort()
+                raise
         if not self.status:
             raise self.broken("the connection was closed")
 
@@ -153,7 +166,7 @@ class Connection(asyncio.Protocol):
         try:
             await self.wait(seconds)
         finally:
-            self._into = None
+            self._into, self._between = None, 0.0
 
     def take(self) -> bytes:
         """The bytes of the body that have arrived."""
@@ -172,8 +185,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast, since uvloop's transports are none of asyncio's classes.
-        self._transport = join_writes(cast("asyncio.Transport", transport), self._loop)
-        if self.failure is not None:
+        self._transport = JoiningTransport(cast("asyncio.Transport", transport), self._outbox)
+        if self.failure is None:
+            self._write(self._transport)
+        else:
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -183,19 +198,25 @@ class Connection(asyncio.Protocol):
             # httptools keeps what a callback raised as the context of its own error.
             reason = error.__context__ if isinstance(error.__context__, _Refused) else error
             self._fail(MalformedAnswer(f"the answer is not acceptable HTTP: {reason}"))
-        if self.parts:
-            self._overhead = 0
-            if self._into is not None:
-                self._pour(self._into)
-            else:
-                self._unread += len(data)
-                if self._unread > _HIGH_WATER and not self._paused and self.failure is None:
-                    self._pause()
-        else:
+        parts = self.parts
+        if not parts:
             self._overhead += len(data)
             if self._overhead > _OVERHEAD_LIMIT:
                 self._fail(MalformedAnswer(f"more than {_OVERHEAD_LIMIT} bytes came without a byte of the body"))
-        if self._waiter is not None and (self.parts or self.complete):
+        elif self._into is not None:
+            self._overhead = 0
+            outbox = self._outbox
+            if not outbox.reading:
+                outbox.begin_reading(self._loop.time())
+            self._poured_at = outbox.read_at
+            # Nothing else is there, and nothing is paused, while all that arrives goes on at once.
+            self._pour(self._into, parts.pop() if len(parts) == 1 else self.take())
+        else:
+            self._overhead = 0
+            self._unread += len(data)
+            if self._unread > _HIGH_WATER and not self._paused and self.failure is None:
+                self._pause()
+        if self.complete or parts:
             self._wake()
 
     def eof_received(self) -> None:
@@ -245,17 +266,20 @@ class Connection(asyncio.Protocol):
         if self.status:
             self.complete = True
 
-    def _pour(self, into: Into) -> None:
-        self._deadline = self._loop.time() + self._between
+    def _pour(self, into: Into, piece: bytes) -> None:
         try:
-            # Nothing else is there, and nothing is paused, while all that arrives goes on at once.
-            if into(self.parts.pop() if len(self.parts) == 1 else self.take()):
+            if into(piece):
                 return
         except Exception as error:  # the task that waits is told
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_exception(error)
         self._into = None
         self._wake()
+
+    def _write(self, transport: JoiningTransport) -> None:
+        pieces, self._unwritten = self._unwritten, ()
+        for piece in pieces:
+            transport.write(piece)
 
     def _pause(self) -> None:
         if self._transport is not None:
@@ -272,8 +296,9 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        if self._deadline - self._loop.time() > _CLOCK_STEP:
-            self._set_timer(self._deadline)
+        deadline = max(self._deadline, self._poured_at + self._between)
+        if deadline - self._loop.time() > _CLOCK_STEP:
+            self._set_timer(deadline)
         elif self.status:
             self._fail(TimedOut("the answer fell silent", "between"))
         else:

@@ -19,6 +19,9 @@ class IdlePool:
         self._until: dict[Connection, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    def __len__(self) -> int:
+        return len(self._until)
+
     def put(self, connection: Connection) -> None:
         self._of_origin.setdefault(connection.origin, {})[connection] = None
         loop = asyncio.get_running_loop()

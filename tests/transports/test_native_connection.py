@@ -21,8 +21,10 @@ class _Wire:
         self.pauses = 0
         self.resumes = 0
         self.aborted = False
+        self.written: list[bytes] = []
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
 
     def abort(self) -> None:
         self.aborted = True
@@ -48,8 +50,8 @@ class Exchange:
         self.connection.connection_made(cast("asyncio.Transport", self.wire))
 
     async def ask(self, seconds: float) -> None:
-        request = self.connection.request(b"", b"", head_only=False, seconds=seconds)
-        asking = asyncio.ensure_future(request)
+        self.connection.begin(b"", b"", head_only=False)
+        asking = asyncio.ensure_future(self.connection.head(seconds))
         await asyncio.sleep(0)
         self.connection.data_received(CHUNKED)
         await asking
@@ -148,8 +150,22 @@ async def test_connected_after_it_was_given_up() -> None:
     wire = _Wire()
     connection.connection_made(cast("asyncio.Transport", wire))
     assert wire.aborted
+    connection.begin(b"", b"", head_only=False)
     with pytest.raises(ConnectionCut):
-        await connection.request(b"", b"", head_only=False, seconds=60)
+        await connection.head(60)
+
+
+async def test_a_request_leaves_as_soon_as_there_is_a_connection() -> None:
+    """Not when the task that waits for the connection has its turn: where much arrives, that is a turn later."""
+    connection = Connection(("http", "host", 80), asyncio.get_running_loop(), lambda _connection: None)
+    connection.begin(b"head ", b"body", head_only=False)
+    wire = _Wire()
+    connection.connection_made(cast("asyncio.Transport", wire))
+    await asyncio.sleep(0)
+    assert wire.written == [b"head body"]
+    connection.data_received(CHUNKED)  # before anybody waits
+    await connection.head(60)
+    assert connection.status == 200
 
 
 def _drop(connection: Connection) -> None:

@@ -256,6 +256,7 @@ async def test_each_piece_moves_the_deadline(exchange_: Exchange) -> None:
     for now in (50.0, 100.0, 150.0):
         exchange_.clock.turn_to(now)
         exchange_.connection.data_received(chunk(b"word"))
+        await asyncio.sleep(0)
     exchange_.clock.turn_to(209.9)
     assert exchange_.connection.failure is None
     exchange_.clock.turn_to(210)
@@ -324,7 +325,8 @@ async def test_an_answer_closed_under_its_pouring_does_not_disturb_the_next_requ
     await asyncio.sleep(0)
     connection.data_received(chunk(b"word") + LAST_CHUNK)
     await answer.aclose()
-    asking = RunAhead()(connection.request(b"", b"", head_only=False, seconds=60))
+    connection.begin(b"", b"", head_only=False)
+    asking = RunAhead()(connection.head(60))
     assert asking is not None
     await task
     connection.data_received(CHUNKED)
