@@ -69,7 +69,7 @@ class Flow:
             self._prepare(pattern, flow)
         out = self._out
         if self._fits and (text := pattern.read_text(data)):
-            # One event: what nearly all of a thousand streams have for each other's turns.
+            # One event: where many streams share a core, each has no more when its turn comes.
             number = out.next
             out.next = number + 1
             self._keep.append(text)
