@@ -61,7 +61,7 @@ bench: $(VENV)/.dev ## measure this machine
 bench-peers: $(VENV)/.dev ## the same beside other projects' proxies, installed on the first run
 	@$(BIN)/python -m benchmarks --peers $(ARGS)
 
-bench-results: $(VENV)/.dev ## both in full, 25 minutes of a quiet machine, into benchmarks/RESULTS.md
+bench-results: $(VENV)/.dev ## both in full, 30 minutes of a quiet machine, into benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks.results $(ARGS)
 
 bench-compare: $(VENV)/.dev ## two saved runs by their ratios (make bench-compare OLD=a.json NEW=b.json)

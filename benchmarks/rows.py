@@ -33,7 +33,7 @@ def paced_thousand(rate: int, note: str) -> PacedRow:
         chunks=rate * 10,
         short_chunks=rate * 5,
         ramp=2,
-        rounds_at_most=1,
+        rounds_at_most=3,
         long_only=True,
         lines=(
             finished(1000),

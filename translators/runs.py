@@ -111,7 +111,7 @@ class ChunkPattern:
     def read_text(self, data: bytes) -> str | None:
         """The text of that run, if it is of one event: the shortest way there is, and nearly all that arrives can take
         it. None, or an empty text, where it is no run of one."""
-        if data.startswith(self._opening) and data.endswith(self._closing) and data.find(b"\n\n") == len(data) - 2:
+        if data.find(b"\n\n") == len(data) - 2 and data.startswith(self._opening) and data.endswith(self._closing):
             try:
                 return _TEXT.decode(data[self._literal])
             except (msgspec.DecodeError, UnicodeError):  # also where the quotes at both ends are the same
