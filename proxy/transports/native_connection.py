@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
         return ConnectionCut(otherwise) if self.failure is None else copy(self.failure)
 
     def begin(self, head: bytes, body: bytes | None, *, head_only: bool) -> None:
-        """Writes a request, where there is no connection yet as soon as there is one: before any task gets to know."""
+        """Writes a request; where there is no connection yet, when it is made, before any task knows of that."""
         self.status = 0
         self.complete = self._until_eof = self._keep_alive = False
         self._head_only = head_only
