@@ -16,6 +16,7 @@ from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
 from proxy.transports.fields import Headers, check_fields, check_method
 from proxy.transports.native_connection import Connection
+from proxy.transports.near import NearServers
 from proxy.transports.pool import IdlePool
 from proxy.transports.tls import client_context
 
@@ -105,6 +106,7 @@ class NativeTransport:
         self._max_connections = max_connections
         self._slots = asyncio.Semaphore(max_connections)
         self._idle = IdlePool(idle_limit)
+        self._near = NearServers()
         self._open: set[Connection] = set()
         self._closed = False
 
@@ -186,12 +188,16 @@ class NativeTransport:
             raise
 
     async def _dial(self, connection: Connection, endpoint: Endpoint, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        near = self._near.connect(endpoint)
+        if near is not None and connection.write_ahead(near):
+            await loop.create_connection(lambda: connection, sock=near)
+            return
         tls = self._tls if endpoint.scheme == "https" else None
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.get_running_loop().create_connection(
-                    lambda: connection, endpoint.host, endpoint.port, ssl=tls
-                )
+                transport, _ = await loop.create_connection(lambda: connection, endpoint.host, endpoint.port, ssl=tls)
+            self._near.learn(endpoint, transport.get_extra_info("peername"))
         except TimeoutError:
             raise TimedOut(f"no connection to {endpoint.authority} within {seconds:g} s", "connect") from None
         except OSError as error:
