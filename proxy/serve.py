@@ -23,6 +23,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
+from proxy.dead_peers import ask_when_silent
 from proxy.http_protocol import HttpProtocol
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.log import logging_settings
@@ -97,6 +98,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ask_when_silent(listener)  # a client that is gone need not be answered
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

@@ -132,12 +132,13 @@ def create_transport(
     verify: bool = True,
     ca_file: str | None = None,
     max_connections: int = 1000,
-    idle_limit: float = 15.0,
+    idle_limit: float = 90.0,
     secure: bool = True,
 ) -> Transport:
     """`native` for speed, `httpx` for what it does not serve: environment proxies, SOCKS, HTTP/2.
 
-    `ca_file` replaces the system's certificate authorities; an unused connection is kept for `idle_limit` seconds.
+    `ca_file` replaces the system's certificate authorities; an unused connection is kept for `idle_limit` seconds: so
+    long that an agent that has run its tools finds it again, and need not wait for a name, a connection and its TLS.
     Without `secure` they are loaded when the first https address comes, and not now: that takes 50 ms.
     """
     # Imported here: each module imports this one, and a setup loads only the client that it uses.

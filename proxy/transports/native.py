@@ -11,12 +11,13 @@ import ssl
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
+from proxy.dead_peers import ask_when_silent, expect_acknowledgement
 from proxy.transports import ConnectFailed, ConnectionCut, Into, TimedOut, Timeouts
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
 from proxy.transports.fields import Headers, check_fields, check_method
 from proxy.transports.native_connection import Connection
-from proxy.transports.near import NearServers
+from proxy.transports.near import NearServers, is_near
 from proxy.transports.pool import IdlePool
 from proxy.transports.tls import client_context
 
@@ -197,11 +198,19 @@ class NativeTransport:
         try:
             async with asyncio.timeout(seconds):
                 transport, _ = await loop.create_connection(lambda: connection, endpoint.host, endpoint.port, ssl=tls)
-            self._near.learn(endpoint, transport.get_extra_info("peername"))
         except TimeoutError:
             raise TimedOut(f"no connection to {endpoint.authority} within {seconds:g} s", "connect") from None
         except OSError as error:
             raise ConnectFailed(f"no connection to {endpoint.authority}: {error}") from error
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # closed already
+            return
+        if is_near(peer):
+            self._near.learn(endpoint, peer)
+        else:
+            peer_socket = transport.get_extra_info("socket")
+            ask_when_silent(peer_socket)
+            expect_acknowledgement(peer_socket)
 
     def _finish(self, connection: Connection) -> None:
         self._slots.release()

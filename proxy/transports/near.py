@@ -22,11 +22,11 @@ class NearServers:
         self._addresses: dict[Origin, Any] = {}
 
     def learn(self, endpoint: Endpoint, peer: Any) -> None:
-        """`peer` is the address that a connection to the endpoint has got, as the socket module has it."""
-        if endpoint.scheme != "http" or peer is None or sys.platform == "win32":  # Windows makes it a step later
+        """`peer` is the address on this machine that a connection to the endpoint has got."""
+        if endpoint.scheme != "http" or sys.platform == "win32":  # Windows makes a connection one step later
             return
         # Of all names, `localhost` alone means this machine for ever (RFC 6761 6.3).
-        if endpoint.host in ("localhost", peer[0]) and ip_address(peer[0]).is_loopback:
+        if endpoint.host in ("localhost", peer[0]):
             self._addresses[endpoint.origin] = peer
 
     def connect(self, endpoint: Endpoint) -> socket.socket | None:
@@ -39,3 +39,8 @@ class NearServers:
         connecting.setblocking(False)
         connecting.connect_ex(address)
         return connecting
+
+
+def is_near(peer: Any) -> bool:
+    """Whether an address, as the socket module has it, is one of this machine alone."""
+    return ip_address(peer[0]).is_loopback

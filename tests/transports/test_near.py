@@ -8,8 +8,9 @@ import socket
 
 import pytest
 
+from proxy.dead_peers import ask_when_silent
 from proxy.transports import ConnectFailed, Endpoint, Transport
-from proxy.transports.near import NearServers
+from proxy.transports.near import NearServers, is_near
 from tests.transports.wire import PATIENT, Peer, ScriptedServer, answering, whole
 
 LAST = whole(b"ok", "connection: close")
@@ -73,13 +74,38 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 @pytest.mark.parametrize(
     ("url", "peer"),
     [
-        ("http://192.0.2.1/", ("192.0.2.1", 80)),
         ("http://vllm:8000/", ("127.0.0.1", 8000)),  # a name may mean another machine tomorrow
         ("https://localhost/", ("127.0.0.1", 443)),
-        ("http://localhost/", None),  # the connection was closed before anyone could ask
     ],
 )
-def test_what_is_not_near(url: str, peer: tuple[str, int] | None) -> None:
+def test_what_has_to_be_connected_as_ever(url: str, peer: tuple[str, int]) -> None:
     servers, endpoint = NearServers(), Endpoint.parse(url)
     servers.learn(endpoint, peer)
     assert servers.connect(endpoint) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1"])
+def test_near(host: str) -> None:
+    assert is_near((host, 80))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "10.0.0.1", "2001:db8::1"])
+def test_not_near(host: str) -> None:
+    assert not is_near((host, 80))
+
+
+async def test_a_server_elsewhere_may_vanish(native: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only there: one on this machine cannot go without a word, but may read nothing for as long as it is busy."""
+    watched: list[bool] = []
+
+    def watch(connection: socket.socket) -> None:
+        ask_when_silent(connection)
+        watched.append(bool(connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)))
+
+    monkeypatch.setattr("proxy.transports.native.ask_when_silent", watch)
+    async with ScriptedServer(answering(LAST)) as server:
+        assert await _ask(native, server.endpoint()) == b"ok"
+        assert watched == []
+        monkeypatch.setattr("proxy.transports.native.is_near", lambda peer: False)
+        assert await _ask(native, server.endpoint(host="localhost")) == b"ok"
+        assert watched == [True]
