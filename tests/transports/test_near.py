@@ -64,6 +64,20 @@ async def test_a_server_that_went_and_came_back(native: Transport) -> None:
         assert await _ask(native, server.endpoint()) == b"ok"
 
 
+async def test_cancelled_before_the_loop_has_the_connection(native: Transport) -> None:
+    async with ScriptedServer(answering(LAST)) as server:
+        assert await _ask(native, server.endpoint()) == b"ok"
+        cancelled = asyncio.create_task(_ask(native, server.endpoint()))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        peer = await server.peer(1)
+        await peer.asked.wait()  # it had been written
+        await peer.closed.wait()
+        assert await _ask(native, server.endpoint()) == b"ok"
+
+
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.readuntil(b"{}")
     writer.write(LAST)
