@@ -7,6 +7,7 @@ Each request holds one of `max_connections` slots until its answer ends; one tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 from functools import cached_property, lru_cache
@@ -203,14 +204,13 @@ class NativeTransport:
         except OSError as error:
             raise ConnectFailed(f"no connection to {endpoint.authority}: {error}") from error
         peer = transport.get_extra_info("peername")
-        if peer is None:  # closed already
-            return
-        if is_near(peer):
+        if peer is not None and is_near(peer):
             self._near.learn(endpoint, peer)
-        else:
+        elif connection.failure is None:
             peer_socket = transport.get_extra_info("socket")
-            ask_when_silent(peer_socket)
-            expect_acknowledgement(peer_socket)
+            with contextlib.suppress(OSError):  # macOS, where the peer has reset it already: reading will tell that
+                ask_when_silent(peer_socket)
+                expect_acknowledgement(peer_socket)
 
     def _finish(self, connection: Connection) -> None:
         self._slots.release()

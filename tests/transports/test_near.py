@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from proxy.dead_peers import ask_when_silent
-from proxy.transports import ConnectFailed, Endpoint, Transport
+from proxy.transports import ConnectFailed, ConnectionCut, Endpoint, Transport
 from proxy.transports.near import NearServers, is_near
 from tests.transports.wire import PATIENT, Peer, ScriptedServer, answering, whole
 
@@ -123,3 +123,14 @@ async def test_a_server_elsewhere_may_vanish(native: Transport, monkeypatch: pyt
         monkeypatch.setattr("proxy.transports.native.is_near", lambda peer: False)
         assert await _ask(native, server.endpoint(host="localhost")) == b"ok"
         assert watched == [True]
+
+
+async def test_a_server_elsewhere_that_closes_at_once(native: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def close(peer: Peer) -> None:
+        peer.reset()
+
+    monkeypatch.setattr("proxy.transports.native.is_near", lambda peer: False)
+    async with ScriptedServer(close) as server:
+        for _ in range(20):
+            with pytest.raises(ConnectionCut):
+                await _ask(native, server.endpoint())
