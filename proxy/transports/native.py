@@ -203,14 +203,19 @@ class NativeTransport:
             raise TimedOut(f"no connection to {endpoint.authority} within {seconds:g} s", "connect") from None
         except OSError as error:
             raise ConnectFailed(f"no connection to {endpoint.authority}: {error}") from error
+        if connection.failure is None:
+            self._meet(endpoint, transport)
+
+    def _meet(self, endpoint: Endpoint, transport: asyncio.BaseTransport) -> None:
+        """Does what the address of a connection's far end asks for."""
         peer = transport.get_extra_info("peername")
-        if peer is not None and is_near(peer):
+        if is_near(peer):
             self._near.learn(endpoint, peer)
-        elif connection.failure is None:
-            peer_socket = transport.get_extra_info("socket")
-            with contextlib.suppress(OSError):  # macOS, where the peer has reset it already: reading will tell that
-                ask_when_silent(peer_socket)
-                expect_acknowledgement(peer_socket)
+            return
+        peer_socket = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # macOS, where the peer has reset it already: reading will tell that
+            ask_when_silent(peer_socket)
+            expect_acknowledgement(peer_socket)
 
     def _finish(self, connection: Connection) -> None:
         self._slots.release()
