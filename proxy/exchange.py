@@ -157,7 +157,8 @@ class Exchange:
     @property
     def error(self) -> BridgeError | None:
         """Why the response failed, if it did; to be raised, and so another each time (see `ResponseStream.error`)."""
-        return copy(self._stream.error)
+        error = self._stream.error
+        return None if error is None else copy(error)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -252,7 +253,7 @@ class Exchange:
 
     async def _kept(self, events: list[AnyEvent]) -> list[AnyEvent]:
         """The last events, once the response is stored; where it cannot be, the last of them says so."""
-        told = self.streamed or self.background or self.error is None  # else its id never reaches anybody
+        told = self.streamed or self.background or self._stream.error is None  # else its id never reaches anybody
         if self._settled or not (self.stored and told):
             return events
         self._settled = True
