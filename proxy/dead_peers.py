@@ -1,8 +1,8 @@
 """Sockets whose peer may vanish without a word: a laptop that sleeps, a network that changed, a router that forgot.
 
 The kernel asks a silent peer whether it is still there. That also keeps the connection known to what stands between: a
-model may think for minutes before it says anything, and address translators forget a silent connection after five or
-six (350 s at AWS, 240 s at Azure).
+model may think for minutes before it says anything, and address translators forget a silent connection after four to
+six (240 s at Azure, 350 s at AWS).
 """
 
 from __future__ import annotations

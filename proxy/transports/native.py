@@ -191,12 +191,12 @@ class NativeTransport:
 
     async def _dial(self, connection: Connection, endpoint: Endpoint, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        near = self._near.connect(endpoint)
-        if near is not None and connection.write_ahead(near):
-            await loop.create_connection(lambda: connection, sock=near)
-            return
         tls = self._tls if endpoint.scheme == "https" else None
         try:
+            near = self._near.connect(endpoint)
+            if near is not None and connection.write_ahead(near):
+                await loop.create_connection(lambda: connection, sock=near)
+                return
             async with asyncio.timeout(seconds):
                 transport, _ = await loop.create_connection(lambda: connection, endpoint.host, endpoint.port, ssl=tls)
         except TimeoutError:

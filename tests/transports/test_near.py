@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import socket
 
@@ -62,6 +63,17 @@ async def test_a_server_that_went_and_came_back(native: Transport) -> None:
     again = await asyncio.start_server(_answer, "127.0.0.1", server.port)
     async with again:
         assert await _ask(native, server.endpoint()) == b"ok"
+
+
+async def test_no_more_files_may_be_open(native: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with ScriptedServer(answering(LAST)) as server:
+        assert await _ask(native, server.endpoint()) == b"ok"
+        monkeypatch.setattr(NearServers, "connect", refuse)
+        with pytest.raises(ConnectFailed, match="Too many open files"):
+            await _ask(native, server.endpoint())
 
 
 async def test_cancelled_before_the_loop_has_the_connection(native: Transport) -> None:
