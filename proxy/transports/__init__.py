@@ -132,13 +132,14 @@ def create_transport(
     verify: bool = True,
     ca_file: str | None = None,
     max_connections: int = 1000,
-    idle_limit: float = 90.0,
+    idle_limit: float | None = None,
     secure: bool = True,
 ) -> Transport:
     """`native` for speed, `httpx` for what it does not serve: environment proxies, SOCKS, HTTP/2.
 
-    `ca_file` replaces the system's certificate authorities; an unused connection is kept for `idle_limit` seconds: so
-    long that an agent that has run its tools finds it again, and need not wait for a name, a connection and its TLS.
+    `ca_file` replaces the system's certificate authorities; an unused connection is kept for `idle_limit` seconds. That
+    is 90 for `native`, so that an agent that has run its tools finds it again, and need not wait for a name, a
+    connection and its TLS; and 15 for `httpx`, which is not told when the far end of one vanishes.
     Without `secure` they are loaded when the first https address comes, and not now: that takes 50 ms.
     """
     # Imported here: each module imports this one, and a setup loads only the client that it uses.
@@ -146,10 +147,19 @@ def create_transport(
         from proxy.transports.native import NativeTransport
 
         return NativeTransport(
-            verify=verify, ca_file=ca_file, max_connections=max_connections, idle_limit=idle_limit, secure=secure
+            verify=verify,
+            ca_file=ca_file,
+            max_connections=max_connections,
+            idle_limit=90.0 if idle_limit is None else idle_limit,
+            secure=secure,
         )
     if kind == "httpx":
         from proxy.transports.httpx import HttpxTransport
 
-        return HttpxTransport(verify=verify, ca_file=ca_file, max_connections=max_connections, idle_limit=idle_limit)
+        return HttpxTransport(
+            verify=verify,
+            ca_file=ca_file,
+            max_connections=max_connections,
+            idle_limit=15.0 if idle_limit is None else idle_limit,
+        )
     raise ValueError(f"there is no transport {kind!r}: choose native or httpx")
