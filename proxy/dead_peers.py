@@ -8,6 +8,7 @@ six (240 s at Azure, 350 s at AWS).
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 from typing import Protocol
 
 # Seconds of silence before the first question, and between two; after four without an answer the peer is gone.
@@ -35,6 +36,12 @@ def ask_when_silent(connection: Socket) -> None:
 def expect_acknowledgement(connection: Socket) -> None:
     """For a peer that is certain to read: one that does not, for as long, is gone, too."""
     _set(connection, "TCP_USER_TIMEOUT", _UNACKNOWLEDGED)
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Whether a peer cannot vanish without a word: its kernel is this one. It may read nothing for as long as it is
+    busy, which is no reason to give it up."""
+    return ip_address(address.partition("%")[0]).is_loopback
 
 
 def _set(connection: Socket, option: str, value: int) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from proxy.dead_peers import ask_when_silent, expect_acknowledgement
+from proxy.dead_peers import ask_when_silent, expect_acknowledgement, is_on_this_machine
 
 
 def test_connections_are_asked_as_their_listener_says() -> None:
@@ -36,3 +36,13 @@ def test_what_a_platform_does_not_have_is_left(monkeypatch: pytest.MonkeyPatch) 
         ask_when_silent(unconnected)
         expect_acknowledgement(unconnected)
         assert unconnected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1"])
+def test_on_this_machine(address: str) -> None:
+    assert is_on_this_machine(address)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fe80::1%eth0"])
+def test_elsewhere(address: str) -> None:
+    assert not is_on_this_machine(address)

@@ -12,13 +12,12 @@ import ssl
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
-from proxy.dead_peers import ask_when_silent, expect_acknowledgement
+from proxy.dead_peers import ask_when_silent, expect_acknowledgement, is_on_this_machine
 from proxy.transports import ConnectFailed, ConnectionCut, Into, TimedOut, Timeouts
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
 from proxy.transports.fields import Headers, check_fields, check_method
 from proxy.transports.native_connection import Connection
-from proxy.transports.near import NearServers, is_near
 from proxy.transports.pool import IdlePool
 from proxy.transports.tls import client_context
 
@@ -108,7 +107,6 @@ class NativeTransport:
         self._max_connections = max_connections
         self._slots = asyncio.Semaphore(max_connections)
         self._idle = IdlePool(idle_limit)
-        self._near = NearServers()
         self._open: set[Connection] = set()
         self._closed = False
 
@@ -190,32 +188,26 @@ class NativeTransport:
             raise
 
     async def _dial(self, connection: Connection, endpoint: Endpoint, seconds: float) -> None:
+        """Lets the event loop make the socket, which so has one owner.
+
+        A socket made here and handed over would be closed a second time by uvloop, where the connection ends before the
+        handing over does (MagicStack/uvloop#738), and its number may be another client's connection by then.
+        """
         loop = asyncio.get_running_loop()
         tls = self._tls if endpoint.scheme == "https" else None
         try:
-            near = self._near.connect(endpoint)
-            if near is not None and connection.write_ahead(near):
-                await loop.create_connection(lambda: connection, sock=near)
-                return
             async with asyncio.timeout(seconds):
                 transport, _ = await loop.create_connection(lambda: connection, endpoint.host, endpoint.port, ssl=tls)
         except TimeoutError:
             raise TimedOut(f"no connection to {endpoint.authority} within {seconds:g} s", "connect") from None
         except OSError as error:
             raise ConnectFailed(f"no connection to {endpoint.authority}: {error}") from error
-        if connection.failure is None:
-            self._meet(endpoint, transport)
-
-    def _meet(self, endpoint: Endpoint, transport: asyncio.BaseTransport) -> None:
-        """Does what the address of a connection's far end asks for."""
-        peer = transport.get_extra_info("peername")
-        if is_near(peer):
-            self._near.learn(endpoint, peer)
-            return
-        peer_socket = transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # macOS, where the peer has reset it already: reading will tell that
-            ask_when_silent(peer_socket)
-            expect_acknowledgement(peer_socket)
+        peer = transport.get_extra_info("peername")  # None where the connection has ended already
+        if peer and not is_on_this_machine(peer[0]):
+            peer_socket = transport.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # macOS, where the peer has reset it already: reading will tell that
+                ask_when_silent(peer_socket)
+                expect_acknowledgement(peer_socket)
 
     def _finish(self, connection: Connection) -> None:
         self._slots.release()

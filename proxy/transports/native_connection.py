@@ -9,8 +9,7 @@ A wait only moves a deadline: the one timer of the connection looks at it when i
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from copy import copy
 from typing import cast
 
@@ -120,8 +119,7 @@ class Connection(asyncio.Protocol):
         return ConnectionCut(otherwise) if self.failure is None else copy(self.failure)
 
     def begin(self, head: bytes, body: bytes | None, *, head_only: bool) -> None:
-        """Writes a request. Where there is no connection yet, `write_ahead` does, or else it leaves when one is made,
-        before any task knows of that."""
+        """Writes a request. Where there is no connection yet, it leaves when one is made, before any task knows."""
         self.status = 0
         self.complete = self._until_eof = self._keep_alive = False
         self._head_only = head_only
@@ -134,19 +132,6 @@ class Connection(asyncio.Protocol):
         """Lets go of what has been written, before the turn of the loop is over."""
         if self._transport is not None:
             self._transport.flush()
-
-    def write_ahead(self, connected: socket.socket) -> bool:
-        """Writes of the request as much as the socket takes now, which is then to become this connection.
-
-        False where it takes nothing, and is closed.
-        """
-        try:
-            written = connected.sendmsg(self._unwritten)
-        except OSError:
-            connected.close()
-            return False
-        self._unwritten = tuple(_without(self._unwritten, written))
-        return True
 
     async def head(self, seconds: float) -> None:
         """Waits for the head of the answer."""
@@ -338,11 +323,3 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _without(pieces: Iterable[bytes], length: int) -> Iterator[bytes]:
-    """What is left of the pieces behind their first `length` bytes."""
-    for piece in pieces:
-        if length < len(piece):
-            yield piece[length:]
-        length = max(length - len(piece), 0)
