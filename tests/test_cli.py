@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 
 import pytest
 
-from proxy.cli import main
+from proxy.commands.main import main
 
 ROOT = Path(__file__).parent.parent
 CONFIG = """
@@ -37,6 +37,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
+import proxy.commands.translate
 import proxy.local_server
 from proxy.config import hide_secrets, load_config
 from translators.errors import InvalidRequest
@@ -90,13 +91,12 @@ def translate_command(config, body, model):
 app = types.ModuleType("proxy.app")
 app.create_app = create_app
 app.create_app_from_environment = lambda: create_app(load_config(None, os.environ))
-translate = types.ModuleType("proxy.translate")
-translate.translate_command = translate_command
-sys.modules |= {"proxy.app": app, "proxy.translate": translate}
+sys.modules["proxy.app"] = app
+proxy.commands.translate.translate_command = translate_command
 proxy.local_server.LocalServer = LocalServer
 
 if __name__ == "__main__":
-    from proxy.cli import main
+    from proxy.commands.main import main
     sys.exit(main())
 """
 
@@ -203,7 +203,7 @@ def test_check_tells_problems_by_line(command: Command) -> None:
         CONFIG.replace("model: theirs", "modle: theirs") + "  other: {upstream: none}\n"
     )
     assert command.run("check") == (
-        1,
+        2,
         "",
         "config.yaml:6: models.mine.modle: unknown key (did you mean model?)\n"
         "config.yaml:8: models.other.upstream: unknown upstream none (known: embedded, example)\n",
@@ -215,7 +215,7 @@ def test_check_takes_the_file_of_the_flag_else_of_the_environment(command: Comma
     assert "embedded" in command.run("check", environ=environ)[1]
     assert "embedded" not in command.run("check", "--config", "config.yaml", environ=environ)[1]
     assert command.run("check", "--config", "nowhere.yaml", environ=environ) == (
-        1,
+        2,
         "",
         "nowhere.yaml: cannot be read: No such file or directory\n",
     )

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from proxy import doctor_probes
-from proxy.cli import main
+from proxy.commands import doctor as doctor_module
+from proxy.commands.doctor import Diagnosis, diagnose
+from proxy.commands.doctor_probes import PROBES
+from proxy.commands.main import main
 from proxy.config import Config, UpstreamSettings, load_config
 from proxy.config.secret import Secret
-from proxy.doctor import Diagnosis, diagnose
 from tests.chat_backend import Answer, ChatBackend, Request, json_answer
 from tests.live import LiveProxy
 from tests.simulator import BACKENDS, Simulator
@@ -59,7 +60,8 @@ async def examine(template: str) -> Diagnosis:
 
 @pytest.fixture
 def only_roles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_probes, "PROBES", (doctor_probes._length, doctor_probes._roles))
+    wanted = ("the limit of an answer's length", "roles and their order")
+    monkeypatch.setattr(doctor_module, "PROBES", {subject: PROBES[subject] for subject in wanted})
 
 
 @pytest.mark.usefixtures("only_roles")

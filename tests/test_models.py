@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from proxy.cli import main
+from proxy.commands.main import main
 from proxy.config import UpstreamSettings
 from proxy.model_facts import ModelFacts, UpstreamModels, read_models
 from proxy.upstream import Upstreams

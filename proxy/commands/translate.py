@@ -5,14 +5,38 @@ An upstream whose dialect only its list of models can tell is asked for that.
 
 from __future__ import annotations
 
+import argparse
+import sys
+
 import msgspec
 from msgspec import Struct
 
-from proxy.config import Config
+from proxy.commands.configuration import add_config_argument, read_config
+from proxy.commands.terminal import complain, fail, say
+from proxy.config import Config, ConfigError
 from proxy.recognition import recognise
 from proxy.routing import Router
+from translators.errors import BridgeError
 from translators.report import Adaptation
 from translators.request import parse_request, to_chat
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--model", help="the model name to take instead of the request's own")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        result = translate_command(read_config(arguments), sys.stdin.buffer.read(), arguments.model)
+    except ConfigError as error:
+        return fail(str(error), status=2)
+    except BridgeError as error:
+        return fail(error.envelope().decode(), status=1)
+    for adaptation in result.adaptations:
+        complain(str(adaptation))
+    say(msgspec.json.format(result.body, indent=2).decode())
+    return 0
 
 
 class TranslateResult(Struct, frozen=True):

@@ -1,23 +1,15 @@
-"""`diagnose(config, upstream, model)`: a backend's dialect, found out with a few dozen tiny requests.
-
-Each probe asks what one fact is about and says what it learned; `Diagnosis.lines` is YAML to paste, with what could
-not be told as comments.
-"""
+"""`ProbeTarget`: the backend that `dragoman doctor` examines, asked one small request at a time."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from proxy.config import Config, ModelSettings, with_base_urls
-from proxy.local_server import LocalServer, LocalSettings
-from proxy.routing import Route, Router
+from proxy.routing import Route
 from proxy.upstream import Upstreams
-from translators.dialects.preset import read_facts
 from translators.errors import UpstreamError
 from translators.runs import one_by_one
 from translators.schema.chat import ChatChunk, Delta
@@ -30,7 +22,7 @@ LONG = 512
 """Where the whole answer counts, thoughts included."""
 
 
-class Heard(Struct):
+class ProbeResult(Struct):
     """What came back: a refusal, or an answer and the signs in it."""
 
     refusal: UpstreamError | None = None
@@ -63,22 +55,7 @@ class Heard(Struct):
         self.fields += [name for name in REASONING_FIELDS if getattr(said, name)]
 
 
-class Diagnosis(Struct):
-    facts: Json
-    unknown: list[str] = []
-    asked: int = 0
-
-    def lines(self) -> Iterator[str]:
-        yield "dialect:"
-        yield "  preset: generic"
-        for fact, value in self.facts.items():
-            plain = sorted(value) if isinstance(value, frozenset) else value
-            yield f"  {fact}: {msgspec.json.encode(plain).decode()}"
-        for line in self.unknown:
-            yield f"  # {line}"
-
-
-class Patient:
+class ProbeTarget:
     """The backend under examination; `facts` is what is known of it so far."""
 
     def __init__(self, upstreams: Upstreams, route: Route) -> None:
@@ -91,7 +68,7 @@ class Patient:
 
     async def ask(
         self, messages: list[Json] | None = None, *, stream: bool = False, length: int = LENGTH, **fields: Any
-    ) -> Heard:
+    ) -> ProbeResult:
         """One request. Raises UpstreamError where the backend is not there at all."""
         body: Json = {"model": self._route.model, "messages": messages or [user("Say OK.")], **fields}
         length_field = self.facts.get("max_tokens_field", None)
@@ -100,7 +77,7 @@ class Patient:
         if stream:
             body["stream"] = True
         self.asked += 1
-        heard = Heard()
+        result = ProbeResult()
         try:
             async with contextlib.aclosing(self._upstreams.call(self._route, msgspec.json.encode(body), {})) as call:
                 await call.open()
@@ -108,13 +85,13 @@ class Patient:
                     for chunk in one_by_one(chunks):
                         error = error_in_chunk(chunk)
                         if error is not None:
-                            return Heard(error)
-                        heard.add(chunk)
+                            return ProbeResult(error)
+                        result.add(chunk)
         except UpstreamError as error:
             if error.code == "upstream_unreachable":
                 raise
-            return Heard(error)
-        return heard
+            return ProbeResult(error)
+        return result
 
     def sends_key_in(self, header: str) -> None:
         dialect = msgspec.structs.replace(self._route.dialect, auth_header=header)
@@ -125,30 +102,3 @@ class Patient:
 
 def user(text: str) -> Json:
     return {"role": "user", "content": text}
-
-
-@contextlib.contextmanager
-def reachable(config: Config, upstream: str) -> Iterator[Config]:
-    """The configuration while the upstream runs, if it is an embedded one. Raises LocalServerUnavailable."""
-    settings = config.upstreams[upstream]
-    if settings.kind != "local":
-        yield config
-        return
-    with LocalServer(LocalSettings(settings.model_path, settings.context_size, settings.threads)) as server:
-        yield with_base_urls(config, {upstream: server.base_url})
-
-
-async def diagnose(config: Config, upstream: str, model: str) -> Diagnosis:
-    """Raises UpstreamError where no probe can be made."""
-    from proxy.doctor_probes import PROBES, first_contact
-
-    alone = msgspec.structs.replace(config, models={"*": ModelSettings(upstream=upstream)})
-    upstreams = Upstreams(config.upstreams)
-    patient = Patient(upstreams, Router(alone).route(model))
-    try:
-        await first_contact(patient)
-        for probe in PROBES:
-            await probe(patient)
-    finally:
-        await upstreams.aclose()
-    return Diagnosis(read_facts(patient.facts), patient.unknown, patient.asked)
