@@ -9,7 +9,7 @@ from types import TracebackType
 from msgspec import Struct
 from starlette.types import Receive
 
-from proxy.content_encoding import decode_body
+from proxy.content_encoding import decode_aside
 from translators.errors import InvalidRequest
 
 _UNWATCHED_SECONDS = 0.05
@@ -30,7 +30,7 @@ async def read_request(receive: Receive, limit: int, headers: Mapping[str, str])
     """The body as it was before it was compressed, if it was. Raises InvalidRequest and ClientGone."""
     body = await read_body(receive, limit, headers.get("content-length"))
     encoding = headers.get("content-encoding")
-    return body if encoding is None else decode_body(body, encoding, limit)
+    return body if encoding is None else await decode_aside(body, encoding, limit)
 
 
 async def read_body(receive: Receive, limit: int, content_length: str | None) -> bytes:

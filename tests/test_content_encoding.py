@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import brotli
 import httpx2
@@ -15,7 +17,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content_encoding import decode_body
+from proxy import content_encoding
+from proxy.content_encoding import FREE_BYTES, INLINE_BYTES, MAX_RATIO, decode_aside, decode_body
 from tests.chat_backend import ChatBackend, json_answer
 from tests.running import config_for, read_config, running
 from translators.errors import InvalidRequest
@@ -83,6 +86,69 @@ def test_any_bytes_are_decoded_or_refused(body: bytes, encoding: str) -> None:
     except InvalidRequest as error:
         status = error.status
     assert status in (200, 400, 413)
+
+
+def test_t04_members_of_gzip_cost_what_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each decoder copies what is behind its member: what all are given decides how long all take."""
+    given = 0
+
+    class Counted:
+        def __init__(self, wbits: int) -> None:
+            self._decoder = real(wbits=wbits)
+
+        def decompress(self, data: memoryview, max_length: int) -> bytes:
+            nonlocal given
+            given += len(data)
+            return self._decoder.decompress(data, max_length)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._decoder, name)
+
+    real = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", Counted)
+    empty = gzip.compress(b"")
+    for members in (1000, 2000, 4000):
+        given = 0
+        assert decode_body(empty * members + gzip.compress(b"x"), "gzip", 10) == b"x"
+        assert given <= 30 * len(empty) * members
+
+
+@pytest.mark.parametrize("length", [(1 << 18) - 1, 1 << 18, (1 << 18) + 1, 1 << 19, (1 << 19) + 7])
+def test_t04_what_ends_at_the_end_of_a_piece_is_whole(length: int) -> None:
+    for encoding, pack in PACKERS:
+        assert decode_body(pack(bytes(length)), encoding, 1 << 20) == bytes(length)
+
+
+def test_t04_a_gzip_file_has_a_limit_of_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_encoding, "MAX_MEMBERS", 3)
+    assert decode_body(gzip.compress(b"x") * 3, "gzip", 10) == b"xxx"
+    with pytest.raises(InvalidRequest, match="more than 3 members"):
+        decode_body(gzip.compress(b"x") * 4, "gzip", 10)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "br, zstd"])
+def test_t04_a_body_may_not_grow_out_of_proportion(encoding: str) -> None:
+    pack = dict(PACKERS)
+    bomb = b" " * (FREE_BYTES + INLINE_BYTES * MAX_RATIO)
+    for name in encoding.split(", "):
+        bomb = pack[name](bomb)
+    with pytest.raises(InvalidRequest, match=rf"more than {MAX_RATIO} times its size") as caught:
+        decode_body(bomb, encoding, 1 << 30)
+    assert caught.value.status == 413
+
+
+async def test_t04_a_long_body_is_decoded_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def noting(body: bytes, encoding: str, limit: int) -> bytes:
+        threads.append(threading.get_ident())
+        return decode_body(body, encoding, limit)
+
+    monkeypatch.setattr(content_encoding, "decode_body", noting)
+    short, long = gzip.compress(b"x"), gzip.compress(bytes(INLINE_BYTES + 1), compresslevel=0)
+    assert await decode_aside(short, "gzip", 1 << 20) == b"x"
+    assert await decode_aside(long, "gzip", 1 << 20) == bytes(INLINE_BYTES + 1)
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
 
 
 async def test_g01_a_compressed_request_is_answered(tmp_path: Path) -> None:

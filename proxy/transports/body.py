@@ -7,6 +7,7 @@ pieces of bounded size.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +20,7 @@ Receive = Callable[[], Awaitable[bytes]]
 
 # The most that one step of inflating produces, however small its input.
 _PIECE = 1 << 18
+_WRONG_END = "the compressed body of the answer does not end where the answer ends"
 
 
 class Inflater:
@@ -39,18 +41,22 @@ class Inflater:
             if len(self._input) < 2:
                 return b""
             self._stream = zlib.decompressobj(self._window_bits())
+        if self._stream.eof:  # zlib would keep what follows, and copy all of that each time
+            if self._input:
+                raise MalformedAnswer(_WRONG_END)
+            return b""
         try:
             piece = self._stream.decompress(self._input, _PIECE)
         except zlib.error as error:
             raise MalformedAnswer("the compressed body of the answer is corrupt") from error
-        self._input = self._stream.unconsumed_tail
+        self._input = self._stream.unused_data or self._stream.unconsumed_tail
         return piece
 
     def end(self) -> None:
         if self._stream is None and not self._input:
             return
-        if self._stream is None or not self._stream.eof or self._stream.unused_data:
-            raise MalformedAnswer("the compressed body of the answer does not end where the answer ends")
+        if self._stream is None or not self._stream.eof or self._input:
+            raise MalformedAnswer(_WRONG_END)
 
     def _window_bits(self) -> int:
         if self._encoding != "deflate":
@@ -61,12 +67,19 @@ class Inflater:
 
 
 class _Inflated:
+    """Between two pieces of what arrived once others have their turn: few bytes can become very many."""
+
     def __init__(self, encoding: str, arrived: Receive) -> None:
         self._inflater = Inflater(encoding)
         self._arrived = arrived
+        self._went_on = False
 
     async def receive(self) -> bytes:
+        if self._went_on:
+            await asyncio.sleep(0)
+        self._went_on = True
         while not (piece := self._inflater.take()):
+            self._went_on = False
             data = await self._arrived()
             if not data:
                 self._inflater.end()

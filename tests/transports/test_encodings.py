@@ -94,3 +94,13 @@ def test_pieces_are_bounded() -> None:
     inflater.end()
     assert sum(sizes) == 10_000_000
     assert max(sizes) <= 1 << 18
+
+
+def test_what_follows_the_end_is_refused_at_once() -> None:
+    inflater = Inflater("gzip")
+    inflater.feed(COMPRESSED["gzip"][1])
+    while inflater.take():
+        pass
+    inflater.feed(b"more")
+    with pytest.raises(MalformedAnswer):
+        inflater.take()
