@@ -22,8 +22,9 @@ from translators.upstream_errors import error_in_chunk, read_error
 EXPECTED = ("events.jsonl", "response.json", "error.json")
 
 
-def chat_request(case: Case) -> bytes:
-    parsed = parse_request(case.request)
+def chat_request(case: Case, request: bytes | None = None) -> bytes:
+    """Of the case's own request, or of the same as somebody else would write it."""
+    parsed = parse_request(case.request if request is None else request)
     settings = Settings(model=parsed.params.model or "")
     dialect = PRESETS.get(case.meta.dialect, PRESETS["generic"])
     return pretty(msgspec.json.decode(to_chat(parsed, dialect, settings).body()))

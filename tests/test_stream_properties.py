@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.checks import accumulate, check_frames, check_response
+from tests.checks import accumulate, check_response
 from tests.strategies import PlainStream, chat_completions, chat_streams, chunkings, plain_chat_streams
 from tests.translation import (
     SIMPLE,
@@ -25,7 +25,7 @@ from tests.translation import (
 )
 from translators.chunks import ChunkDecoder
 from translators.errors import UpstreamError
-from translators.sse import DONE_FRAME, SSEDecoder
+from translators.sse import SSEDecoder
 from translators.stream import ResponseStream
 
 SUMMARIZED: Json = {**SIMPLE, "reasoning": {"summary": "auto"}}
@@ -37,7 +37,7 @@ ENDS = {"stop": "completed", "tool_calls": "completed", "length": "incomplete", 
 
 @given(chat_streams(), REQUESTS)
 def test_any_stream_is_well_formed(chunks: list[Json], request: Json) -> None:
-    """S1-S10, S13."""
+    """S1-S10, S13; every run of a test checks its frames, too (S14, S17)."""
     check_response(run(chunks, request).response)
 
 
@@ -174,14 +174,6 @@ def test_streams_are_independent(first: list[Json], second: list[Json], data: st
         stream.feed(chunk)
     assert one.finish().events == run(first).events
     assert other.finish().events == run(second).events
-
-
-@given(chat_streams())
-def test_frames_are_one_line_of_json_named_by_their_type(chunks: list[Json]) -> None:
-    """S14."""
-    one = Run().feed(*chunks)
-    one.finish()
-    check_frames(b"".join(one.frames) + DONE_FRAME)
 
 
 @given(st.lists(st.binary()))

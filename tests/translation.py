@@ -10,15 +10,16 @@ from typing import Any
 
 import msgspec
 
-from tests.checks import Emitted, check_events
+from tests.checks import Emitted, check_events, check_frames
 from translators.chunks import ChunkDecoder, parse_chunk
 from translators.dialects import PRESETS
 from translators.errors import BridgeError
 from translators.report import OnUnsupported
 from translators.request import Settings, Translation, parse_request, to_chat
+from translators.response import open_response
 from translators.runs import Chunk
 from translators.schema.events import AnyEvent, one_by_one
-from translators.sse import DONE
+from translators.sse import DONE, DONE_FRAME
 from translators.sse import encode as encode_frame
 from translators.stream import ResponseStream
 
@@ -31,9 +32,26 @@ def encode(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
+def ways_to_write(request: object) -> list[bytes]:
+    """The same JSON as programs and people write it."""
+    plain = encode(request)
+    pretty = json.dumps(request, ensure_ascii=False, indent=2).encode()
+    tabs = json.dumps(request, indent="\t", separators=(" ,", " : ")).encode()
+    return [plain, msgspec.json.format(plain, indent=-1), pretty, tabs.replace(b"\n", b"\r\n"), b"\n" + pretty + b"\n"]
+
+
 def translate(request: object, dialect: str = "generic", on_unsupported: OnUnsupported = "report") -> Translation:
-    settings = Settings(model="upstream-model", on_unsupported=on_unsupported)
-    return to_chat(parse_request(encode(request)), PRESETS[dialect], settings)
+    """Written over several lines, it has to come to the same, and its echo to be one line (S17)."""
+    plain, pretty = (
+        to_chat(parse_request(body), PRESETS[dialect], Settings(model="upstream-model", on_unsupported=on_unsupported))
+        for body in (encode(request), json.dumps(request, ensure_ascii=False, indent=2).encode())
+    )
+    assert msgspec.json.decode(pretty.body()) == msgspec.json.decode(plain.body())
+    assert pretty.adaptations == plain.adaptations
+    one, other = (msgspec.json.encode(open_response(each, response_id="r", created_at=1)) for each in (plain, pretty))
+    assert msgspec.json.decode(one) == msgspec.json.decode(other)
+    assert b"\n" not in one + other, "S17"
+    return plain
 
 
 def chat_body(request: object, dialect: str = "generic") -> Json:
@@ -93,6 +111,7 @@ class Run:
 
     def result(self) -> Result:
         events = self._emitted.check()
+        assert check_frames(b"".join(self.frames) + DONE_FRAME) == events
         return Result(events, check_events(events))
 
 

@@ -84,6 +84,20 @@ def compact(raw: msgspec.Raw) -> str:
     return msgspec.json.format(raw, indent=-1).decode()
 
 
+def on_one_line(json: bytes) -> bytes:
+    """The same JSON without white space, if a line of it ends anywhere; what is no JSON stays as it is.
+
+    A line end inside of a string is escaped, so that one in the bytes is white space. To look for one costs next to
+    nothing where there is none, and to write JSON anew takes 2 ms for a megabyte.
+    """
+    if b"\n" not in json and b"\r" not in json:
+        return json
+    try:
+        return msgspec.json.format(json, indent=-1)
+    except (msgspec.DecodeError, RecursionError):
+        return json  # whoever decodes it says what is wrong with it, and where
+
+
 def is_json_object(text: str) -> bool:
     """Whether `text` is one whole JSON object."""
     try:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from translators.decode import check_depth, decode_as, is_flat, is_list, is_null, is_string
+from translators.decode import check_depth, decode_as, is_flat, is_list, is_null, is_string, on_one_line
 from translators.dialects import Dialect
 from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
@@ -83,12 +83,17 @@ class Translation(Struct, frozen=True, kw_only=True):
 
 
 def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
-    """Raises InvalidRequest for anything that is not a request; deeper than `max_depth` is not one."""
+    """Raises InvalidRequest for anything that is not a request; deeper than `max_depth` is not one.
+
+    Raw parts go to events, to the store and upstream as they came: so a body that somebody wrote over several lines is
+    put on one first.
+    """
     if not body.isascii():
         try:
             body.decode()  # raw parts pass through unread, so the whole is checked here
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"The request body is not UTF-8: {error}.", code="invalid_json") from None
+    body = on_one_line(body)
     try:
         params = _KNOWN_ONLY.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

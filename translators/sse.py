@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from translators.decode import on_one_line
 from translators.schema.events import AnyEvent, DeltaRun, Event
 
 DONE = b"[DONE]"
@@ -125,8 +126,8 @@ class SSEEncoder:
 
 
 def encode(event: Event) -> bytes:
-    """The frame of one event."""
-    return _HEADS[type(event)] + _ENCODER.encode(event) + b"\n\n"
+    """The frame of one event, whose JSON is one line even where parts of it came from elsewhere as they were."""
+    return _HEADS[type(event)] + on_one_line(_ENCODER.encode(event)) + b"\n\n"
 
 
 def _template(model: Event) -> bytes:

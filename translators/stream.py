@@ -133,7 +133,7 @@ class ResponseStream:
         The model can be asked again then, and `begin_again` takes its next answer in place of those calls.
         """
         self._take_all(self._reader.flush())
-        return self._answer.rejected_calls(said_done=said_done)
+        return [] if self.ended else self._answer.rejected_calls(said_done=said_done)
 
     @property
     def thought(self) -> str:
@@ -155,10 +155,12 @@ class ResponseStream:
         self._answer = Answer(self._translation)
 
     def finish(self, *, said_done: bool, completed_at: int) -> list[AnyEvent]:
-        """The end of the upstream's answer; `said_done` when it said `[DONE]` or was a whole answer."""
-        if self.ended:
-            return []
-        self._take_all(self._reader.flush())
+        """The end of the upstream's answer; `said_done` when it said `[DONE]` or was a whole answer.
+
+        The last events are given here even where `is_silent` or `rejected_calls` came upon the end of the response.
+        """
+        if not self.ended:
+            self._take_all(self._reader.flush())
         if self.ended:
             return self.out.take()
         answer = self._answer

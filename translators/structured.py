@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from translators.decode import is_null
+from translators.decode import compact, is_null
 from translators.dialects import Dialect
 from translators.dialects.schemas import adapt_schema
 from translators.errors import InvalidRequest
@@ -143,7 +143,7 @@ def _as_tool(request: chat.ChatRequest, wanted: _Wanted, dialect: Dialect, repor
 
 
 def _tell_schema(request: chat.ChatRequest, wanted: _Wanted) -> None:
-    instruct(request, FIT + bytes(wanted.schema).decode())
+    instruct(request, FIT + compact(wanted.schema))
 
 
 def instruct(request: chat.ChatRequest, text: str) -> None:

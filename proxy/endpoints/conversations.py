@@ -20,7 +20,7 @@ from proxy.items import listed, with_id
 from proxy.request_body import read_request
 from proxy.store import Conversation
 from proxy.store.records import Listing, NewItem
-from translators.decode import check_depth, decode_as
+from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import InvalidRequest
 from translators.items import decode_item
 from translators.report import Report
@@ -123,7 +123,7 @@ class Conversations:
         return found
 
     async def _read(self, request: Request, kind: type[T]) -> T:
-        body = await read_request(request.receive, self._max_body_bytes, request.headers)
+        body = on_one_line(await read_request(request.receive, self._max_body_bytes, request.headers))
         check_depth(body, self._max_depth)
         return decode_as(kind, body or b"{}")
 

@@ -22,7 +22,7 @@ from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.log import tell
 from proxy.sse_response import EventStream
-from translators.decode import check_depth, decode_as
+from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
 from translators.schema.events import AnyEvent, one_by_one
 
@@ -128,6 +128,7 @@ class _Session:
 
     async def _answer(self, data: bytes) -> None:
         stream_id = None
+        data = on_one_line(data)
         try:
             check_depth(data, self._services.max_depth)
             event = decode_as(_ClientEvent, data)

@@ -18,7 +18,7 @@ from proxy.access import Access
 from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
 from proxy.request_body import BodyLimits, CancelledOnDisconnect, ClientGone, read_body
-from translators.decode import check_depth, decode_as
+from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import BridgeError
 
 
@@ -32,7 +32,7 @@ class SingleExchange:
         headers = Headers(scope=scope)
         try:
             self._access.check(headers)
-            body = await read_body(receive, self._limits.bytes, headers.get("content-length"))
+            body = on_one_line(await read_body(receive, self._limits.bytes, headers.get("content-length")))
             check_depth(body, self._limits.depth)
             fields = decode_as(dict[str, Raw], body)
             with CancelledOnDisconnect(receive):
