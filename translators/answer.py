@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending
+from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending, unfinished
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.items.call_writer import CallWriter
 from translators.items.message import MessageWriter
@@ -17,6 +17,7 @@ from translators.reask import RejectedCall
 from translators.report import Adaptation
 from translators.request import Translation
 from translators.schema import chat
+from translators.upstream_codes import CONTEXT_LENGTH
 from translators.usage import UsageSum
 
 _ESTIMATED = Adaptation("emulated", "usage", "the upstream left counts out: four bytes were taken for a token")
@@ -74,10 +75,15 @@ class Answer:
         if self._translation.compacts and not self.items:
             return UpstreamError("The model gave no summary.", code="server_error")
         if ending.status == "failed":
-            return UpstreamError("The upstream could not finish its answer.", code=ending.error)
+            return unfinished(ending)
         if ending is CUT_BY_LENGTH and not self.items and usage and usage.completion_tokens == 0:
             # Some say so instead of refusing a prompt that fills the whole window.
-            return UpstreamError("The prompt leaves no room for an answer.", code="context_length_exceeded", status=400)
+            return UpstreamError(
+                "The prompt leaves no room for an answer.",
+                status=CONTEXT_LENGTH.status,
+                type="invalid_request_error",
+                code=CONTEXT_LENGTH.code,
+            )
         if ending.status == "completed":
             for call in self.calls.values():
                 if not call.readable:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from translators.errors import BridgeError
+from translators.errors import BridgeError, UpstreamError
 from translators.retry_after import retry_after_in
 from translators.schema import events
 from translators.schema.responses import ResponseError
+from translators.upstream_codes import (
+    CODE_OF_STATUS,
+    CONTEXT_LENGTH,
+    FAILURE_CODES,
+    INVALID,
+    MEANING_OF_CODE,
+    is_policy,
+)
 
 
 class Ending(Struct, frozen=True):
@@ -53,40 +61,41 @@ TERMINAL: dict[str, type[events.Event]] = {
 }
 
 
+def unfinished(ending: Ending) -> UpstreamError:
+    """The error of an answer that ended as failed by the upstream's own word."""
+    if ending.error == CONTEXT_LENGTH.code:
+        message = "The request and its answer do not fit into the model's context window."
+        return UpstreamError(message, status=CONTEXT_LENGTH.status, type="invalid_request_error", code=ending.error)
+    meaning = MEANING_OF_CODE.get(ending.error or "")
+    status = None if meaning is None else meaning.status
+    return UpstreamError("The upstream could not finish its answer.", status=status, code=ending.error)
+
+
 def response_error(error: BridgeError | None) -> ResponseError | None:
     """What the response says of why it failed."""
     return None if error is None else ResponseError(_failure_code(error), _failure_message(error))
 
 
 def _failure_message(error: BridgeError) -> str:
-    """The only place of an event where a client, such as Codex, can read when to come back (case S18)."""
-    seconds = error.retry_after
-    limited = _failure_code(error) == "rate_limit_exceeded"
-    if not limited or seconds is None or not seconds.isdigit() or retry_after_in(error.message):
-        return error.message
-    return f"{error.message.rstrip('.')}. Please try again in {seconds}s."
+    """The only place of an event where a client, such as Codex, can read when to come back (case S18), and where a
+    code can be told that is none of the response's own."""
+    message, seconds, code = error.message, error.retry_after, _failure_code(error)
+    said = error.code
+    if said and said.lower() != code and said not in _SAY_NOTHING and said not in message:
+        message = f"{message} (code: {said})"
+    if code != "rate_limit_exceeded" or seconds is None or not seconds.isdigit() or retry_after_in(message):
+        return message
+    return f"{message.rstrip('.')}. Please try again in {seconds}s."
 
 
 def _failure_code(error: BridgeError) -> str:
     """A code of the response's own list where the upstream's says nothing to a client."""
-    if error.code in _CODES:
-        return str(error.code)
+    code = (error.code or "").lower()
+    if code in FAILURE_CODES or code == EMPTY_ANSWER or is_policy(code):
+        return code
     return _CODE_OF_STATUS.get(error.status, "server_error")
 
 
+# Our own words for a status, beside the message.
+_SAY_NOTHING = frozenset({*CODE_OF_STATUS.values(), INVALID.code, "upstream_error"})
 _CODE_OF_STATUS = {400: "invalid_prompt", 413: "invalid_prompt", 422: "invalid_prompt", 429: "rate_limit_exceeded"}
-
-# OpenAI's list for `response.error.code`, the codes that Codex acts upon, and our own; Codex tries again after that.
-_CODES = frozenset(
-    {
-        "server_error",
-        "rate_limit_exceeded",
-        "invalid_prompt",
-        "context_length_exceeded",
-        "insufficient_quota",
-        "usage_not_included",
-        "server_is_overloaded",
-        "slow_down",
-        EMPTY_ANSWER,
-    }
-)

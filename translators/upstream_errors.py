@@ -16,25 +16,27 @@ from msgspec import Struct
 from translators.errors import UpstreamError
 from translators.retry_after import retry_after_in
 from translators.schema import chat
-
-
-class Meaning(Struct, frozen=True):
-    """The status and code that clients act upon."""
-
-    status: int
-    code: str
-
+from translators.upstream_codes import (
+    BASE_RESP,
+    CODE_OF_STATUS,
+    CONTEXT_LENGTH,
+    INVALID,
+    LONGEST_CODE,
+    MEANING_OF_CODE,
+    OVERLOADED,
+    QUOTA,
+    RATE_LIMIT,
+    STATUS_OF_WORD,
+    UNAUTHORIZED,
+    Meaning,
+    is_policy,
+)
 
 # For a rate limit that does not say when it ends: without any time Codex gives up (case G11).
 DEFAULT_RETRY_SECONDS = "5"
 _HINT_BYTES = 1 << 14
-
-CONTEXT_LENGTH = Meaning(400, "context_length_exceeded")
-RATE_LIMIT = Meaning(429, "rate_limit_exceeded")
-QUOTA = Meaning(429, "insufficient_quota")
-OVERLOADED = Meaning(503, "server_is_overloaded")
-UNAUTHORIZED = Meaning(401, "invalid_api_key")
-INVALID = Meaning(400, "invalid_value")
+# As much of a message is looked at: patterns that look ahead take quadratic time.
+_READ_CHARACTERS = 1 << 12
 
 _OVERFLOW = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum context length|maximum prompt length is"
@@ -52,25 +54,12 @@ _TYPE_WORD = re.compile(r"[a-z0-9_.]+")
 _LIMITED = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient.?(?:quota|balance|credit)|exceeded your current quota", re.IGNORECASE)
 _OVERLOADED = re.compile(r"overloaded|at capacity|loading model", re.IGNORECASE)
+# Gemini's word for a key that it does not know, with 400.
+_BAD_KEY = re.compile(r"api key not valid|api_key_invalid", re.IGNORECASE)
 # llama.cpp answers 500 for these mistakes of the client (fixtures/llamacpp-error-*).
 _CLIENTS_FAULT = re.compile(
     r"image input is not supported|audio input is not supported|failed to parse tool call arguments", re.IGNORECASE
 )
-# MiniMax's own numbers, sent with HTTP 200.
-_BASE_RESP: dict[int, Meaning] = {
-    1002: RATE_LIMIT,
-    1004: UNAUTHORIZED,
-    1008: QUOTA,
-    1039: CONTEXT_LENGTH,
-    2013: INVALID,
-}
-_CODE_OF_STATUS: dict[int, str] = {
-    401: "invalid_api_key",
-    404: "not_found",
-    413: "context_length_exceeded",
-    429: "rate_limit_exceeded",
-    503: "server_is_overloaded",
-}
 
 
 class _Said(Struct):
@@ -89,6 +78,7 @@ class _Said(Struct):
     metadata: Any = None
     raw: Any = None
     base_resp: Any = None
+    status: Any = None
     status_code: Any = None
     status_msg: Any = None
     details: Any = None
@@ -111,7 +101,9 @@ def read_error(status: int, body: bytes, *, retry_after: str | None = None) -> U
         said = None
     retry_after = retry_after or retry_after_in(body[:_HINT_BYTES].decode(errors="replace"))
     if said is None:
-        return _error(status, f"The upstream answered {status} without an error message.", _Said(), retry_after)
+        # Cerebras says no more of a full context.
+        said = _Said(code=CONTEXT_LENGTH.code) if status == 413 and not body.strip() else _Said()
+        return _error(status, f"The upstream answered {status} without an error message.", said, retry_after)
     return _error(status, _message(said) or f"The upstream answered {status}.", _inner(said), retry_after)
 
 
@@ -181,7 +173,8 @@ def _text(value: Any) -> str:
 def _error(status: int, message: str, said: _Said, retry_after: str | None) -> UpstreamError:
     code = said.code if said.code is not None else said.error_code
     kind = said.type if type(said.type) is str else said.error_type
-    meaning = _meaning(status, f"{message} {code} {kind}", code, said.status_code)
+    words = [word.lower() for word in (code, kind, said.status) if type(word) is str]
+    meaning = _meaning(status, f"{message[:_READ_CHARACTERS]} {code} {kind}", words, said)
     return UpstreamError(
         message,
         status=meaning.status,
@@ -206,26 +199,49 @@ def _seconds(delay: float) -> str | None:
     return str(math.ceil(delay)) if 0 <= delay <= _LONGEST_HINT else None
 
 
-def _meaning(status: int, text: str, code: Any, status_code: Any) -> Meaning:
-    if type(status_code) is int and status_code in _BASE_RESP:
-        known = _BASE_RESP[status_code]
+def _meaning(status: int, text: str, words: list[str], said: _Said) -> Meaning:
+    """`words` are what it calls itself, in lower case."""
+    if type(said.status_code) is int and said.status_code in BASE_RESP:
+        known = BASE_RESP[said.status_code]
         return CONTEXT_LENGTH if known is INVALID and _OVERFLOW.search(text) else known
     if status < 400:
-        status = code if type(code) is int and 400 <= code < 600 else 502
+        status = _own_status(said.code, words)
+    policy = next(filter(is_policy, words), None)
+    if policy is not None:
+        return Meaning(status if 400 <= status < 500 else 400, policy)
+    for word in words:
+        if word in MEANING_OF_CODE:
+            return MEANING_OF_CODE[word]
     if _QUOTA.search(text):
         return QUOTA
     if _LIMITED.search(text):
         return RATE_LIMIT
     if _OVERFLOW.search(text):
         return CONTEXT_LENGTH
+    if _BAD_KEY.search(text):
+        return UNAUTHORIZED
     if status >= 500 and _CLIENTS_FAULT.search(text):
         return INVALID
     if status >= 500 and _OVERLOADED.search(text):
         return OVERLOADED
-    named = code if type(code) is str and code and not code.isdigit() else None
-    return Meaning(
-        status, named or _CODE_OF_STATUS.get(status) or ("server_error" if status >= 500 else "upstream_error")
-    )
+    return Meaning(status, _code(status, said))
+
+
+def _own_status(code: Any, words: list[str]) -> int:
+    """The status of an error that came under a success."""
+    if type(code) is str and code.isdecimal():
+        code = int(code[:4])
+    if type(code) is int and 400 <= code < 600:
+        return code
+    return next((STATUS_OF_WORD[word] for word in words if word in STATUS_OF_WORD), 502)
+
+
+def _code(status: int, said: _Said) -> str:
+    """Its own code, where that is a word; else what its status says."""
+    code = said.code if said.code is not None else said.error_code
+    if type(code) is str and code and not code.isdigit():
+        return code[:LONGEST_CODE]
+    return CODE_OF_STATUS.get(status) or ("server_error" if status >= 500 else "upstream_error")
 
 
 def _wait(message: str, said: _Said, meaning: Meaning) -> str | None:
