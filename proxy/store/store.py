@@ -15,12 +15,18 @@ from translators.errors import BridgeError
 
 
 class StoreError(BridgeError):
-    """The database cannot be used; its `message` may reach a client, the cause behind it not."""
+    """The database cannot be used; its `message` may reach a client, the cause behind it not.
+
+    `reason` is that cause in a few words without names, addresses or values: readiness tells it.
+    """
 
     status = 503
 
-    def __init__(self, message: str = "The store of responses cannot be used at the moment.") -> None:
+    def __init__(
+        self, message: str = "The store of responses cannot be used at the moment.", *, reason: str = "the store failed"
+    ) -> None:
         super().__init__(message, code="store_unavailable")
+        self.reason = reason
 
 
 class Store(Protocol):

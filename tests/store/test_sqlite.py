@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from proxy.run_ahead import RunAhead
-from proxy.store import StoreError, sqlite
+from proxy.store import StoreError, sqlite, sqlite_file, sqlite_worker
 from proxy.store.sql import Statement
 from proxy.store.sqlite import SqliteDatabase
 
@@ -125,7 +125,7 @@ class Blocked:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._gate = threading.Event()
-        assert isinstance(database._writer, sqlite._Worker)
+        assert isinstance(database._writer, sqlite_worker.Worker)
         self.task = asyncio.ensure_future(database._writer.run(self._job, atomic=True))
 
     def _job(self, connection: sqlite3.Connection) -> None:
@@ -209,7 +209,7 @@ async def test_a_disk_that_stalls_is_left_to_the_thread_for_a_while(
 
 async def test_the_thread_has_its_turn_and_looks_after_the_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = 50
-    monkeypatch.setattr(sqlite, "_LOG_PAGES", pages)
+    monkeypatch.setattr(sqlite_file, "LOG_PAGES", pages)
     monkeypatch.setattr(sqlite, "_STALLED_SECONDS", float("inf"))  # however slow this machine is
     database = await opened(path)
     log, longest = path.with_name(path.name + "-wal"), 0
