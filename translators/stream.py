@@ -26,6 +26,7 @@ from translators.items.writer import ItemWriter
 from translators.logprobs import response_logprobs
 from translators.reading import AnswerReader
 from translators.reask import RejectedCall
+from translators.report import Adaptation
 from translators.request import Translation
 from translators.response import open_response
 from translators.runs import Chunk, ChunkRun
@@ -33,7 +34,7 @@ from translators.schema import events
 from translators.schema.chat import ChatChunk
 from translators.schema.events import AnyEvent, Event
 from translators.schema.responses import IncompleteDetails, Response, Usage
-from translators.usage import UsageSum
+from translators.usage import UNBELIEVABLE, UsageSum, believable
 from translators.writers import NewId, Writers
 
 SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, CompactionWriter)
@@ -134,6 +135,11 @@ class ResponseStream:
         """
         self._take_all(self._reader.flush())
         return [] if self.ended else self._answer.rejected_calls(said_done=said_done)
+
+    @property
+    def adaptations(self) -> list[Adaptation]:
+        """What was reported of the request and its answer so far."""
+        return self._translation.adaptations
 
     @property
     def thought(self) -> str:
@@ -279,7 +285,10 @@ class ResponseStream:
         self._answer.calls[run.key].arguments_run(run.texts)
 
     def _take_usage(self, fragment: fragments.Usage) -> None:
-        self._usage.said = fragment.usage
+        said = believable(fragment.usage)
+        if said is not fragment.usage and UNBELIEVABLE not in self.adaptations:
+            self.adaptations.append(UNBELIEVABLE)
+        self._usage.said = said
 
     def _service_tier(self, fragment: fragments.ServiceTier) -> None:
         self.response = msgspec.structs.replace(self.response, service_tier=fragment.tier)

@@ -8,11 +8,36 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
+from translators.report import Adaptation
 from translators.schema import chat
 from translators.schema.responses import InputTokensDetails, OutputTokensDetails, Usage
+
+# Far beyond any window or bill; and two of them together still fit the 32 bits in which some clients read a count.
+MAX_TOKENS = 1_000_000_000
+UNBELIEVABLE = Adaptation(
+    "changed", "usage", f"the upstream counted below 0 or above {MAX_TOKENS}: taken as not counted"
+)
+
+AnyUsage = TypeVar("AnyUsage", bound=Struct)
+
+
+def believable(said: AnyUsage) -> AnyUsage:
+    """The same usage, without the counts that cannot be true; `said` itself where all of them can."""
+    changed: dict[str, Any] = {}
+    for name in said.__struct_fields__:
+        count = getattr(said, name)
+        if isinstance(count, Struct):
+            details = believable(count)
+            if details is not count:
+                changed[name] = details
+        elif isinstance(count, int) and not 0 <= count <= MAX_TOKENS:
+            changed[name] = None
+    return msgspec.structs.replace(said, **changed) if changed else said
 
 
 class UsageSum:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.strategies.plain import Json, chunk, usages
+from tests.strategies.plain import Json, chunk, odd_usages, usages
 from tests.strategies.values import argument_texts, cuts, interleaved, json_values, names, texts
 
 FINISHES = (
@@ -177,9 +177,7 @@ def _calls_streamed(draw: st.DrawFn) -> list[Json]:
 @st.composite
 def _endings(draw: st.DrawFn) -> list[Json]:
     """Finish and usage, each in one of its places, or missing."""
-    usage = draw(
-        st.one_of(usages(), st.sampled_from([{}, {"prompt_tokens": 3}, {"cached_tokens": 1, "total_tokens": 9}]))
-    )
+    usage = draw(st.one_of(usages(), odd_usages(), st.sampled_from([{}, {"cached_tokens": 1, "total_tokens": 9}])))
     finish = draw(st.one_of(finishes(), st.none()))
     last: Json = {"index": 0, "delta": {}, "finish_reason": finish}
     return draw(

@@ -63,6 +63,17 @@ def usages(draw: st.DrawFn) -> Json:
     return usage
 
 
+def odd_usages() -> st.SearchStrategy[Json]:
+    """Counts that cannot be true, or that are left out."""
+    counts = st.sampled_from([-(10**30), -1, 0, 7, 10**9, 10**9 + 1, 10**30, None])
+    details = st.fixed_dictionaries({}, optional={"cached_tokens": counts, "reasoning_tokens": counts})
+    names = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+    places = ("prompt_tokens_details", "completion_tokens_details")
+    return st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(names, counts) | dict.fromkeys(places, st.one_of(st.none(), details))
+    )
+
+
 @st.composite
 def _calls(draw: st.DrawFn) -> list[tuple[str, str, str]]:
     call_ids = draw(st.lists(ids("call"), unique=True, max_size=3))
