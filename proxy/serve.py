@@ -37,8 +37,11 @@ _GRACEFUL_SHUTDOWN_SECONDS = 25  # within the 30 that Kubernetes allows
 _IDLE_CONNECTION_SECONDS = 75  # longer than clients keep theirs, so that none reuses one that is being closed
 
 
-def serve(config: Config, overrides: Mapping[str, str]) -> int:
-    """Serve until a signal; the exit status. `overrides` are the variables that worker processes need besides."""
+def serve(config: Config, overrides: Mapping[str, str], *, source: str) -> int:
+    """Serves until a signal, and returns the exit status.
+
+    `overrides` are the variables that worker processes need besides; `source` names where the configuration is from.
+    """
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(_StopSignals())
         try:
@@ -52,10 +55,10 @@ def serve(config: Config, overrides: Mapping[str, str]) -> int:
         if stop.received:
             return 0
         if config.server.workers == 1:
-            return _serve_here(with_base_urls(config, base_urls), listener, stop)
+            return _serve_here(with_base_urls(config, base_urls), listener, stop, source)
         os.environ.update(overrides)
         os.environ[LOCAL_BASE_URLS_VARIABLE] = local_base_urls_value(base_urls)
-        return _serve_in_workers(config, listener, stop)
+        return _serve_in_workers(config, listener, stop, source)
 
 
 class _StopSignals:
@@ -129,23 +132,23 @@ def _start_local_servers(config: Config, stack: contextlib.ExitStack, stop: _Sto
     return {name: server.base_url for name, server in servers.items()}
 
 
-def _serve_here(config: Config, listener: socket.socket, stop: _StopSignals) -> int:
+def _serve_here(config: Config, listener: socket.socket, stop: _StopSignals, source: str) -> int:
     from proxy.app import create_app
 
     settings = uvicorn_settings(create_app(with_data_dir(config, os.environ)), config)
     settle_memory()
     try:
-        _Server(settings, _announcement(config, listener), stop).run(sockets=[listener])
+        _Server(settings, _announcement(config, listener, source), stop).run(sockets=[listener])
     except SystemExit:  # uvicorn's answer to an application that does not start; it has logged why
         return 1
     return 0
 
 
-def _serve_in_workers(config: Config, listener: socket.socket, stop: _StopSignals) -> int:
+def _serve_in_workers(config: Config, listener: socket.socket, stop: _StopSignals, source: str) -> int:
     if config.store.kind == "memory":
         _log.warning("each worker remembers its own responses only", extra={"workers": config.server.workers})
     settings = uvicorn_settings("proxy.app:create_app_from_environment", config, factory=True)
-    supervisor = _Supervisor(settings, listener, _announcement(config, listener))
+    supervisor = _Supervisor(settings, listener, _announcement(config, listener, source))
     if stop.received:  # before the supervisor took the signals over
         return 0
     supervisor.run()
@@ -214,9 +217,10 @@ class _Supervisor(Multiprocess):
             self._announcement = None
 
 
-def _announcement(config: Config, listener: socket.socket) -> str:
+def _announcement(config: Config, listener: socket.socket, source: str) -> str:
     host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
-    return f"dragoman listens on http://{host}:{listener.getsockname()[1]} (models: {names_shown(config)})"
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    return f"dragoman listens on {address} (models: {names_shown(config)}; configuration: {source})"
 
 
 def _say(line: str) -> None:

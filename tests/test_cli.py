@@ -5,21 +5,17 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from proxy.commands.main import main
+from tests.support.command import Command
 
-ROOT = Path(__file__).parent.parent
 CONFIG = """
 upstreams:
   example: {base_url: "https://api.example.com/v1/", api_key: sk-hidden, dialect: openai}
@@ -37,7 +33,6 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
-import proxy.commands.translate
 import proxy.local_server
 from proxy.config import hide_secrets, load_config
 from translators.errors import InvalidRequest
@@ -86,12 +81,13 @@ def translate_command(config, body, model):
     if model == "nowhere":
         raise InvalidRequest("No such model.", param="model", code="model_not_found")
     chat = msgspec.json.encode({"asked": model, "input": msgspec.json.decode(body)["input"]})
-    return types.SimpleNamespace(body=chat, adaptations=["dropped truncation: unknown there"])
+    return types.SimpleNamespace(body=chat, notes=["dropped truncation: unknown there"])
 
 app = types.ModuleType("proxy.app")
 app.create_app = create_app
 app.create_app_from_environment = lambda: create_app(load_config(None, os.environ))
 sys.modules["proxy.app"] = app
+import proxy.commands.translate  # behind the stand-in: what it imports may import the application
 proxy.commands.translate.translate_command = translate_command
 proxy.local_server.LocalServer = LocalServer
 
@@ -99,62 +95,6 @@ if __name__ == "__main__":
     from proxy.commands.main import main
     sys.exit(main())
 """
-
-
-class Process:
-    """The command at work, in a folder of its own."""
-
-    def __init__(self, folder: Path, arguments: tuple[str, ...], environ: Mapping[str, str]) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("DRAGOMAN_")}
-        self.popen = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=folder,
-            env={**clean, "PYTHONPATH": str(ROOT), **environ},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def end(self, sent: str = "") -> tuple[int, str, str]:
-        """The exit status and the rest of both outputs, once it has ended by itself."""
-        out, err = self.popen.communicate(sent, timeout=100)
-        return self.popen.returncode, out, err
-
-    def wait_for(self, pattern: str, stream: IO[str] | None) -> re.Match[str]:
-        """The first line that matches."""
-        assert stream is not None
-        lines = []
-        for line in stream:
-            lines.append(line)
-            found = re.search(pattern, line)
-            if found:
-                return found
-        pytest.fail(f"no line matches {pattern!r} in {lines}")
-
-    def port(self) -> int:
-        """The port of the line that tells that it serves."""
-        return int(self.wait_for(r"^dragoman listens on http://127\.0\.0\.1:(\d+) \(models: ", self.popen.stdout)[1])
-
-
-class Command(NamedTuple):
-    """The command, not yet run: itself, or with its stand-ins."""
-
-    folder: Path
-    program: tuple[str, ...]
-
-    @contextlib.contextmanager
-    def running(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[Process]:
-        process = Process(self.folder, (*self.program, *arguments), environ or {})
-        with process.popen:
-            try:
-                yield process
-            finally:
-                process.popen.kill()
-
-    def run(self, *arguments: str, sent: str = "", environ: Mapping[str, str] | None = None) -> tuple[int, str, str]:
-        with self.running(*arguments, environ=environ) as process:
-            return process.end(sent)
 
 
 @pytest.fixture
@@ -182,8 +122,8 @@ def get(port: int) -> tuple[Any, dict[str, str]]:
 
 
 def test_check_shows_where_each_model_goes(command: Command) -> None:
-    status, out, err = command.run("check", "--config", "local.yaml")
-    table, *dialects = out.split("\n\n")
+    status, out, err = command.run("check", "--offline", "--config", "local.yaml")
+    table, *dialects, trials = out.split("\n\n")
     assert (status, err) == (0, "")
     assert table == (
         "MODEL  UPSTREAM  BASE URL                    SENT MODEL  DIALECT\n"
@@ -196,6 +136,7 @@ def test_check_shows_where_each_model_goes(command: Command) -> None:
         "*: dialect llamacpp (kind local)",
     ]
     assert re.search(r'^  max_tokens_field: "max_completion_tokens" +\(preset openai\)$', dialects[0], re.MULTILINE)
+    assert trials.startswith("configuration: local.yaml\nupstream embedded: ok: embedded, ")
 
 
 def test_check_tells_problems_by_line(command: Command) -> None:
@@ -212,8 +153,8 @@ def test_check_tells_problems_by_line(command: Command) -> None:
 
 def test_check_takes_the_file_of_the_flag_else_of_the_environment(command: Command) -> None:
     environ = {"DRAGOMAN_CONFIG": "local.yaml"}
-    assert "embedded" in command.run("check", environ=environ)[1]
-    assert "embedded" not in command.run("check", "--config", "config.yaml", environ=environ)[1]
+    assert "embedded" in command.run("check", "--offline", environ=environ)[1]
+    assert "embedded" not in command.run("check", "--offline", "--config", "config.yaml", environ=environ)[1]
     assert command.run("check", "--config", "nowhere.yaml", environ=environ) == (
         2,
         "",
@@ -259,7 +200,7 @@ def test_serve_on_a_port_in_use(staged: Command) -> None:
 
 
 def test_serve_on_a_host_that_is_none(staged: Command) -> None:
-    status, _, err = staged.run("serve", "--host", "999.0.0.1", "--port", "0")
+    status, _, err = staged.run("serve", "--config", "local.yaml", "--host", "999.0.0.1", "--port", "0")
     assert status == 1
     assert err.startswith("dragoman: cannot listen on 999.0.0.1:0: ")
     assert err.count("\n") == 1

@@ -23,13 +23,13 @@ def dialect_lines(routes: Iterable[Route]) -> Iterator[str]:
     for choice, names in groups:
         yield ""
         yield f"{', '.join(names)}: dialect {choice.dialect.name} ({choice.told_by or 'nothing tells another'})"
-        shown = {fact: _shown(getattr(choice.dialect, fact)) for fact in sorted(choice.origins)}
+        shown = {fact: msgspec.json.encode(value).decode() for fact, value in facts_told(choice).items()}
         width = max((len(f"{fact}: {value}") for fact, value in shown.items()), default=0)
         for fact, value in shown.items():
             yield f"  {f'{fact}: {value}'.ljust(min(width, 60))}  ({choice.origins[fact]})"
 
 
-def _shown(value: Any) -> str:
-    """As it may stand in the configuration."""
-    plain = sorted(value) if isinstance(value, frozenset) else value
-    return msgspec.json.encode(plain).decode()
+def facts_told(choice: Choice) -> dict[str, Any]:
+    """The facts that differ from `generic` by name, as they may stand in the configuration."""
+    values = {fact: getattr(choice.dialect, fact) for fact in sorted(choice.origins)}
+    return {fact: sorted(value) if isinstance(value, frozenset) else value for fact, value in values.items()}

@@ -21,6 +21,9 @@ COMMANDS = {
     "translate": "read a Responses request on stdin, print the Chat Completions request",
     "doctor": "find out an upstream's dialect with some fifty tiny requests",
     "codex-config": "print what Codex CLI needs in its config.toml",
+    "init": "write a commented configuration for one upstream, and check it",
+    "chat": "talk to a model: a line in, the streamed answer out",
+    "completion": "print what completes the command in a shell",
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
@@ -14,11 +15,13 @@ from msgspec import Struct
 from proxy.commands.configuration import add_config_argument, read_config
 from proxy.commands.terminal import complain, fail, say
 from proxy.config import Config, ConfigError
+from proxy.continuation import references
 from proxy.recognition import recognise
 from proxy.routing import Router
 from translators.errors import BridgeError
-from translators.report import Adaptation
-from translators.request import parse_request, to_chat
+from translators.request import ParsedRequest, parse_request, to_chat
+
+_NOT_READ = "left out what '{}' names: it is in the store of a server, and no store is read here"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,15 +36,17 @@ def run(arguments: argparse.Namespace) -> int:
         return fail(str(error), status=2)
     except BridgeError as error:
         return fail(error.envelope().decode(), status=1)
-    for adaptation in result.adaptations:
-        complain(str(adaptation))
+    for line in result.notes:
+        complain(line)
     say(msgspec.json.format(result.body, indent=2).decode())
     return 0
 
 
 class TranslateResult(Struct, frozen=True):
+    """The Chat request, and a line for each thing that it does not say of the request."""
+
     body: bytes
-    adaptations: list[Adaptation]
+    notes: list[str]
 
 
 def translate_command(config: Config, body: bytes, model: str | None) -> TranslateResult:
@@ -53,4 +58,14 @@ def translate_command(config: Config, body: bytes, model: str | None) -> Transla
     recognise(router, config.upstreams)
     route = router.route(parsed.params.model)
     translation = to_chat(parsed, route.dialect, route.translation)
-    return TranslateResult(translation.body(), translation.adaptations)
+    notes = [_NOT_READ.format(name) for name in _stored_in(parsed)]
+    return TranslateResult(translation.body(), [*notes, *map(str, translation.adaptations)])
+
+
+def _stored_in(parsed: ParsedRequest) -> Iterator[str]:
+    """The parameters whose meaning is in the store of a server."""
+    for name in ("previous_response_id", "conversation"):
+        if getattr(parsed.params, name) is not None:
+            yield name
+    if references(parsed.items):
+        yield "input"

@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct
 from proxy.config.problems import Path, Report
 from proxy.config.secret import Secret
 from proxy.config.source import Listing, Node, Scalar, Table
+from translators.choices import choices_of
 
 
 def decode(node: Node, annotation: Any, path: Path, report: Report) -> Any:
@@ -119,9 +120,10 @@ def convert(value: Any, annotation: Any, *, strict: bool) -> Any:
 
 
 def _message(value: Any, annotation: Any, told: str) -> str:
-    choices = [choice for part in _parts(annotation) if get_origin(part) is Literal for choice in get_args(part)]
+    choices = choices_of(annotation)
     if choices:
-        return f"expected one of {', '.join(map(str, choices))}"
+        many = "a list of any of" if isinstance(value, list) or "array" in told else "one of"
+        return f"expected {many} {', '.join(choices)}"
     hint = "; put it in quotes" if "`str`, got" in told and isinstance(value, int | float) else ""
     return told[:1].lower() + told[1:].replace("`", "") + hint
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from proxy.config.secret import Secret
 
@@ -47,11 +47,13 @@ def base_url(value: str) -> str:
         raise ValueError("must be an address in visible ASCII characters")
     try:
         parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:  # its message may quote a password
         usable = False
     if not usable:
         raise ValueError("must be an http:// or https:// address")
+    if not _has_usable_port(parts):
+        raise ValueError("must have a port from 1 to 65535, or none")
     if "@" in parts.netloc:
         raise ValueError("must not hold credentials; use api_key or headers")
     if "?" in value or "#" in value:
@@ -60,6 +62,13 @@ def base_url(value: str) -> str:
     if bare.endswith("/chat/completions"):
         raise ValueError("must end before /chat/completions, which is added to it")
     return bare
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:  # not a number, or too large a one
+        return False
 
 
 def api_key(value: Secret) -> Secret:

@@ -36,13 +36,17 @@ class ConfigError(Exception):
 
 
 class Report:
-    """Where the readers of one file put what they find, and where each key stands in it."""
+    """Where the readers of one file put what they find, and where each key stands in it.
+
+    A problem keeps the configuration from being used; a warning tells of what is allowed and probably not meant.
+    """
 
     def __init__(self, file: str = "") -> None:
         self._file = file
         self._lines: dict[Path, int] = {}
         self._spoilt: set[Path] = set()
         self._problems: list[Problem] = []
+        self._warnings: list[Problem] = []
 
     def place(self, path: Path, line: int) -> None:
         """Remember on which line the key `path` stands."""
@@ -72,14 +76,30 @@ class Report:
         """A problem with an environment variable."""
         self._problems.append(Problem(message=message, key=name))
 
+    def warn(self, path: Path, message: str) -> None:
+        """Something about the key `path` that is probably not meant."""
+        self._warnings.append(Problem(message=message, key=dotted(path), file=self._file, line=self._line_of(path)))
+
+    def warn_of_variable(self, name: str, message: str) -> None:
+        """The same about an environment variable."""
+        self._warnings.append(Problem(message=message, key=name))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return _in_order(self._warnings)
+
     def raise_if_any(self) -> None:
         if self._problems:
-            raise ConfigError(tuple(sorted(self._problems, key=lambda problem: problem.line or 0)))
+            raise ConfigError(_in_order(self._problems))
 
     def _line_of(self, path: Path) -> int | None:
         """The line of the key, or of the nearest key around it that the file has."""
         known = (path[:length] for length in range(len(path), -1, -1))
         return next((self._lines[prefix] for prefix in known if prefix in self._lines), None)
+
+
+def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: problem.line or 0))
 
 
 def dotted(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from proxy.config.problems import Path, Report
@@ -10,6 +11,7 @@ from proxy.config.settings import Config, ModelSettings, StoreSettings, Upstream
 from translators.dialects import Setting, problems
 from translators.errors import InvalidRequest
 from translators.request import parse_defaults
+from translators.schema.chat import ChatRequest
 
 # Settings that mean nothing for the other kind; one set there is a mistake worth telling.
 _ONLY_FOR = {
@@ -25,6 +27,9 @@ _ONLY_FOR = {
     "threads": "local",
 }
 _WRITTEN_BY_THE_PROXY = frozenset({"messages", "model", "stream"})
+_SENT = frozenset(ChatRequest.__struct_fields__)
+# What a regular expression has and a pattern of fnmatch does not; names of models hold none of it.
+_REGULAR_EXPRESSION = re.compile(r"\.\*|\.\+|^\^|\$$|\||\\\\")
 _DEFAULTS = UpstreamSettings()
 
 
@@ -37,6 +42,10 @@ def check_config(config: Config, report: Report) -> None:
     _check_store(config.store, report)
     if not config.models and not report.has_spoilt_below(("models",)):
         report.add(("models",), "names no model: at least one is needed")
+    used = {model.upstream for model in config.models.values()}
+    for name in config.upstreams:
+        if name not in used and not report.has_spoilt_below(("models",)):
+            report.warn(("upstreams", name), "is used by no model")
 
 
 def _check_upstream(name: str, upstream: UpstreamSettings, report: Report) -> None:
@@ -72,6 +81,7 @@ def _check_store(store: StoreSettings, report: Report) -> None:
 def _check_model(name: str, model: ModelSettings, config: Config, report: Report) -> None:
     if model.upstream not in config.upstreams and not report.is_spoilt(("upstreams", model.upstream)):
         report.add(("models", name, "upstream"), _unknown("upstream", model.upstream, config.upstreams))
+    _check_pattern(name, report)
     _check_dialect(("models", name), model.dialect, report)
     _check_defaults(name, model, report)
     for parameter in sorted(_WRITTEN_BY_THE_PROXY & model.extra_body.keys()):
@@ -79,6 +89,20 @@ def _check_model(name: str, model: ModelSettings, config: Config, report: Report
     for index, parameter in enumerate(model.drop_params):
         if parameter in _WRITTEN_BY_THE_PROXY:
             report.add(("models", name, "drop_params", index), f"{parameter} cannot be left out")
+        elif parameter not in _SENT and parameter not in model.extra_body:
+            close = difflib.get_close_matches(parameter, sorted(_SENT), n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            report.warn(("models", name, "drop_params", index), f"{parameter} is never sent{hint}")
+
+
+def _check_pattern(name: str, report: Report) -> None:
+    at = ("models", name)
+    if "[" in name and "]" not in name[name.index("[") + 2 :]:
+        report.warn(at, "has a [ without its ], which stands for itself")
+    elif _REGULAR_EXPRESSION.search(name):
+        meant = name.replace(".*", "*").replace(".+", "*").strip("^$")
+        told = f" (did you mean {meant}?)" if meant != name and "|" not in meant and "\\" not in meant else ""
+        report.warn(at, f"is a pattern of * ? [abc], not a regular expression{told}")
 
 
 def _check_defaults(name: str, model: ModelSettings, report: Report) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from translators.choices import choices_of
 from translators.dialects.dialect import Dialect
 from translators.dialects.listed import Listed
 
@@ -71,7 +72,8 @@ def read_fact(name: str, value: Any) -> Any:
     try:
         return msgspec.convert(plain, _TYPES[name])
     except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+        choices = choices_of(_TYPES[name]) if "enum" in str(error) else []
+        raise ValueError(f"expected one of {', '.join(choices)}" if choices else str(error)) from None
 
 
 FACTS = frozenset(_TYPES)
