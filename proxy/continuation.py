@@ -12,8 +12,9 @@ from msgspec import Raw, Struct
 
 from proxy.items import item_id, join_items, split_arrays, split_input
 from proxy.store import ACTIVE, Store, Turn
-from translators.decode import is_null
+from translators.decode import is_list, is_null
 from translators.errors import InvalidRequest
+from translators.history.resent import resent
 from translators.items import decode_item, read_items
 from translators.items.item import Item
 from translators.report import Report
@@ -141,6 +142,19 @@ async def resolve_references(
         items[index] = found[id_]
     params = msgspec.structs.replace(parsed.params, input=Raw(msgspec.json.encode(items)))
     return msgspec.structs.replace(ParsedRequest.of(params), unknown=parsed.unknown)
+
+
+def leave_out_resent(parsed: ParsedRequest, past: Past) -> ParsedRequest:
+    """The same request without the items of its input that `past` holds already. Raises InvalidRequest."""
+    if not past.items or not is_list(parsed.params.input):
+        return parsed
+    items = split_input(parsed.params.input)
+    places = resent(past.items, items)
+    if not places:
+        return parsed
+    left = [item for place, item in enumerate(items) if place not in places]
+    params = msgspec.structs.replace(parsed.params, input=Raw(join_items(left)))
+    return msgspec.structs.replace(parsed, params=params, resent=places)
 
 
 class _Reference(Struct):

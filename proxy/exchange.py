@@ -19,7 +19,16 @@ from proxy.access import owner_of
 from proxy.chat_answer import Straight
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
-from proxy.continuation import NO_PAST, Past, Remembered, goes_on, recall, references, resolve_references
+from proxy.continuation import (
+    NO_PAST,
+    Past,
+    Remembered,
+    goes_on,
+    leave_out_resent,
+    recall,
+    references,
+    resolve_references,
+)
 from proxy.ids import NewId, ResponseIds
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
@@ -84,6 +93,7 @@ class Exchange:
             past = await recall(parsed.params, services.store, owner_of(client_headers), remembered)
         if referred := references(parsed.items):
             parsed = await resolve_references(parsed, referred, services.store, owner_of(client_headers), past)
+        parsed = leave_out_resent(parsed, past)
         asked = parsed
         if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
             asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))

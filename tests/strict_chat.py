@@ -6,6 +6,7 @@ Where OpenAI takes null, null is in the type; elsewhere it is refused.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -254,8 +255,10 @@ def _without(message: object, known: set[str]) -> object:
 
 
 def _check_messages(messages: list[Message]) -> None:
-    """Every call is answered exactly once, directly after its turn, and nothing else is."""
+    """Every call is answered exactly once, directly after its turn, and nothing else is. No call id comes twice in a
+    conversation, and arguments are one JSON object each: servers read those of earlier turns, too."""
     open_calls: set[str] = set()
+    seen: set[str] = set()
     for position, message in enumerate(messages):
         where = f"R2: messages[{position}]"
         if isinstance(message, ToolMessage):
@@ -268,8 +271,22 @@ def _check_messages(messages: list[Message]) -> None:
             spoke = message.content is not None or bool(message.refusal)
             assert spoke or calls, f"{where}: neither content nor refusal nor tool_calls"
             assert len(set(calls)) == len(calls), f"{where}: a call id twice"
+            assert not seen & set(calls), f"{where}: a call id of an earlier turn"
+            seen |= set(calls)
             open_calls = set(calls)
+            for call in message.tool_calls or ():
+                if isinstance(call, FunctionToolCall):
+                    _check_arguments(call.function.arguments, where)
     assert not open_calls, f"R2: at the end, calls without a tool message: {sorted(open_calls)}"
+
+
+def _check_arguments(arguments: str, where: str) -> None:
+    try:
+        value = json.loads(arguments)
+        json.dumps(value, ensure_ascii=False).encode()  # as whoever renders a prompt has to
+    except (ValueError, RecursionError) as error:
+        raise AssertionError(f"{where}: arguments {arguments!r}: {error}") from error
+    assert isinstance(value, dict), f"{where}: arguments are no object: {arguments!r}"
 
 
 def _name(tool: FunctionTool | CustomTool | FunctionChoice | CustomChoice) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from tests.strict_chat import check_chat_request
 
 CALLS = [
     {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
-    {"id": "c2", "type": "function", "function": {"name": "g", "arguments": "{"}},
+    {"id": "c2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
 ]
 FULL: Json = {
     "model": "m",

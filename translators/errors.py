@@ -10,6 +10,17 @@ from collections.abc import Mapping
 
 import msgspec
 
+MOST_OF_A_WORD = 100  # characters: enough to know one's own words by
+
+
+def bounded(words: object, limit: int = MOST_OF_A_WORD) -> str:
+    """What somebody wrote, as an error may repeat it: no message grows with a request.
+
+    Whatever is told of a client's or an upstream's own words goes through here.
+    """
+    text = str(words)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
 
 class ErrorBody(msgspec.Struct, frozen=True):
     """OpenAI's error object: all four keys are always present."""

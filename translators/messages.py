@@ -1,7 +1,7 @@
 """`MessageBuilder`: the pieces of a conversation, in order, into the messages of a Chat request.
 
 1. The assistant's pieces of one turn (reasoning, text, calls) become one assistant message.
-2. Every call is followed directly by its output; an output without its call is refused.
+2. Every call is followed directly by its output; an output without its call is refused. No call id comes twice.
 3. Media in tool outputs moves to a user message behind the outputs of that turn.
 4. The result of a longer conversation begins with the result of a shorter one.
 """
@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from translators.decode import read_text
@@ -18,17 +19,22 @@ from translators.dialects import Dialect
 from translators.dialects.arrange import arrange, content_of
 from translators.dialects.call_ids import CALL_ID_FORMS
 from translators.dialects.replay import carry_extra, replay_reasoning
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
+from translators.history.pairing import Pairing
 from translators.report import Report
 from translators.schema import chat
 from translators.sealing import PLAIN, Sealer
 
+# Stands in a tool message whose output is media, which follows it.
+SEE_BELOW = "[The output is in the next message.]"
 # An interrupted turn leaves a call without output; strict servers would refuse the thread for ever.
 NO_OUTPUT = "[No output: the call was interrupted before it returned.]"
 
 
 class Piece(Struct, gc=False):
     """Something somebody contributed; `place` puts it where a Chat server expects it."""
+
+    opens_turn: ClassVar[bool] = False  # somebody else than the model and its tools speaks
 
     def place(self, messages: _Arrangement) -> None:
         raise NotImplementedError
@@ -37,19 +43,26 @@ class Piece(Struct, gc=False):
 class Instruction(Piece):
     """System or developer text; `role` is the one the client used."""
 
+    opens_turn = True
+
     text: str
     role: str
+    at: str = ""
 
     def place(self, messages: _Arrangement) -> None:
         messages.instruct(self)
 
 
 class UserSpeech(Piece):
+    """`at` is the place of a message that a client may send once more with the outputs of the calls it led to."""
+
+    opens_turn = True
+
     content: chat.Content
+    at: str = ""
 
     def place(self, messages: _Arrangement) -> None:
-        messages.close_turn()
-        messages.done.append(chat.UserMessage(self.content))
+        messages.hear(self)
 
 
 class AssistantSpeech(Piece):
@@ -78,13 +91,17 @@ class Reasoning(Piece):
 
 
 class Output(Piece):
+    """What a tool returned; `names_tool` where the client says of which one, as no answer to a call does."""
+
     call_id: str | None
     at: str
     text: chat.Text = ""
     media: list[chat.Part] = []
     item_id: str | None = None
+    names_tool: bool = False
 
     def place(self, messages: _Arrangement) -> None:
+        messages.expected -= 1
         messages.close_turn()  # its text already stands behind its call
 
 
@@ -96,6 +113,8 @@ class Call(Piece):
     cut: bool = False  # the length limit ended it: its arguments are no JSON
     item_id: str | None = None
     output: Output | None = None
+    position: int = 0  # among the pieces
+    sent_id: str = ""  # as the upstream gets it, from `place` on
     extra: Any = None  # what the backend put on its call and wants back, such as a signature
 
     def place(self, messages: _Arrangement) -> None:
@@ -111,14 +130,15 @@ class MessageBuilder:
         self.sealer = sealer
         self.model = model
         self.extras: dict[str, Any] = {}  # by call id, what a backend wants back with each call
+        self.taken: set[str] = set()  # the call ids of messages that the built ones will follow
         self._pieces: list[Piece] = []
         self.add: Callable[[Piece], None] = self._pieces.append
-        self._open_calls: dict[str, Call] = {}
+        self._pairing = Pairing(self._pieces)
         self._unnamed_calls = 0
 
     def add_call(self, call: Call) -> None:
-        call.extra = self.extras.get(call.id)
-        self._open_calls[call.id] = call
+        call.extra = self.extras.pop(call.id, None)
+        self._pairing.open(call)
         self._pieces.append(call)
 
     def unnamed_call(self) -> str:
@@ -127,27 +147,35 @@ class MessageBuilder:
         return f"call_{self._unnamed_calls}"
 
     def add_output(self, output: Output) -> None:
-        """Pairs an output with the latest open call of its id. Raises InvalidRequest where there is none.
+        """Pairs an output with its call (see `Pairing`). Raises InvalidRequest where there is none.
 
-        An output without a `call_id` answers the call whose own or whose item's id it bears, else the first open one.
+        One that answers a call once more is left out. One that is nobody's answer but names a tool was put there by
+        a client, as Codex Desktop does with heartbeats and messages between threads: a user says it.
         """
-        call = self._open_calls.pop(output.call_id or self._answered_by(output), None)
-        if call is None:
+        if self._pairing.answer(output):
+            self._pieces.append(output)
+        elif (call := self._pairing.answered(output)) is not None and call.output is not None:
+            same = read_text(output.text) == read_text(call.output.text)
+            tell = self.report.ignored if same else self.report.dropped
+            tell(output.at, f"call {bounded(call.id)} has its output already")
+        elif output.names_tool:
+            self.report.changed(output.at, "it answers no call: a user message says it")
+            self._pieces.append(UserSpeech(self._said(output)))
+        else:
             raise InvalidRequest(
-                f"No tool call found for function call output with call_id {output.call_id}.",
+                f"No tool call found for function call output with call_id {bounded(output.call_id)}.",
                 param=f"{output.at}.call_id",
             )
-        call.output = output
-        self._pieces.append(output)
 
-    def _answered_by(self, output: Output) -> str:
-        for call in self._open_calls.values():
-            if output.item_id is not None and output.item_id in (call.id, call.item_id):
-                return call.id
-        return next(iter(self._open_calls), "")
+    def _said(self, output: Output) -> chat.Content:
+        if not output.media:
+            return output.text
+        text = read_text(output.text)
+        said: list[chat.Part] = [chat.TextPart(text)] if text and text != SEE_BELOW else []
+        return content_of([*said, *output.media], self.dialect)
 
     def build(self) -> list[chat.Message]:
-        arrangement = _Arrangement(self.dialect, self.report)
+        arrangement = _Arrangement(self.dialect, self.report, self._pairing, self.taken)
         for piece in self._pieces:
             piece.place(arrangement)
         arrangement.close_turn()
@@ -157,15 +185,41 @@ class MessageBuilder:
 class _Arrangement:
     """The messages so far and the assistant's turn that is still open."""
 
-    def __init__(self, dialect: Dialect, report: Report) -> None:
+    def __init__(self, dialect: Dialect, report: Report, pairing: Pairing, taken: set[str]) -> None:
         self.done: list[chat.Message] = []
         self.turn = _Turn()
+        self.expected = 0  # outputs of calls so far that are still to come
         self._leading: list[str] = []
         self._dialect = dialect
         self._report = report
+        self._pairing = pairing
         self._id_form = CALL_ID_FORMS[dialect.tool_call_id]
+        self._ids = set(taken)
+        self._repeats: dict[str, int] = {}
+        self._question: set[str | bytes] = set()  # what was said since the last answer, as far as anybody asked
+        self._heard = 0  # the messages that were looked at for it
+
+    def hear(self, speech: UserSpeech) -> None:
+        if self.expected and speech.at and self._is_asked_again(speech):
+            # Semantic Kernel sends the question again with every output; behind the output it would be a new one.
+            self._report.ignored(speech.at, "the message was sent again, between a call and its output")
+            return
+        self.close_turn()
+        self.done.append(chat.UserMessage(speech.content))
+
+    def _is_asked_again(self, speech: UserSpeech) -> bool:
+        for message in self.done[self._heard :]:
+            if isinstance(message, chat.UserMessage):
+                self._question.add(_key(message.content))
+            elif isinstance(message, chat.AssistantMessage) and not message.tool_calls:
+                self._question.clear()
+        self._heard = len(self.done)
+        return _key(speech.content) in self._question
 
     def instruct(self, piece: Instruction) -> None:
+        if self.expected and piece.at and piece.text in self._leading:
+            self._report.ignored(piece.at, "the message was sent again, between a call and its output")
+            return
         self.close_turn()
         if self._dialect.system_placement == "anywhere":
             native = piece.role == "developer" and self._dialect.developer_role
@@ -177,16 +231,36 @@ class _Arrangement:
             self._leading.append(piece.text)
 
     def call(self, call: Call) -> None:
-        if call.cut and call.output is None:
+        if call.output is not None:
+            self.expected += 1
+        elif call.cut:
             self._report.dropped(call.at, "the call was cut short and nothing answered it")
-        else:
-            self.turn.call(call)
+            return
+        elif self._pairing.is_sent_again(call):
+            self._report.ignored(call.at, f"call {bounded(call.id)} was sent again")
+            return
+        call.sent_id = self._unused_id(call)
+        self.turn.call(call)
+
+    def _unused_id(self, call: Call) -> str:
+        """The call's own id in the upstream's form; one that was used gets a number, the same in every longer history.
+
+        Kimi and others count their calls anew in each turn, and many upstreams refuse an id that comes twice.
+        """
+        sent = self._id_form(call.id)
+        if sent in self._ids:
+            while sent in self._ids:
+                number = self._repeats[call.id] = self._repeats.get(call.id, 1) + 1
+                sent = self._id_form(f"{call.id}_{number}")
+            self._report.changed(f"{call.at}.call_id", "a call before it has this id: it gets a number upstream")
+        self._ids.add(sent)
+        return sent
 
     def close_turn(self) -> None:
         """Appends the open turn's assistant message, its outputs and their media."""
         turn = self.turn
         if turn.texts or turn.calls or turn.refusals:
-            self.done.append(turn.message(self._dialect, self._id_form))
+            self.done.append(turn.message(self._dialect))
         elif turn.reasoning:
             self._report.dropped(turn.reasoning[0].at, "reasoning without the message or call it led to")
         else:
@@ -202,15 +276,20 @@ class _Arrangement:
 
     def _tool_message(self, call: Call) -> chat.ToolMessage:
         if call.output is None:
-            self._report.emulated(call.at, f"no output for call {call.id}; a placeholder stands in its place")
+            self._report.emulated(call.at, f"no output for call {bounded(call.id)}; a placeholder stands in its place")
         text = NO_OUTPUT if call.output is None else call.output.text
         name = call.name if self._dialect.tool_name_field else UNSET
-        return chat.ToolMessage(self._id_form(call.id), text, name)
+        return chat.ToolMessage(call.sent_id, text, name)
 
     def finish(self) -> list[chat.Message]:
         if self._leading:
             return [chat.SystemMessage("\n\n".join(self._leading)), *self.done]
         return self.done
+
+
+def _key(content: chat.Content) -> str | bytes:
+    """What tells whether two messages say the same."""
+    return read_text(content) if isinstance(content, chat.Text) else msgspec.json.encode(content)
 
 
 class _Turn(Struct, gc=False):
@@ -239,7 +318,7 @@ class _Turn(Struct, gc=False):
     def _text(self) -> chat.Text:
         return self.texts[0] if len(self.texts) == 1 else "".join(map(read_text, self.texts))
 
-    def message(self, dialect: Dialect, id_form: Callable[[str], str]) -> chat.AssistantMessage:
+    def message(self, dialect: Dialect) -> chat.AssistantMessage:
         message = chat.AssistantMessage()
         text = self._text()
         refusal = "".join(self.refusals)
@@ -253,7 +332,7 @@ class _Turn(Struct, gc=False):
             message.content = "" if dialect.empty_content == "empty" else None
         if self.calls:
             message.tool_calls = [
-                chat.ToolCall(id_form(call.id), chat.FunctionCall(call.name, call.arguments)) for call in self.calls
+                chat.ToolCall(call.sent_id, chat.FunctionCall(call.name, call.arguments)) for call in self.calls
             ]
             if dialect.tool_extra:
                 for index, (call, sent) in enumerate(zip(self.calls, message.tool_calls, strict=True)):

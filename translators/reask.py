@@ -10,6 +10,7 @@ from msgspec import Struct
 from translators.messages import Call, MessageBuilder, Output, Reasoning
 from translators.report import Report
 from translators.request import Translation
+from translators.schema import chat
 
 _WRONG = (
     "The tool did not run: its input does not match its grammar. {problem}\nCall it again with the whole input mended."
@@ -29,6 +30,12 @@ class RejectedCall(Struct, frozen=True):
 def reask(translation: Translation, calls: Sequence[RejectedCall], thought: str) -> Translation:
     """`thought` is what the model thought before the calls: some upstreams want it back with them."""
     builder = MessageBuilder(translation.dialect, Report())
+    builder.taken = {
+        sent.id
+        for message in translation.chat.messages
+        if isinstance(message, chat.AssistantMessage)
+        for sent in message.tool_calls or ()
+    }
     if thought:
         builder.add(Reasoning(thought, "answer"))
     for call in calls:

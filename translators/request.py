@@ -33,12 +33,14 @@ MAX_DEPTH = 256
 class ParsedRequest(Struct, frozen=True):
     """A request's parameters, the fields of its body that are no parameters, and the items of its input.
 
-    Items are raw as long as nobody has looked at them one by one.
+    Items are raw as long as nobody has looked at them one by one. `resent` are the places of those that the history
+    holds already: the parameters' own `input` is without them.
     """
 
     params: ResponsesRequest
     unknown: dict[str, Raw]
     items: Sequence[Item | Raw]
+    resent: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, params: ResponsesRequest) -> Self:
@@ -228,6 +230,9 @@ def _input_items(parsed: ParsedRequest, history: Sequence[Item], report: Report)
     located = []
     for index, item in enumerate(parsed.items):
         at = f"input[{index}]"
+        if index in parsed.resent:
+            report.ignored(at, "the item was sent again: what the request continues holds it already")
+            continue
         read = decode_item(item, at, report) if type(item) is Raw else item
         if read is not None:
             located.append(LocatedItem(read, at))

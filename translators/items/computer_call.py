@@ -9,10 +9,9 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import decode_as, is_null
 from translators.items.call_writer import HeldCallWriter
-from translators.items.function_call_output import SEE_BELOW
 from translators.items.item import Item
 from translators.items.parts import InputImage
-from translators.messages import Call, MessageBuilder, Output
+from translators.messages import SEE_BELOW, Call, MessageBuilder, Output
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
 

@@ -10,7 +10,7 @@ from translators.items.item import Item
 from translators.messages import Call, MessageBuilder
 from translators.schema import events
 from translators.tools import ToolMap
-from translators.tools.repair import repaired
+from translators.tools.repair import as_object, repaired
 
 
 class FunctionCall(Item):
@@ -20,8 +20,9 @@ class FunctionCall(Item):
     namespace: str | None = None
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        # Servers parse replayed arguments; a call without any has an empty object, not an empty text.
-        arguments = self.arguments if self.arguments.strip() else "{}"
+        arguments, mended = as_object(self.arguments)
+        if mended:
+            into.report.changed(f"{at}.arguments", mended)
         name = tools.chat_name(self.name, self.namespace)
         into.add_call(Call(self.call_id, name, arguments, at, cut=self.status == "incomplete", item_id=self.id))
 

@@ -7,12 +7,10 @@ from msgspec import Raw, Struct
 from translators.decode import decode_as, is_null, is_object, is_string
 from translators.items.item import Item
 from translators.items.parts import decode_parts
-from translators.messages import MessageBuilder, Output
+from translators.messages import SEE_BELOW, MessageBuilder, Output
 from translators.schema import chat
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
-
-SEE_BELOW = "[The output is in the next message.]"
 
 
 class _Wrapped(Struct):
@@ -35,7 +33,8 @@ class FunctionCallOutput(Item):
         return None if is_string(self.output) else self.output
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        output = Output(self.call_id, at, self.output, item_id=self.id)
+        names_tool = self.name is not None or self.namespace is not None
+        output = Output(self.call_id, at, self.output, item_id=self.id, names_tool=names_tool)
         into.add_output(output if is_string(self.output) else read_output(self.output, into, f"{at}.output", output))
 
 

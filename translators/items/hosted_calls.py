@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Raw
 
 from translators.decode import compact, is_null
-from translators.items.function_call_output import SEE_BELOW
 from translators.items.item import Item
-from translators.messages import Call, MessageBuilder, Output
+from translators.messages import SEE_BELOW, Call, MessageBuilder, Output
 from translators.schema import chat
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
+from translators.tools.repair import as_object
 
 
 class HostedCall(Item):
@@ -30,7 +30,9 @@ class HostedCall(Item):
             return
         name, arguments = self.call()
         call_id = self.id or into.unnamed_call()
-        text = arguments if type(arguments) is str else msgspec.json.encode(arguments).decode()
+        text, mended = as_object(arguments if type(arguments) is str else msgspec.json.encode(arguments).decode())
+        if mended:
+            into.report.changed(f"{at}.arguments", mended)
         into.add_call(Call(call_id, tools.chat_name(name), text, at))
         outcome.call_id = call_id
         into.add_output(outcome)

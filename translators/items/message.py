@@ -52,18 +52,18 @@ class _AnyMessage(Item):
         if self.role == "assistant":
             self._replay_assistant(parts, into, at)
         elif self.role == "user":
-            into.add(UserSpeech(user_content(parts, into.dialect, into.report)))
+            into.add(UserSpeech(user_content(parts, into.dialect, into.report), at))
         else:
             self.speak(spoken_text(parts), into, at)
 
     def speak(self, text: chat.Text, into: MessageBuilder, at: str) -> None:
         """Adds a message that is one text."""
         if self.role == "user":
-            into.add(UserSpeech(text))
+            into.add(UserSpeech(text, at))
         elif self.role == "assistant":
             _add_answer(text, into, at)
         else:
-            into.add(Instruction(read_text(text), self.role))
+            into.add(Instruction(read_text(text), self.role, at))
 
     def _replay_assistant(self, parts: list[LocatedPart], into: MessageBuilder, at: str) -> None:
         speech: list[str] = []

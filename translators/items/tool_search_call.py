@@ -12,6 +12,7 @@ from translators.items.item import Item
 from translators.messages import Call, MessageBuilder
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
+from translators.tools.repair import as_object
 
 
 class ToolSearchCall(Item):
@@ -22,7 +23,9 @@ class ToolSearchCall(Item):
     arguments: Raw = NULL
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        text = "{}" if is_null(self.arguments) else compact(self.arguments)
+        text, mended = as_object("" if is_null(self.arguments) else compact(self.arguments))
+        if mended:
+            into.report.changed(f"{at}.arguments", mended)
         call_id = self.call_id or self.id or into.unnamed_call()
         name = tools.chat_name("tool_search", kind="tool_search")
         into.add_call(Call(call_id, name, text, at, cut=self.status == "incomplete", item_id=self.id))

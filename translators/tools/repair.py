@@ -1,4 +1,7 @@
-"""`repaired(arguments)`: a function's arguments freed from what models put around them; valid JSON never changes."""
+"""A function's arguments, freed from what models put around them (`repaired`), or made fit to be sent (`as_object`).
+
+Valid JSON never changes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from translators.decode import is_json_object
+from translators.tools.cut import closed
 
 _FENCE = re.compile(r"```[^\n`{]*\n?(.*?)```", re.DOTALL)
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>]{0,40}\|>")
@@ -18,6 +22,35 @@ def repaired(arguments: str) -> str:
     if is_json_object(arguments):
         return arguments
     return next(filter(is_json_object, _candidates(arguments)), arguments)
+
+
+# The key under which a call replays arguments that no object can be made of.
+RAW_ARGUMENTS = "arguments"
+# Escaped halves of surrogate pairs: whoever decodes them has a text that cannot be written down as UTF-8.
+_HALF = re.compile(
+    r"(?<!\\)((?:\\\\)*+)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def as_object(arguments: str) -> tuple[str, str | None]:
+    """Arguments as one JSON object, as the upstream of a replayed call reads them, and what was done for that, if
+    anything was. Servers that cannot read them refuse every request of such a thread from then on.
+    """
+    if is_json_object(arguments):
+        return arguments, None
+    if not arguments.strip():
+        return "{}", None
+    paired = _HALF.sub(lambda match: match[0] if match[2] else match[1] + "\\ufffd", arguments)
+    if is_json_object(paired):
+        return paired, "half of a surrogate pair in it became U+FFFD"
+    found = repaired(paired)
+    if found != paired:
+        return found, "its arguments were freed from what stood around them"
+    ended = closed(paired)
+    if ended is not None:
+        return ended, "its arguments broke off and were closed"
+    raw = msgspec.json.encode({RAW_ARGUMENTS: arguments}).decode()
+    return raw, f"its arguments are no JSON object and stand under '{RAW_ARGUMENTS}'"
 
 
 def _candidates(text: str) -> Iterator[str]:
