@@ -1,36 +1,102 @@
-"""Who may come in: the inbound keys of the configuration, compared in constant time."""
+"""Who may come in, and who that is: the inbound keys of the configuration, found by their digests."""
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
-import hmac
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import TypeVar
 
-from proxy.config import Secret
+from msgspec import Struct
+
+from proxy.config import Config
 from translators.errors import InvalidRequest
 
+T = TypeVar("T")
 
-def owner_of(headers: Mapping[str, str]) -> str:
-    """Whose a request is: a digest of its key, by which the store tells callers apart without knowing the keys."""
-    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    key = token.strip() or scheme
-    return hashlib.sha256(key.encode("latin-1", "replace")).hexdigest()[:32] if key else ""
+
+class Caller(Struct, frozen=True):
+    """Whom a request is from: a key of the configuration, or whoever presented any where none is asked for.
+
+    `name` is for logs, and "" where no key is asked for. What a caller leaves behind belongs to `owner`, and so does
+    what `former` owners left: a key that had no name yet owned by its digest what its name owns now. `models` are the
+    names and patterns that may be asked for, or None for all.
+    """
+
+    name: str
+    owner: str
+    former: tuple[str, ...] = ()
+    models: tuple[str, ...] | None = None
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Where to look for what is the caller's, the most likely first."""
+        return (self.owner, *self.former)
+
+    def may_use(self, model: str) -> bool:
+        return self.models is None or any(_matches(pattern, model) for pattern in self.models)
 
 
 class Access:
-    """Without keys everybody may; with keys, whoever sends one as a Bearer token."""
+    """Without keys everybody may come in; with keys, whoever sends one as a Bearer token."""
 
-    def __init__(self, keys: Sequence[Secret]) -> None:
-        self._keys = [key.reveal().encode() for key in keys]
+    def __init__(self, config: Config) -> None:
+        self._callers = dict(_callers(config))
+        self.asks_for_keys = bool(self._callers)
 
-    def check(self, headers: Mapping[str, str]) -> None:
+    def identify(self, headers: Mapping[str, str]) -> Caller:
         """Raises InvalidRequest (401)."""
-        if not self._keys:
-            return
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
-        # Every key is compared, so that the time taken tells nothing of which one matched.
-        matches = [hmac.compare_digest(given, key) for key in self._keys]
-        if not any(matches):
+        scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+        token = token.strip()
+        if not self._callers:
+            return Caller("", digest_of(token or scheme)[:_OWNER_DIGITS] if token or scheme else "")
+        given = token if scheme.lower() == "bearer" else ""
+        # The time that it takes to find a digest tells nothing of the keys: nobody can choose digests.
+        caller = self._callers.get(digest_of(given)) if given else None
+        if caller is None:
             message = "Incorrect API key provided." if given else "No API key provided: send one as a Bearer token."
             raise InvalidRequest(message, status=401, code="invalid_api_key")
+        return caller
+
+
+async def first_found(caller: Caller, look: Callable[[str], Awaitable[T]]) -> T:
+    """What `look` finds for the caller's owners, one after the other; the last one's answer where none finds any."""
+    found = await look(caller.owner)
+    for owner in caller.former:
+        if found:
+            break
+        found = await look(owner)
+    return found
+
+
+def digest_of(key: str) -> str:
+    """SHA-256 of a key as 64 hexadecimal digits, as `keys.<name>.sha256` holds it."""
+    return hashlib.sha256(key.encode("latin-1", "replace")).hexdigest()
+
+
+_OWNER_DIGITS = 32  # of a digest, by which the store tells callers without a name apart
+
+
+def _callers(config: Config) -> Iterator[tuple[str, Caller]]:
+    """Every key's digest, and who presents it."""
+    for index, key in enumerate(config.server.api_keys):
+        digest = digest_of(key.reveal())
+        yield digest, Caller(f"api_keys[{index}]", digest[:_OWNER_DIGITS])
+    for name, settings in config.keys.items():
+        digests = list(settings.sha256)
+        if settings.key is not None:
+            digests.insert(0, digest_of(settings.key.reveal()))
+        caller = Caller(name, name, tuple(digest[:_OWNER_DIGITS] for digest in digests), settings.models)
+        for digest in digests:
+            yield digest, caller
+
+
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern))
+
+
+def _matches(pattern: str, model: str) -> bool:
+    return _pattern(pattern).match(model) is not None

@@ -28,6 +28,9 @@ _TOGETHER_LINES = 256
 # What every record has of its own; `color_message` is uvicorn's second spelling of its message.
 _PLAIN = logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"}).__dict__
 _STANDARD = frozenset(_PLAIN) | {"message", "asctime", "taskName", "color_message"}
+# uvicorn tells of its starts and stops, and of what it caught, under names that are only its own history.
+_SERVERS_OWN = frozenset({"uvicorn", "uvicorn.error"})
+_SERVER = "proxy.server"
 _BARE = re.compile(r'[^\s"=\\\x00-\x1f\x7f-\x9f]+')
 
 
@@ -36,8 +39,10 @@ class _Told(logging.LogRecord):
 
     facts: Mapping[str, object]
 
-    def __init__(self, name: str, message: str, facts: Mapping[str, object]) -> None:
+    def __init__(self, name: str, message: str, facts: Mapping[str, object], level: int) -> None:
         self.__dict__ = fields = _PLAIN.copy()
+        if level != logging.INFO:
+            fields["levelno"], fields["levelname"] = level, logging.getLevelName(level)
         fields["name"], fields["msg"], fields["facts"] = name, message, facts
         fields["created"] = now = time.time()
         fields["msecs"] = now % 1 * 1000
@@ -60,7 +65,8 @@ class LineFormatter(logging.Formatter):
         if record.exc_info:
             shown.append(f"exception={_quoted(self.formatException(record.exc_info))}")
         message = _one_line(record.getMessage())
-        return " ".join([self._moment(record), record.levelname, record.name, message, *shown])
+        name = _SERVER if record.name in _SERVERS_OWN else record.name
+        return " ".join([self._moment(record), record.levelname, name, message, *shown])
 
     def _moment(self, record: logging.LogRecord) -> str:
         second = int(record.created)
@@ -153,10 +159,12 @@ def configure_logging(level: LogLevel) -> None:
     logging.config.dictConfig(logging_settings(level))
 
 
-def tell(logger: logging.Logger, message: str, facts: Callable[[], Mapping[str, object]]) -> None:
-    """`logger.info(message, extra=facts())` for a third of its cost, since every request is told of."""
-    if logger.isEnabledFor(logging.INFO):
-        logger.handle(_Told(logger.name, message, facts()))
+def tell(
+    logger: logging.Logger, message: str, facts: Callable[[], Mapping[str, object]], level: int = logging.INFO
+) -> None:
+    """`logger.log(level, message, extra=facts())` for a third of its cost, since every request is told of."""
+    if logger.isEnabledFor(level):
+        logger.handle(_Told(logger.name, message, facts(), level))
 
 
 def _extra(record: logging.LogRecord) -> Mapping[str, object]:

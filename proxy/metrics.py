@@ -1,4 +1,4 @@
-"""`Metrics`: what this process has done, counted once a response, in Prometheus' text format.
+"""`Metrics`: what this process has done, counted once a request and once a response, in Prometheus' text format.
 
 Every label has a bounded number of values: names of the configuration, words of the protocol, `other` for the rest.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
+from proxy.telemetry.observer import Ending, Kind
 from translators.report import Adaptation
 from translators.schema.chat import ChatRequest
 from translators.schema.responses import Response, ResponsesRequest
@@ -22,17 +24,18 @@ Labels = tuple[str, ...]
 
 
 class _Family:
-    """One counter by its labels."""
+    """One counter or gauge by its labels."""
 
-    def __init__(self, name: str, meaning: str, labels: Labels) -> None:
+    def __init__(self, name: str, meaning: str, labels: Labels, kind: Literal["counter", "gauge"] = "counter") -> None:
         self.values: Counter[Labels] = Counter()
+        self._kind = kind
         self._name = name
         self._meaning = meaning
         self._labels = labels
 
     def lines(self, process: str) -> Iterator[str]:
         yield f"# HELP {self._name} {self._meaning}"
-        yield f"# TYPE {self._name} counter"
+        yield f"# TYPE {self._name} {self._kind}"
         for values, count in sorted(self.values.items()):
             pairs = [*zip(self._labels, values, strict=True), ("process", process)]
             shown = ",".join(f'{label}="{value.translate(_ESCAPES)}"' for label, value in pairs)
@@ -40,7 +43,17 @@ class _Family:
 
 
 class Metrics:
+    """Also an `Observer`."""
+
     def __init__(self) -> None:
+        self._requests = _Family(
+            "dragoman_requests_total",
+            "What came in, refused or answered: requests, turns of WebSockets, background responses; by their ends.",
+            ("kind", "route", "status"),
+        )
+        self._under_way = _Family(
+            "dragoman_under_way", "What came in and has not ended.", ("kind",), kind="gauge"
+        )
         self._responses = _Family(
             "dragoman_responses_total",
             "Responses, by how they ended; refused by the upstream or abandoned by the client, where none came.",
@@ -57,6 +70,13 @@ class Metrics:
             ("upstream", "action", "about"),
         )
 
+    def began(self, kind: Kind) -> None:
+        self._under_way.values[kind,] += 1
+
+    def ended(self, ending: Ending) -> None:
+        self._under_way.values[ending.kind,] -= 1
+        self._requests.values[ending.kind, ending.route, str(ending.status)] += 1
+
     def count(self, upstream: str, status: str, response: Response, adaptations: Iterable[Adaptation]) -> None:
         """`status` is the response's own where it has ended."""
         self._responses.values[upstream, status] += 1
@@ -72,7 +92,7 @@ class Metrics:
 
     def page(self) -> bytes:
         process = str(os.getpid())
-        families = (self._responses, self._tokens, self._adaptations)
+        families = (self._requests, self._under_way, self._responses, self._tokens, self._adaptations)
         return "".join(f"{line}\n" for family in families for line in family.lines(process)).encode()
 
 

@@ -1,0 +1,56 @@
+"""`Visit`: one HTTP request or one WebSocket connection, from the door to its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+
+from starlette.types import Scope
+
+from proxy.access import Caller
+from proxy.exchange import Exchange
+
+REQUEST_ID = "x-request-id"
+_SCOPE_KEY = "dragoman.visit"
+# What is taken over from a client stands in logs and headers, here and upstream.
+_SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+
+class Visit:
+    """Made by the door, found by `visit_of`.
+
+    `headers` are the request's by lower-case name, with the visit's own `x-request-id` among them. `exchange` is set
+    by whoever makes one, so that the log can tell of it.
+    """
+
+    __slots__ = ("caller", "exchange", "headers", "id", "method", "scope", "started")
+
+    def __init__(self, scope: Scope, headers: dict[str, str], caller: Caller) -> None:
+        self.started = time.perf_counter()
+        self.id = headers[REQUEST_ID] = request_id(headers)
+        self.headers: Mapping[str, str] = headers
+        self.caller = caller
+        self.method: str = scope.get("method", "WEBSOCKET")
+        self.scope = scope
+        self.exchange: Exchange | None = None
+
+    def __repr__(self) -> str:
+        return f"Visit({self.id}, {self.method} {self.scope['path']!r}, {self.caller.name!r})"
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's own, if it can stand in a log and a header, else a new one."""
+    given = headers.get(REQUEST_ID)
+    return given if given is not None and _SANE_ID.fullmatch(given) else f"req_{os.urandom(16).hex()}"
+
+
+def visit_of(scope: Scope) -> Visit:
+    """The visit that the door has put into the scope."""
+    visit: Visit = scope[_SCOPE_KEY]
+    return visit
+
+
+def put_visit(scope: Scope, visit: Visit) -> None:
+    scope[_SCOPE_KEY] = visit

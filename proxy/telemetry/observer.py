@@ -1,0 +1,66 @@
+"""`Observer`: hears of every request that came in, and of every end of one, refused ones included.
+
+The log and the metrics are two. They are called in the course of a request and must neither wait nor raise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
+
+from translators.errors import BridgeError
+
+if TYPE_CHECKING:  # an exchange knows the metrics, which are an observer
+    from proxy.exchange import Exchange
+
+Kind = Literal["request", "turn", "background"]
+"""An HTTP request or WebSocket handshake; one response over a WebSocket; a response that nobody waited for."""
+Outcome = Literal["answered", "refused", "failed", "client gone", "mistake"]
+
+CLIENT_GONE = 499
+"""Stands for a status where the client left before it had one, as in nginx's log."""
+OTHER_ROUTE = "other"
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How one piece of work ended.
+
+    `route` is the template of the path (`/v1/responses/{response_id}`), of which there is a bounded number; `path` is
+    what the client wrote. `status` is the HTTP status, or what it would be where the work had no answer of its own.
+    `exchange` is the last one that the work made, if it made any.
+    """
+
+    kind: Kind
+    request_id: str
+    who: str
+    method: str
+    route: str
+    path: str
+    status: int
+    outcome: Outcome
+    seconds: float
+    error: BridgeError | None = None
+    exchange: Exchange | None = None
+
+
+class Observer(Protocol):
+    def began(self, kind: Kind) -> None: ...
+
+    def ended(self, ending: Ending) -> None: ...
+
+
+class Observers:
+    """Several as one."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._began = [observer.began for observer in observers]
+        self._ended = [observer.ended for observer in observers]
+
+    def began(self, kind: Kind) -> None:
+        for began in self._began:
+            began(kind)
+
+    def ended(self, ending: Ending) -> None:
+        for ended in self._ended:
+            ended(ending)
