@@ -6,16 +6,13 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from proxy.access import Access
 from proxy.background import BackgroundRuns
 from proxy.config import Config, load_config, with_data_dir
 from proxy.documents import DocumentReader
@@ -30,7 +27,7 @@ from proxy.endpoints import (
     StoredResponses,
     health,
 )
-from proxy.errors import bridge_error, http_error, unexpected_error
+from proxy.endpoints.door import Door
 from proxy.exchange import Services
 from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
@@ -46,11 +43,10 @@ from proxy.routing import Router
 from proxy.sealing import create_sealer
 from proxy.sending import Sender
 from proxy.store import Store, create_store
+from proxy.telemetry.observer import Observer, Observers
+from proxy.telemetry.request_log import RequestLog
 from proxy.transports import Transport
 from proxy.upstream import Upstreams
-from translators.errors import BridgeError
-
-_CREATE_PATHS = ("/v1/responses", "/responses")
 
 
 def create_app(
@@ -62,11 +58,13 @@ def create_app(
     new_id: NewId = random_id,
 ) -> Starlette:
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
+    metrics = Metrics()
     router, upstreams = Router(config, create_sealer(config.store)), Upstreams(config.upstreams, transport)
     services = Services(
         router=router,
         recognition=Recognition(router, upstreams),
-        metrics=Metrics(),
+        metrics=metrics,
+        observer=Observers(RequestLog(), metrics),
         sender=Sender(upstreams, Fetcher(config.fetch), DocumentReader(config.documents)),
         clock=clock,
         new_id=new_id,
@@ -96,60 +94,32 @@ def create_app(
             await services.store.close()
 
     api = _Endpoints(services, runs, upstream_models, config)
-    return _Application(
-        api.create,
-        routes=[*api.routes("/v1"), *api.routes(""), *_own_routes(services, config)],
-        lifespan=lifespan,
-        exception_handlers={
-            BridgeError: bridge_error,
-            HTTPException: http_error,
-            Exception: unexpected_error,
-        },
-    )
+    routes = [*api.routes("/v1"), *api.routes(""), *_own_routes(services, config)]
+    return _Application(config, services.observer, api.create, routes=routes, lifespan=lifespan)
 
 
 class _Application(Starlette):
-    """Starlette, but for the request that nearly all are: that goes straight to `create`.
+    """Starlette's routes and lifespan behind our door.
 
-    The layers in between cost as much as a twentieth of the request, and do nothing for it: `create` answers every
-    error that a client or an upstream can make.
+    Its own layers in between cost as much as a twentieth of a request, and the door does what they are for.
     """
 
-    def __init__(self, create: ASGIApp, **options: Any) -> None:
+    def __init__(self, config: Config, observer: Observer, create: ASGIApp, **options: Any) -> None:
         super().__init__(**options)
-        self._create = create
+        self.observer = observer
+        self.router.redirect_slashes = False  # a redirect would lose the scheme that a proxy in front has
+        self._door = Door(config, observer, create=create, others=self.router)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in _CREATE_PATHS:
-            await super().__call__(scope, receive, send)
-            return
-        answer = _Answer(send)
-        try:
-            await self._create(scope, receive, answer)
-        except Exception as error:
-            if not answer.begun:
-                response = await unexpected_error(Request(scope), error)
-                await response(scope, receive, send)
-            raise  # for the server's log
-
-
-class _Answer:
-    """`send`, and whether anything has been sent. No coroutine of its own: there is a message for every delta."""
-
-    def __init__(self, send: Send) -> None:
-        self.begun = False
-        self._send = send
-
-    def __call__(self, message: Message) -> Awaitable[None]:
-        self.begun = True
-        return self._send(message)
+        scope["app"] = self
+        await (self.router if scope["type"] == "lifespan" else self._door)(scope, receive, send)
 
 
 def _own_routes(services: Services, config: Config) -> list[BaseRoute]:
     """What is about the proxy itself."""
     routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", health)]
     if config.server.metrics:
-        page = MetricsPage(services.metrics, access=Access(config.server.api_keys))
+        page = MetricsPage(services.metrics)
         routes.append(Route("/metrics", page.get))
     return routes
 
@@ -160,27 +130,24 @@ class _Endpoints:
     def __init__(
         self, services: Services, runs: BackgroundRuns, upstream_models: UpstreamModels, config: Config
     ) -> None:
-        access = Access(config.server.api_keys)
         keep_alive_seconds = config.server.keep_alive_seconds
         limits = BodyLimits(config.server.max_body_bytes, config.server.max_depth)
         self.create = CreateResponse(
             services,
             runs,
-            access=access,
             max_body_bytes=config.server.max_body_bytes,
             keep_alive_seconds=keep_alive_seconds,
         )
         self._socket = ResponsesSocket(
             services,
-            access=access,
             keep_alive_seconds=keep_alive_seconds,
             limit_seconds=config.server.websocket_seconds,
         )
-        self._compact = CompactResponse(services, access=access, limits=limits)
-        self._input_tokens = InputTokens(services, access=access, limits=limits)
-        self._stored = StoredResponses(services, runs, access=access, keep_alive_seconds=keep_alive_seconds)
-        self._conversations = Conversations(services, access=access, max_body_bytes=config.server.max_body_bytes)
-        self._models = Models(services, upstream_models, access=access)
+        self._compact = CompactResponse(services, limits=limits)
+        self._input_tokens = InputTokens(services, limits=limits)
+        self._stored = StoredResponses(services, runs, keep_alive_seconds=keep_alive_seconds)
+        self._conversations = Conversations(services, max_body_bytes=config.server.max_body_bytes)
+        self._models = Models(services, upstream_models)
 
     def routes(self, prefix: str) -> list[BaseRoute]:
         responses, models = f"{prefix}/responses", f"{prefix}/models"

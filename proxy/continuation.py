@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Raw, Struct
 
+from proxy.access import Caller, first_found
 from proxy.items import item_id, join_items, split_arrays, split_input
 from proxy.store import ACTIVE, Store, Turn
 from translators.decode import is_list, is_null
@@ -24,12 +25,16 @@ from translators.schema.responses import ResponsesRequest
 
 
 class Past(Struct, frozen=True):
-    """`items` come before the input, oldest first; `parent` and `root` place the response in its thread."""
+    """`items` come before the input, oldest first; `parent` and `root` place the response in its thread.
+
+    `owner` is whose the thread is, where it was found in the store: a thread stays with the owner that began it.
+    """
 
     items: Sequence[Raw] = ()
     parent: str | None = None
     root: str | None = None
     conversation: str | None = None
+    owner: str | None = None
 
     def decoded(self) -> list[Item]:
         """What could not be carried over was told when it first came."""
@@ -50,13 +55,14 @@ class Remembered(Struct, frozen=True):
     response_id: str
     root: str
     items: Sequence[Raw]
+    owner: str
 
 
 def goes_on(params: ResponsesRequest) -> bool:
     return params.previous_response_id is not None or not is_null(params.conversation)
 
 
-async def recall(params: ResponsesRequest, store: Store, owner: str, remembered: Remembered | None = None) -> Past:
+async def recall(params: ResponsesRequest, store: Store, caller: Caller, remembered: Remembered | None = None) -> Past:
     """Of a request that goes on. Raises InvalidRequest for what is not known, or not to be used together."""
     conversation = conversation_id(params.conversation)
     previous = params.previous_response_id
@@ -67,26 +73,28 @@ async def recall(params: ResponsesRequest, store: Store, owner: str, remembered:
             code="mutually_exclusive_parameters",
         )
     if conversation is not None:
-        if await store.conversation(owner, conversation) is None:
+        found = await first_found(caller, lambda owner: store.conversation(owner, conversation))
+        if found is None:
             raise conversation_not_found(conversation, param="conversation")
         listing = await store.conversation_items(conversation)
-        return Past(listing.items, conversation=conversation)
+        return Past(listing.items, conversation=conversation, owner=found.owner)
     assert previous is not None
     if remembered is not None and remembered.response_id == previous:
-        return Past(remembered.items, previous, remembered.root)
-    return _past_of(previous, await store.chain(owner, previous))
+        return Past(remembered.items, previous, remembered.root, owner=remembered.owner)
+    for owner in caller.owners:
+        if chain := await store.chain(owner, previous):
+            return _past_of(previous, chain, owner)
+    raise previous_not_found(previous)
 
 
-def _past_of(previous: str, chain: Sequence[Turn]) -> Past:
-    if not chain:
-        raise previous_not_found(previous)
+def _past_of(previous: str, chain: Sequence[Turn], owner: str) -> Past:
     if chain[-1].status in ACTIVE:
         raise InvalidRequest(
             f"Response '{previous}' is still {chain[-1].status}; wait until it has ended.",
             param="previous_response_id",
             code="response_not_completed",
         )
-    return Past(chain_items(chain), previous, chain[-1].root)
+    return Past(chain_items(chain), previous, chain[-1].root, owner=owner)
 
 
 def chain_items(chain: Sequence[Turn], *, whole: bool = True) -> list[Raw]:
@@ -124,14 +132,14 @@ def references(items: Sequence[Item | Raw]) -> dict[int, str]:
 
 
 async def resolve_references(
-    parsed: ParsedRequest, wanted: Mapping[int, str], store: Store, owner: str, past: Past
+    parsed: ParsedRequest, wanted: Mapping[int, str], store: Store, caller: Caller, past: Past
 ) -> ParsedRequest:
     """The same request with stored items in the place of the references to them. Raises InvalidRequest."""
     items = split_input(parsed.params.input)
     found = {item_id(raw): raw for raw in past.items}
-    missing = [id_ for id_ in wanted.values() if id_ not in found]
-    if missing:
-        found |= await store.find_items(owner, missing)
+    for owner in caller.owners:
+        if missing := [id_ for id_ in wanted.values() if id_ not in found]:
+            found |= await store.find_items(owner, missing)
     for index, id_ in wanted.items():
         if id_ not in found:
             raise InvalidRequest(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.headers import RawHeaders, answer_headers
@@ -25,24 +24,40 @@ def error_response(error: BridgeError, adaptations: Sequence[Adaptation] = ()) -
     return response
 
 
-async def bridge_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, BridgeError)
-    return error_response(error)
-
-
-async def http_error(request: Request, error: Exception) -> Response:
+def no_such_route(refusal: HTTPException, method: str, path: str) -> InvalidRequest:
     """Starlette's own refusals: no such route, or not with this method."""
-    assert isinstance(error, HTTPException)
+    shown = path if len(path) <= _MAX_SHOWN else f"{path[:_MAX_SHOWN]}…"
     messages = {
-        404: f"Unknown request URL: {request.method} {request.url.path}.",
-        405: f"Method {request.method} is not allowed for {request.url.path}.",
+        404: f"Unknown request URL: {method} {shown}.{_hint(path)}",
+        405: f"Method {method} is not allowed for {shown}.",
     }
-    message = messages.get(error.status_code, error.detail)
-    response = error_response(InvalidRequest(message, status=error.status_code, code="unknown_url"))
-    response.headers.update(error.headers or {})
-    return response
+    message = messages.get(refusal.status_code, refusal.detail)
+    return InvalidRequest(message, status=refusal.status_code, code="unknown_url")
 
 
-async def unexpected_error(request: Request, error: Exception) -> Response:
-    """A mistake of ours; the server logs its traceback and the client learns nothing of it."""
-    return error_response(BridgeError("The proxy failed to handle the request.", code="server_error"))
+def _hint(path: str) -> str:
+    """What to do instead, for the addresses that clients of OpenAI's other APIs ask."""
+    name = path.rstrip("/").removeprefix("/v1")
+    return _ELSEWHERE.get(name, "") if name else _AT_THE_BASE
+
+
+MISTAKE = BridgeError("The proxy failed to handle the request.", code="server_error")
+"""One of ours; the server logs its traceback and the client learns nothing of it."""
+
+_MAX_SHOWN = 200
+_AT_THE_BASE = " The API is served at /v1/responses: a client's base URL ends in /v1."
+_CHAT = (
+    " Dragoman serves the Responses API: send Responses requests to /v1/responses, or point a client that speaks Chat"
+    " Completions at the backend itself."
+)
+_NOT_TRANSLATED = " Dragoman translates the Responses API only: ask the backend itself for this."
+_ELSEWHERE = {
+    "/chat/completions": _CHAT,
+    "/completions": _CHAT,
+    "/embeddings": _NOT_TRANSLATED,
+    "/moderations": _NOT_TRANSLATED,
+    "/images/generations": _NOT_TRANSLATED,
+    "/images/edits": _NOT_TRANSLATED,
+    "/audio/speech": _NOT_TRANSLATED,
+    "/audio/transcriptions": _NOT_TRANSLATED,
+}

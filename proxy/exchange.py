@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 from msgspec import Raw, Struct
 
-from proxy.access import owner_of
+from proxy.access import Caller
 from proxy.chat_answer import Straight
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
@@ -38,6 +38,7 @@ from proxy.routing import Route, Router
 from proxy.second_chance import SecondChance
 from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
+from proxy.telemetry.observer import Observer
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.flow import FrameSink
 from translators.report import Adaptation
@@ -57,6 +58,7 @@ class Services(Struct, frozen=True):
     router: Router
     recognition: Recognition
     metrics: Metrics
+    observer: Observer
     sender: Sender
     clock: Callable[[], float]
     new_id: NewId
@@ -66,7 +68,7 @@ class Services(Struct, frozen=True):
 
 
 class Exchange:
-    """Made by `begin`; whoever sent `client_headers` may read what it goes on from, and owns what it leaves behind."""
+    """Made by `begin`; the caller may read what it goes on from, and owns what it leaves behind."""
 
     @classmethod
     async def begin(
@@ -74,6 +76,7 @@ class Exchange:
         services: Services,
         body: bytes,
         client_headers: Mapping[str, str],
+        caller: Caller,
         *,
         remembered: Remembered | None = None,
         generate: bool = True,
@@ -86,18 +89,18 @@ class Exchange:
         parsed = parse_request(body, max_depth=services.max_depth)
         if services.router.undecided:
             await services.recognition.wait_for(
-                services.router.route(parsed.params.model).upstream_name, client_headers
+                services.router.route(parsed.params.model, caller.may_use).upstream_name, client_headers
             )
         past = NO_PAST
         if goes_on(parsed.params):
-            past = await recall(parsed.params, services.store, owner_of(client_headers), remembered)
+            past = await recall(parsed.params, services.store, caller, remembered)
         if referred := references(parsed.items):
-            parsed = await resolve_references(parsed, referred, services.store, owner_of(client_headers), past)
+            parsed = await resolve_references(parsed, referred, services.store, caller, past)
         parsed = leave_out_resent(parsed, past)
         asked = parsed
         if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
             asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))
-        exchange = cls(services, asked, past, client_headers)
+        exchange = cls(services, asked, past, client_headers, caller)
         exchange._asked = parsed.params
         exchange._generates = generate
         if internal:
@@ -111,9 +114,15 @@ class Exchange:
         return exchange
 
     def __init__(
-        self, services: Services, parsed: ParsedRequest, past: Past, client_headers: Mapping[str, str]
+        self,
+        services: Services,
+        parsed: ParsedRequest,
+        past: Past,
+        client_headers: Mapping[str, str],
+        caller: Caller,
     ) -> None:
-        self.route: Route = services.router.route(parsed.params.model)
+        self.route: Route = services.router.route(parsed.params.model, caller.may_use)
+        self.caller = caller
         self.streamed = bool(parsed.params.stream)
         self._services = services
         self._client_headers = client_headers
@@ -144,7 +153,7 @@ class Exchange:
 
     @cached_property
     def recorder(self) -> Recorder:
-        return Recorder(self._asked, self.past, owner_of(self._client_headers), self._new_id)
+        return Recorder(self._asked, self.past, self.past.owner or self.caller.owner, self._new_id)
 
     @cached_property
     def keeper(self) -> Keeper:
@@ -171,6 +180,10 @@ class Exchange:
         return None if error is None else copy(error)
 
     @property
+    def client_headers(self) -> Mapping[str, str]:
+        return self._client_headers
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The upstream's headers that travel back."""
         return self._call.headers
@@ -189,7 +202,7 @@ class Exchange:
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
         parsed = ParsedRequest.of(window.to_summarise(self.params))
-        exchange = Exchange(self._services, parsed, NO_PAST, self._client_headers)
+        exchange = Exchange(self._services, parsed, NO_PAST, self._client_headers, self.caller)
         exchange.stored = False
         try:
             await exchange.open()

@@ -51,9 +51,7 @@ class Metrics:
             "What came in, refused or answered: requests, turns of WebSockets, background responses; by their ends.",
             ("kind", "route", "status"),
         )
-        self._under_way = _Family(
-            "dragoman_under_way", "What came in and has not ended.", ("kind",), kind="gauge"
-        )
+        self._under_way = _Family("dragoman_under_way", "What came in and has not ended.", ("kind",), kind="gauge")
         self._responses = _Family(
             "dragoman_responses_total",
             "Responses, by how they ended; refused by the upstream or abandoned by the client, where none came.",

@@ -69,7 +69,7 @@ class Recorder:
         own = [Raw(item.json) for item in self._input]
         output = split_items(msgspec.json.encode(response.output))
         items = behind_compaction([*self._past.items, *own, *output])
-        return Remembered(response.id, self._past.root or response.id, items)
+        return Remembered(response.id, self._past.root or response.id, items, self._owner)
 
 
 def whole(record: StoredResponse, **changes: Any) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -28,6 +29,10 @@ MAX_NAME_SHOWN = 100
 MAX_REMEMBERED = 1000
 
 _WILDCARD = re.compile(r"\[[^]]*\]|[*?]")
+
+
+def _any(model: str) -> bool:
+    return True
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -104,6 +109,7 @@ class Router:
             for name, entry in self._entries.items()
             if is_pattern(name)
         ]
+        self._default = _default_model(config, self._entries, list(self._exact))
         self._found: dict[str, Route] = {}  # by the names that patterns took
         # The sort is stable: equally literal patterns keep the order of the file. `*` has no literal part.
         self._patterns = sorted(patterns, key=lambda pattern: -_literal_length(pattern[1].name))
@@ -124,15 +130,22 @@ class Router:
             self._exact = {name: self._route(self._entries[name], name) for name in self._exact}
             self._found.clear()
 
-    def route(self, model: str | None) -> Route:
-        """Where a request for `model` goes. Raises InvalidRequest where nothing is configured for it."""
+    def route(self, model: str | None, may_use: Callable[[str], bool] = _any) -> Route:
+        """Where a request for `model` goes, or one that names none, for a caller who may use these models.
+
+        Raises InvalidRequest where nothing is configured for it, which is the same for what the caller may not use.
+        """
         if not model:
-            return self._route_without_name()
+            if self._default is None:
+                message = "Missing required parameter: 'model'."
+                raise InvalidRequest(message, code="missing_required_parameter", param="model")
+            model = self._default
         route = self.route_or_none(model)
-        if route is not None:
+        if route is not None and may_use(model):
             return route
+        known = self._known if may_use is _any else shown_names([name for name in self._entries if may_use(name)])
         shown = model if len(model) <= MAX_NAME_SHOWN else f"{model[:MAX_NAME_SHOWN]}…"
-        message = f"The model '{shown}' does not exist here. Known models: {self._known}."
+        message = f"The model '{shown}' does not exist here. Known models: {known}."
         raise InvalidRequest(message, status=404, code="model_not_found", param="model")
 
     def route_or_none(self, model: str) -> Route | None:
@@ -147,15 +160,6 @@ class Router:
                 return self._found.setdefault(model, self._route(entry, model))
         return None
 
-    def _route_without_name(self) -> Route:
-        if DEFAULT_NAME in self._entries:
-            default = self._entries[DEFAULT_NAME]
-            sent = default.sent_name()
-            if sent is not None:
-                return self._route(default, sent)
-        message = "Missing required parameter: 'model'."
-        raise InvalidRequest(message, code="missing_required_parameter", param="model")
-
     def _route(self, entry: _Entry, name: str) -> Route:
         return entry.route(name, self._listed.get(entry.settings.upstream))
 
@@ -166,9 +170,24 @@ def is_pattern(name: str) -> bool:
 
 def names_shown(config: Config) -> str:
     """The configured names and patterns for a message, as many as fit one."""
-    names = list(config.models)
+    return shown_names(list(config.models))
+
+
+def shown_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MAX_NAMES_SHOWN])
     return shown if len(names) <= MAX_NAMES_SHOWN else f"{shown} and {len(names) - MAX_NAMES_SHOWN} more"
+
+
+def _default_model(config: Config, entries: Mapping[str, _Entry], exact: Sequence[str]) -> str | None:
+    """The model of a request that names none: the one that is configured for that, the one that `*` stands for, or the
+    only entry, where that is a name."""
+    if config.default_model is not None:
+        return config.default_model
+    rest = entries.get(DEFAULT_NAME)
+    sent = None if rest is None else rest.sent_name()
+    if sent is not None:
+        return sent
+    return exact[0] if len(exact) == len(entries) == 1 else None
 
 
 def _entry(name: str, settings: ModelSettings, config: Config, sealer: Sealer) -> _Entry:

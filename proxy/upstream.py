@@ -37,6 +37,8 @@ MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
 _MAX_FACTS_BYTES = 64 << 20
 _HEADERS = (("content-type", "application/json"), ("accept", "application/json, text/event-stream"))
+_REQUEST_ID = "x-request-id"
+_RETURNED_AS = {_REQUEST_ID: "x-upstream-request-id"}  # the answer has an identifier of our own
 _MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
 
 
@@ -177,7 +179,9 @@ class UpstreamCall:
 
     async def _accept(self, answer: Answer) -> None:
         self.headers = {
-            name: answer.headers[name] for name in self._route.upstream.return_headers if name in answer.headers
+            _RETURNED_AS.get(name, name): answer.headers[name]
+            for name in self._route.upstream.return_headers
+            if name in answer.headers
         }
         if answer.status >= 400:
             raise read_error(answer.status, await _error_body(answer), retry_after=retry_after(answer.headers))
@@ -238,6 +242,10 @@ def _request_headers(
     headers = target.headers.copy()
     if authorization is not None:
         headers.append((name, authorization if name == "authorization" else authorization.removeprefix("Bearer ")))
+    if _REQUEST_ID in client_headers:
+        headers.append((_REQUEST_ID, client_headers[_REQUEST_ID]))
     if forwarded := target.settings.forward_headers:
-        headers += [(name, client_headers[name]) for name in forwarded if name in client_headers]
+        headers += [
+            (name, client_headers[name]) for name in forwarded if name in client_headers and name != _REQUEST_ID
+        ]
     return headers

@@ -21,6 +21,7 @@ from proxy.config import (
     ConfigError,
     DocumentSettings,
     FetchSettings,
+    KeySettings,
     ModelSettings,
     Secret,
     ServerSettings,
@@ -64,7 +65,7 @@ def test_the_shipped_file_is_what_runs_without_one() -> None:
 
 def with_every_setting(text: str) -> Any:
     """The shipped file with each `#name:` line taken as a setting."""
-    return yaml.safe_load(re.sub(r"(?m)^( *)#(?=[a-z_]+:)", r"\1", text))
+    return yaml.safe_load(re.sub(r"(?m)^( *)#(?=[a-z0-9_]+:)", r"\1", text))
 
 
 def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
         ServerSettings: [document["server"]],
         UpstreamSettings: list(document["upstreams"].values()),
         ModelSettings: [document["models"]["*"]],
+        KeySettings: list(document["keys"].values()),
         StoreSettings: [document["store"]],
         FetchSettings: [document["fetch"]],
         DocumentSettings: [document["documents"]],
@@ -82,14 +84,24 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "struct", [Config, ServerSettings, UpstreamSettings, ModelSettings, StoreSettings, FetchSettings, DocumentSettings]
+    "struct",
+    [
+        Config,
+        ServerSettings,
+        KeySettings,
+        UpstreamSettings,
+        ModelSettings,
+        StoreSettings,
+        FetchSettings,
+        DocumentSettings,
+    ],
 )
 def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) -> None:
     shown = documented(struct)
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     assert shown.keys() == fields.keys()
     # What has no default, or whose default is a section of its own, is shown by an example.
-    examples = {"upstream", "base_url", "kind", "server", "upstreams", "models", "store", "fetch", "documents"}
+    examples = {"upstream", "base_url", "kind", "server", "keys", "upstreams", "models", "store", "fetch", "documents"}
     for name in fields.keys() - examples:
         default = struct(upstream="a") if struct is ModelSettings else struct()
         value = getattr(default, name)
@@ -99,7 +111,7 @@ def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) 
 def test_every_setting_of_the_shipped_file_has_a_comment() -> None:
     lines = SHIPPED.read_text().splitlines()
     for before, line in itertools.pairwise(lines):
-        if re.match(r" *#[a-z_]+: ", line):
+        if re.match(r" *#[a-z0-9_]+: ", line):
             assert re.match(r" *# \S", before), line
 
 
@@ -165,6 +177,15 @@ SERVER = st.builds(
     max_depth=st.integers(1, 900),
     keep_alive_seconds=st.floats(0, 3600),
 )
+KEYS = st.dictionaries(
+    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True),
+    st.builds(
+        KeySettings,
+        sha256=st.integers(0, 2**256 - 1).map(lambda number: (f"{number:064x}",)),
+        models=st.none() | st.lists(NAME, max_size=2).map(tuple),
+    ),
+    max_size=1,
+)
 
 
 @st.composite
@@ -181,6 +202,7 @@ def configs(draw: st.DrawFn) -> Config:
     )
     return Config(
         server=draw(SERVER),
+        keys=draw(KEYS),
         upstreams=upstreams,
         models=draw(st.dictionaries(NAME, model, min_size=1, max_size=3)),
         on_unsupported=draw(st.sampled_from(["report", "refuse"])),
@@ -215,7 +237,7 @@ def tables(document: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
     """Every mapping of the document whose keys are settings, not names of the operator's choice."""
     free = {"headers", "defaults", "extra_body"}
     if isinstance(document, dict) and not free & set(path):
-        if path not in (("upstreams",), ("models",)):
+        if path not in (("upstreams",), ("models",), ("keys",)):
             yield path, document
         for key, value in document.items():
             yield from tables(value, (*path, key))

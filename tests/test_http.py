@@ -53,7 +53,11 @@ class Proxy:
 async def proxy(tmp_path: Path, *, strict: bool = True, **settings: Any) -> AsyncIterator[Proxy]:
     async with ChatBackend(strict=strict) as backend:
         config = read_config(config_for(backend, **settings), tmp_path)
-        async with running(config) as url, httpx2.AsyncClient(base_url=url, timeout=60, verify=False) as http:
+        json_body = {"content-type": "application/json"}
+        async with (
+            running(config) as url,
+            httpx2.AsyncClient(base_url=url, timeout=60, verify=False, headers=json_body) as http,
+        ):
             yield Proxy(backend, http)
 
 
@@ -266,7 +270,7 @@ async def test_g16_only_named_headers_travel(tmp_path: Path) -> None:
         p.backend.script(json_answer(COMPLETION, headers={"x-request-id": "r1", "set-cookie": "a=b", "server": "s"}))
         mine = {"authorization": "Bearer mine", "x-session": "s1", "x-other": "no", "cookie": "c=d"}
         answer = await p.post(ASK, headers=mine)
-        assert answer.headers["x-request-id"] == "r1"
+        assert answer.headers["x-upstream-request-id"] == "r1"
         assert "set-cookie" not in answer.headers
         sent = p.backend.requests[0].headers
         assert (sent["authorization"], sent["x-session"], sent["x-fixed"]) == ("Bearer sk-up", "s1", "1")

@@ -63,7 +63,7 @@ def test_who_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == [
         ["DEBUG", "proxy.a"],
         ["WARNING", "proxy.a"],
-        ["WARNING", "uvicorn.error"],
+        ["WARNING", "proxy.server"],
         ["WARNING", "httpcore.http11"],
     ]
 

@@ -17,6 +17,11 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 # RFC 9110, section 5.5: visible text, inner spaces and tabs; the ASCII part, which every transport can send
 _SEALING_KEY = re.compile(r"[0-9a-fA-F]{64}")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_OWNER_DIGEST = re.compile(r"[0-9a-f]{32}")
+_KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 # Each of these belongs to one connection or one body, and the proxy writes its own.
@@ -124,6 +129,31 @@ def sealing_key(value: Secret) -> Secret:
     return value
 
 
+def key_name(value: str) -> str:
+    """What is stored belongs to the name, as what has no name belongs to 32 digits of its key's digest."""
+    if not _KEY_NAME.fullmatch(value) or _OWNER_DIGEST.fullmatch(value):
+        raise ValueError("must be up to 64 letters, digits, dots, hyphens or underscores (and not 32 hex digits)")
+    return value
+
+
+def sha256(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("must be 64 hexadecimal digits, as `printf %s YOUR_KEY | sha256sum` prints them")
+    return value.lower()
+
+
+def origin(value: str) -> str:
+    if value not in ("*", "null") and not _ORIGIN.fullmatch(value.lower()):
+        raise ValueError("must be an origin such as https://app.example.com:8443, without a path, or *")
+    return value.lower()
+
+
+def allowed_host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError("must be the name of a host without a port, or *.example.com for all names below one")
+    return value.lower()
+
+
 # The configuration's own types: `decode` runs the check that an annotation names.
 BaseUrl = Annotated[str, base_url]
 ApiKey = Annotated[Secret, api_key]
@@ -133,3 +163,7 @@ TravellingHeader = Annotated[str, travelling_header]
 ExistingFile = Annotated[str, existing_file]
 Dsn = Annotated[Secret, dsn]
 SealingKey = Annotated[Secret, sealing_key]
+KeyName = Annotated[str, key_name]
+Sha256 = Annotated[str, sha256]
+Origin = Annotated[str, origin]
+AllowedHost = Annotated[str, allowed_host]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 
-from proxy.config.problems import Path, Report
+from proxy.config.problems import Path, Report, dotted
 from proxy.config.settings import Config, ModelSettings, StoreSettings, UpstreamSettings
 from translators.dialects import Setting, problems
 from translators.errors import InvalidRequest
@@ -40,6 +42,8 @@ def check_config(config: Config, report: Report) -> None:
     for name, model in config.models.items():
         _check_model(name, model, config, report)
     _check_store(config.store, report)
+    _check_keys(config, report)
+    _check_default_model(config, report)
     if not config.models and not report.has_spoilt_below(("models",)):
         report.add(("models",), "names no model: at least one is needed")
     used = {model.upstream for model in config.models.values()}
@@ -76,6 +80,33 @@ def _check_store(store: StoreSettings, report: Report) -> None:
         report.add((*at, "dsn"), "is required for `kind: postgres`")
     if store.kind != "postgres" and store.dsn is not None and not report.is_spoilt((*at, "kind")):
         report.add((*at, "dsn"), "has a meaning for `kind: postgres` only")
+
+
+def _check_keys(config: Config, report: Report) -> None:
+    used = {
+        sha256(key.reveal().encode()).hexdigest(): f"server.api_keys[{n}]"
+        for n, key in enumerate(config.server.api_keys)
+    }
+    for name, settings in config.keys.items():
+        at = ("keys", name)
+        if settings.key is None and not settings.sha256 and not report.has_spoilt_below(at):
+            report.add(at, "needs a `key`, or its digest in `sha256`")
+        digests: dict[str, Path] = (
+            {} if settings.key is None else {sha256(settings.key.reveal().encode()).hexdigest(): (*at, "key")}
+        )
+        digests |= {digest: (*at, "sha256", index) for index, digest in enumerate(settings.sha256)}
+        for digest, path in digests.items():
+            if digest in used:
+                report.add(path, f"is the same key as {used[digest]}")
+            used.setdefault(digest, dotted(path))
+
+
+def _check_default_model(config: Config, report: Report) -> None:
+    name = config.default_model
+    if name is None or report.has_spoilt_below(("models",)):
+        return
+    if name not in config.models and not any(fnmatch.fnmatchcase(name, pattern) for pattern in config.models):
+        report.add(("default_model",), _unknown("model", name, config.models))
 
 
 def _check_model(name: str, model: ModelSettings, config: Config, report: Report) -> None:

@@ -10,13 +10,17 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from proxy.config.fields import (
+    AllowedHost,
     ApiKey,
     BaseUrl,
     Dsn,
     ExistingFile,
     FixedHeader,
     HeaderValue,
+    KeyName,
+    Origin,
     SealingKey,
+    Sha256,
     TravellingHeader,
 )
 from translators.report import OnUnsupported
@@ -26,6 +30,7 @@ __all__ = [
     "Config",
     "DocumentSettings",
     "FetchSettings",
+    "KeySettings",
     "LogLevel",
     "ModelSettings",
     "OnUnsupported",
@@ -68,6 +73,24 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keep_alive_seconds: Annotated[float, Meta(ge=0, le=3600)] = 15.0
     metrics: bool = True
     websocket_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
+    max_websockets: Annotated[int, Meta(ge=1)] = 512
+    max_message_bytes: Annotated[int, Meta(ge=1)] = 32 * 1024 * 1024
+    cors_origins: tuple[Origin, ...] = ()
+    allowed_hosts: tuple[AllowedHost, ...] = ()
+    max_connections: Annotated[int, Meta(ge=1)] = 4096
+    max_head_bytes: Annotated[int, Meta(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
+    max_head_fields: Annotated[int, Meta(ge=16, le=10_000)] = 128
+    head_timeout: Seconds = 30.0
+    body_timeout: Seconds = 30.0
+    idle_timeout: Seconds = 75.0
+
+
+class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may call under one name: with `key`, or with any key that has one of the digests."""
+
+    key: ApiKey | None = None
+    sha256: tuple[Sha256, ...] = ()
+    models: tuple[Name, ...] | None = None
 
 
 class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,8 +170,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything the proxy is told."""
 
     server: ServerSettings = ServerSettings()
+    keys: dict[KeyName, KeySettings] = {}
     upstreams: dict[Name, UpstreamSettings] = {}
     models: dict[Name, ModelSettings] = {}
+    default_model: Name | None = None
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
     documents: DocumentSettings = DocumentSettings()

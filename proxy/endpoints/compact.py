@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.single_exchange import SingleExchange
+from proxy.inbound.visit import Visit
 from proxy.items import join_items, listed, split_input, with_id
 from translators.errors import InvalidRequest
 from translators.schema.responses import NULL, Usage
@@ -35,14 +35,10 @@ _SPEAKER = msgspec.json.Decoder(_Speaker)
 
 
 class CompactResponse(SingleExchange):
-    async def answer(self, fields: dict[str, Raw], headers: Mapping[str, str]) -> Response:
-        if fields.get("model", NULL) == NULL:
-            raise InvalidRequest(
-                "Missing required parameter: 'model'.", param="model", code="missing_required_parameter"
-            )
+    async def answer(self, fields: dict[str, Raw], visit: Visit) -> Response:
         given = _split(fields.get("input", NULL))
         asked = {name: fields[name] for name in _FIELDS if name in fields}
-        exchange = await self.begin(asked | {"input": Raw(join_items([*given, _TRIGGER]))}, headers)
+        exchange = await self.begin(asked | {"input": Raw(join_items([*given, _TRIGGER]))}, visit)
         await self.run(exchange)
         response = exchange.response
         said = [raw for raw in [*exchange.past.items, *given] if _by_user(raw)]

@@ -9,13 +9,14 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.access import Access, owner_of
+from proxy.access import first_found
 from proxy.continuation import conversation_not_found
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.lists import ItemList, item_list
 from proxy.endpoints.queries import read_page
 from proxy.endpoints.responses import Deleted
 from proxy.exchange import Services
+from proxy.inbound.visit import visit_of
 from proxy.items import listed, with_id
 from proxy.request_body import read_request
 from proxy.store import Conversation
@@ -51,20 +52,18 @@ class ConversationObject(Struct, tag_field="object", tag="conversation"):
 
 
 class Conversations:
-    def __init__(self, services: Services, *, access: Access, max_body_bytes: int) -> None:
+    def __init__(self, services: Services, *, max_body_bytes: int) -> None:
         self._store = services.store
         self._clock = services.clock
         self._new_id = services.new_id
         self._max_depth = services.max_depth
-        self._access = access
         self._max_body_bytes = max_body_bytes
 
     async def create(self, request: Request) -> Response:
-        self._access.check(request.headers)
         wanted = await self._read(request, _Create)
         conversation = Conversation(
             id=self._new_id("conv"),
-            owner=owner_of(request.headers),
+            owner=visit_of(request.scope).caller.owner,
             created_at=int(self._clock()),
             metadata=wanted.metadata or {},
         )
@@ -115,9 +114,9 @@ class Conversations:
 
     async def _find(self, request: Request) -> Conversation:
         """Raises InvalidRequest (404)."""
-        self._access.check(request.headers)
         conversation_id = request.path_params["conversation_id"]
-        found = await self._store.conversation(owner_of(request.headers), conversation_id)
+        caller = visit_of(request.scope).caller
+        found = await first_found(caller, lambda owner: self._store.conversation(owner, conversation_id))
         if found is None:
             raise conversation_not_found(conversation_id)
         return found

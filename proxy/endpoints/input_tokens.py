@@ -6,13 +6,12 @@ token, whose usage is read; where it tells none, by an estimate. A header says w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from msgspec import Raw, Struct
 from starlette.responses import Response
 
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.single_exchange import SingleExchange
+from proxy.inbound.visit import Visit
 from proxy.tokenizers import count_tokens
 from translators.errors import UpstreamError
 
@@ -24,9 +23,9 @@ class InputTokenCount(Struct, tag_field="object", tag="response.input_tokens"):
 
 
 class InputTokens(SingleExchange):
-    async def answer(self, fields: dict[str, Raw], headers: Mapping[str, str]) -> Response:
-        exchange = await self.begin(fields | {"max_output_tokens": Raw(b"1")}, headers)
-        count = await count_tokens(self.services.sender.upstreams, exchange.route, exchange.chat, headers)
+    async def answer(self, fields: dict[str, Raw], visit: Visit) -> Response:
+        exchange = await self.begin(fields | {"max_output_tokens": Raw(b"1")}, visit)
+        count = await count_tokens(self.services.sender.upstreams, exchange.route, exchange.chat, visit.headers)
         how = "tokenizer"
         if count is None:
             how = "probe"

@@ -6,13 +6,14 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.access import Access, owner_of
+from proxy.access import first_found
 from proxy.background import BackgroundRuns, read_settled
 from proxy.continuation import chain_items
 from proxy.endpoints.answers import json_answer, raw_answer
 from proxy.endpoints.lists import cut_page, item_list
 from proxy.endpoints.queries import read_flag, read_integer, read_page
 from proxy.exchange import Services
+from proxy.inbound.visit import visit_of
 from proxy.items import split_items
 from proxy.recording import whole
 from proxy.replay import Replay, replayed
@@ -27,11 +28,10 @@ class Deleted(Struct):
 
 
 class StoredResponses:
-    def __init__(self, services: Services, runs: BackgroundRuns, *, access: Access, keep_alive_seconds: float) -> None:
+    def __init__(self, services: Services, runs: BackgroundRuns, *, keep_alive_seconds: float) -> None:
         self._services = services
         self._store = services.store
         self._runs = runs
-        self._access = access
         self._keep_alive_seconds = keep_alive_seconds
 
     async def retrieve(self, request: Request) -> Response:
@@ -64,9 +64,9 @@ class StoredResponses:
 
     async def _find(self, request: Request) -> StoredResponse:
         """Raises InvalidRequest (404)."""
-        self._access.check(request.headers)
         response_id = request.path_params["response_id"]
-        record = await read_settled(self._services, owner_of(request.headers), response_id)
+        caller = visit_of(request.scope).caller
+        record = await first_found(caller, lambda owner: read_settled(self._services, owner, response_id))
         if record is None:
             raise InvalidRequest(f"Response with id '{response_id}' not found.", status=404)
         return record

@@ -16,10 +16,9 @@ from msgspec import Raw, Struct
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from proxy.access import Access
 from proxy.continuation import Remembered
-from proxy.errors import error_response
 from proxy.exchange import Exchange, Services
+from proxy.inbound.visit import Visit, visit_of
 from proxy.log import tell
 from proxy.sse_response import EventStream
 from translators.decode import check_depth, decode_as, on_one_line
@@ -60,21 +59,15 @@ class SteerFailed(Struct, tag_field="type", tag="response.steer.failed"):
 class ResponsesSocket:
     """`limit_seconds` is how long a connection may last."""
 
-    def __init__(self, services: Services, *, access: Access, keep_alive_seconds: float, limit_seconds: float) -> None:
+    def __init__(self, services: Services, *, keep_alive_seconds: float, limit_seconds: float) -> None:
         self._services = services
-        self._access = access
         self._keep_alive_seconds = keep_alive_seconds
         self._limit_seconds = limit_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
-        try:
-            self._access.check(socket.headers)
-        except BridgeError as error:
-            await socket.send_denial_response(error_response(error))
-            return
         await socket.accept()
-        session = _Session(self._services, socket, self._keep_alive_seconds)
+        session = _Session(self._services, socket, visit_of(scope), self._keep_alive_seconds)
         work = asyncio.get_running_loop().create_task(session.work(self._limit_seconds))
         reading = asyncio.get_running_loop().create_task(session.read())
         try:
@@ -91,8 +84,9 @@ class ResponsesSocket:
 class _Session:
     """One connection."""
 
-    def __init__(self, services: Services, socket: WebSocket, keep_alive_seconds: float) -> None:
+    def __init__(self, services: Services, socket: WebSocket, visit: Visit, keep_alive_seconds: float) -> None:
         self._services = services
+        self._visit = visit
         self._socket = socket
         self._keep_alive_seconds = keep_alive_seconds
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
@@ -161,7 +155,8 @@ class _Session:
         exchange = await Exchange.begin(
             self._services,
             msgspec.json.encode(body),
-            self._socket.headers,
+            self._visit.headers,
+            self._visit.caller,
             remembered=before,
             generate=event.generate is not False,
         )

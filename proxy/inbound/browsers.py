@@ -19,10 +19,11 @@ from proxy.headers import RawHeaders
 from translators.errors import InvalidRequest
 
 _MAX_SHOWN = 100
+_MAX_HOST = 300  # a name has 253 characters at most (RFC 1035), and then comes a port
 _PREFLIGHT_SECONDS = b"600"  # what browsers keep the answer for; Chrome allows 7200 at most
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9_-]+(?:\s*,\s*[A-Za-z0-9_-]+)*")
 _METHODS = b"GET, POST, DELETE, OPTIONS"
-_WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+_WILDCARDS = frozenset({"0.0.0.0", "::"})
 # Names that the public DNS cannot give to anybody: they are answered by this machine, or within a private network
 # (RFC 6761, RFC 6762, ICANN's resolution of 2024-07-29; `.svc` is Kubernetes' own, within its `cluster.local`).
 _PRIVATE_SUFFIXES = (".internal", ".local", ".svc")
@@ -45,7 +46,8 @@ class Browsers:
         if self._asks_for_keys:
             return
         host = headers.get("host")
-        if host is not None and not self._takes_host(host):  # no browser leaves it out
+        # No browser leaves it out.
+        if host is not None and (len(host) > _MAX_HOST or not self._takes_host(host)):
             raise InvalidRequest(
                 f"The host '{_shown(host)}' is not served without a key: a web page may have led here under a name of "
                 "its own. Name it in server.allowed_hosts, or ask for keys with server.api_keys.",

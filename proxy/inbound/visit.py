@@ -13,6 +13,8 @@ from proxy.access import Caller
 from proxy.exchange import Exchange
 
 REQUEST_ID = "x-request-id"
+WEBSOCKET = "WEBSOCKET"
+"""Stands for the method of a connection that becomes a WebSocket."""
 _SCOPE_KEY = "dragoman.visit"
 # What is taken over from a client stands in logs and headers, here and upstream.
 _SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -25,19 +27,19 @@ class Visit:
     by whoever makes one, so that the log can tell of it.
     """
 
-    __slots__ = ("caller", "exchange", "headers", "id", "method", "scope", "started")
+    __slots__ = ("caller", "exchange", "headers", "id", "method", "path", "started")
 
     def __init__(self, scope: Scope, headers: dict[str, str], caller: Caller) -> None:
         self.started = time.perf_counter()
         self.id = headers[REQUEST_ID] = request_id(headers)
         self.headers: Mapping[str, str] = headers
         self.caller = caller
-        self.method: str = scope.get("method", "WEBSOCKET")
-        self.scope = scope
+        self.method: str = scope.get("method", WEBSOCKET)
+        self.path: str = scope["path"]
         self.exchange: Exchange | None = None
 
     def __repr__(self) -> str:
-        return f"Visit({self.id}, {self.method} {self.scope['path']!r}, {self.caller.name!r})"
+        return f"Visit({self.id}, {self.method} {self.path!r}, {self.caller.name!r})"
 
 
 def request_id(headers: Mapping[str, str]) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:  # an exchange knows the metrics, which are an observer
 
 Kind = Literal["request", "turn", "background"]
 """An HTTP request or WebSocket handshake; one response over a WebSocket; a response that nobody waited for."""
-Outcome = Literal["answered", "refused", "failed", "client gone", "mistake"]
+Outcome = Literal["answered", "refused", "failed", "client gone", "stopped", "mistake"]
+"""`stopped` is what a server that ends broke off; `mistake` one of ours."""
 
 CLIENT_GONE = 499
 """Stands for a status where the client left before it had one, as in nginx's log."""
