@@ -142,6 +142,8 @@ class _Endpoints:
             services,
             keep_alive_seconds=keep_alive_seconds,
             limit_seconds=config.server.websocket_seconds,
+            most=config.server.max_websockets,
+            max_waiting_bytes=config.server.max_message_bytes,
         )
         self._compact = CompactResponse(services, limits=limits)
         self._input_tokens = InputTokens(services, limits=limits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from proxy.exchange import Exchange, Services
 from proxy.recording import Recording, head, whole
 from proxy.store import StoredResponse, StoreError
+from proxy.telemetry.observer import ending_of_response
 from translators.errors import BridgeError
 from translators.schema.events import AnyEvent, ResponseFailed
 from translators.schema.responses import ResponseError
@@ -45,6 +47,7 @@ class Run:
         self._changed = asyncio.Event()
         self._storing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._observer = services.observer
         exchange.keeper = self
 
     async def start(self) -> None:
@@ -97,6 +100,8 @@ class Run:
 
     async def _run(self) -> None:
         flusher = asyncio.get_running_loop().create_task(self._flush_always(asyncio.current_task()))
+        began = time.perf_counter()
+        self._observer.began("background")
         try:
             self.exchange.start()
             await self._record_start()
@@ -113,7 +118,16 @@ class Run:
             flusher.cancel()
             self.ended = True
             self._changed.set()
+            self._tell_end(time.perf_counter() - began)
             await asyncio.shield(self.exchange.close())
+
+    def _tell_end(self, seconds: float) -> None:
+        exchange = self.exchange
+        request_id = exchange.client_headers.get("x-request-id", "")
+        who = exchange.caller.name
+        self._observer.ended(
+            ending_of_response("background", exchange, request_id=request_id, who=who, seconds=seconds)
+        )
 
     async def _record_start(self) -> None:
         recording = self.exchange.recorder.record(

@@ -163,7 +163,8 @@ def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvic
         loop="auto",  # uvloop, where the platform has it
         http=HttpProtocol,
         ws=cast("type[asyncio.Protocol]", _websocket_protocol),
-        ws_max_size=config.server.max_body_bytes,
+        ws_max_size=config.server.max_message_bytes,
+        ws_per_message_deflate=False,
         lifespan="on",
         interface="asgi3",
         log_config=logging_settings(config.server.log_level),
@@ -179,9 +180,9 @@ def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvic
 
 def _websocket_protocol(*arguments: Any, **options: Any) -> asyncio.Protocol:
     """Imported when the first client asks for it: it takes a tenth of a second and a megabyte."""
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from proxy.websocket_protocol import WebSocketProtocol
 
-    return WebSocketsSansIOProtocol(*arguments, **options)
+    return WebSocketProtocol(*arguments, **options)
 
 
 class _Server(uvicorn.Server):

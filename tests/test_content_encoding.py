@@ -157,7 +157,11 @@ async def test_g01_a_compressed_request_is_answered(tmp_path: Path) -> None:
     async with ChatBackend() as backend:
         backend.script(json_answer(answer), json_answer(answer))
         config = read_config(config_for(backend, server={"max_body_bytes": 1000}), tmp_path)
-        async with running(config) as url, httpx2.AsyncClient(base_url=url, timeout=60, verify=False) as http:
+        json_body = {"content-type": "application/json"}
+        async with (
+            running(config) as url,
+            httpx2.AsyncClient(base_url=url, timeout=60, verify=False, headers=json_body) as http,
+        ):
             for encoding, pack in (("zstd", zstandard.compress), ("gzip", gzip.compress)):
                 found = await http.post("/v1/responses", content=pack(body), headers={"content-encoding": encoding})
                 assert found.json()["output"][0]["content"][0]["text"] == "Hello."

@@ -35,7 +35,8 @@ class SlowClient:
         self.socket.setblocking(False)
         await loop.sock_connect(self.socket, ("127.0.0.1", self._port))
         body = json.dumps({"model": "m", "input": "hi", "stream": True, **fields}).encode()
-        head = f"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        head = "POST /v1/responses HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+        head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         await loop.sock_sendall(self.socket, head.encode() + body)
 
     async def _receive(self) -> bytes:

@@ -7,8 +7,7 @@ that. An error leaves the socket usable.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -18,16 +17,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from proxy.continuation import Remembered
 from proxy.exchange import Exchange, Services
-from proxy.inbound.visit import Visit, visit_of
-from proxy.log import tell
+from proxy.inbound.visit import REQUEST_ID, Visit, visit_of
 from proxy.sse_response import EventStream
+from proxy.telemetry.observer import Outcome, ending_of_response
 from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
 from translators.schema.events import AnyEvent, one_by_one
 
-_log = logging.getLogger(__name__)
-
 MAX_WAITING = 16
+MAX_ID = 100  # of an identifier, so that the turns' own are not too long for others
+MAX_SHOWN = 100
 # What a response over a socket has no use for: it is always streamed, and ends with its connection.
 _LEFT_OUT = ("type", "generate", "stream_id", "event_id", "stream", "stream_options")
 
@@ -57,17 +56,41 @@ class SteerFailed(Struct, tag_field="type", tag="response.steer.failed"):
 
 
 class ResponsesSocket:
-    """`limit_seconds` is how long a connection may last."""
+    """`limit_seconds` is how long a connection may last, `most` how many there may be at once."""
 
-    def __init__(self, services: Services, *, keep_alive_seconds: float, limit_seconds: float) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        keep_alive_seconds: float,
+        limit_seconds: float,
+        most: int,
+        max_waiting_bytes: int,
+    ) -> None:
         self._services = services
         self._keep_alive_seconds = keep_alive_seconds
         self._limit_seconds = limit_seconds
+        self._most = most
+        self._max_waiting_bytes = max_waiting_bytes
+        self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        socket = WebSocket(scope, receive, send)
-        await socket.accept()
-        session = _Session(self._services, socket, visit_of(scope), self._keep_alive_seconds)
+        """Raises BridgeError (503) where there are too many connections."""
+        if self._open >= self._most:
+            message = f"This process has as many WebSockets as it may: {self._most} (server.max_websockets)."
+            raise BridgeError(message, status=503, code="too_many_connections", retry_after="5")
+        self._open += 1
+        try:
+            socket = WebSocket(scope, receive, send)
+            await socket.accept()
+            waiting = _Waiting(self._max_waiting_bytes)
+            await self._serve(_Session(self._services, socket, visit_of(scope), waiting, self._keep_alive_seconds))
+        except WebSocketDisconnect:
+            pass  # between the handshake and its answer
+        finally:
+            self._open -= 1
+
+    async def _serve(self, session: _Session) -> None:
         work = asyncio.get_running_loop().create_task(session.work(self._limit_seconds))
         reading = asyncio.get_running_loop().create_task(session.read())
         try:
@@ -81,30 +104,70 @@ class ResponsesSocket:
                 raise outcome
 
 
+class _Waiting:
+    """Messages that wait for their turns. Where there are more bytes than `limit`, nothing more should be read."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._messages: asyncio.Queue[bytes] = asyncio.Queue()
+        self.moved = asyncio.Event()
+
+    @property
+    def too_many(self) -> bool:
+        return self._messages.qsize() >= MAX_WAITING
+
+    @property
+    def full(self) -> bool:
+        return self._bytes > self._limit
+
+    def put(self, message: bytes) -> None:
+        self._bytes += len(message)
+        self._messages.put_nowait(message)
+
+    async def get(self) -> bytes:
+        message = await self._messages.get()
+        self._bytes -= len(message)
+        self.moved.set()
+        return message
+
+
 class _Session:
     """One connection."""
 
-    def __init__(self, services: Services, socket: WebSocket, visit: Visit, keep_alive_seconds: float) -> None:
+    def __init__(
+        self, services: Services, socket: WebSocket, visit: Visit, waiting: _Waiting, keep_alive_seconds: float
+    ) -> None:
         self._services = services
         self._visit = visit
         self._socket = socket
         self._keep_alive_seconds = keep_alive_seconds
-        self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
+        self._waiting = waiting
         self._remembered: Remembered | None = None
+        self._turns = 0
+        self._gone = False
 
     async def read(self) -> None:
-        """Takes what the client sends, even while a response is made; ends when it goes away."""
-        while True:
+        """Takes what the client sends, even while a response is made; ends when it goes away.
+
+        Where enough waits, it does not read on, and so the client cannot send on.
+        """
+        while not self._gone:
+            if self._waiting.full:
+                self._waiting.moved.clear()
+                await self._waiting.moved.wait()
+                continue
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
+                self._gone = True
                 return
             text = message.get("text")
             data = message.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
-            if self._waiting.qsize() >= MAX_WAITING:
+            if self._waiting.too_many:
                 error = InvalidRequest("Too many messages wait for an answer.", status=429, code="rate_limit_exceeded")
                 await self._send_error(error, None)
             else:
-                self._waiting.put_nowait(data)
+                self._waiting.put(data)
 
     async def work(self, limit_seconds: float) -> None:
         """Answers one message after the other, until the connection is too old."""
@@ -115,12 +178,36 @@ class _Session:
                 data = await asyncio.wait_for(self._waiting.get(), max(0.0, end - loop.time()))
             except TimeoutError:
                 break
-            await self._answer(data)
+            await self._take_turn(data)
         message = "This connection has reached its time limit; open a new one."
         await self._send_error(InvalidRequest(message, code="websocket_connection_limit_reached"), None)
-        await self._socket.close(1000)
+        if not self._gone:
+            await self._socket.close(1000)
 
-    async def _answer(self, data: bytes) -> None:
+    async def _take_turn(self, data: bytes) -> None:
+        """Answers one message, and tells how that ended."""
+        self._turns += 1
+        turn = _Turn(f"{self._visit.id[:MAX_ID]}.{self._turns}", self._visit)
+        observer, began = self._services.observer, time.perf_counter()
+        observer.began("turn")
+        try:
+            await self._answer(data, turn)
+        finally:
+            broken_off: Outcome = "client gone" if self._gone else "stopped"
+            observer.ended(
+                ending_of_response(
+                    "turn",
+                    turn.exchange,
+                    request_id=turn.id,
+                    who=self._visit.caller.name,
+                    seconds=time.perf_counter() - began,
+                    refusal=turn.refusal,
+                    broken_off=broken_off,
+                )
+            )
+            turn.refusal = None  # its traceback holds the turn
+
+    async def _answer(self, data: bytes, turn: _Turn) -> None:
         stream_id = None
         data = on_one_line(data)
         try:
@@ -130,10 +217,12 @@ class _Session:
             if event.type == "response.steer":
                 await self._refuse_steering(event)
             elif event.type == "response.create":
-                await self._create(event, data)
+                await self._create(event, data, turn)
             else:
-                raise InvalidRequest(f"Unknown event type '{event.type}'.", param="type", code="invalid_value")
+                shown = event.type if len(event.type) <= MAX_SHOWN else f"{event.type[:MAX_SHOWN]}…"
+                raise InvalidRequest(f"Unknown event type '{shown}'.", param="type", code="invalid_value")
         except BridgeError as error:
+            turn.refusal = error
             await self._send_error(error, stream_id)
 
     async def _refuse_steering(self, event: _ClientEvent) -> None:
@@ -141,7 +230,7 @@ class _Session:
         body = ErrorBody(message, "invalid_request_error", None, "steering_not_supported")
         await self._send(SteerFailed(body, _Steer(event.previous_response_id, event.input)), event.stream_id)
 
-    async def _create(self, event: _ClientEvent, data: bytes) -> None:
+    async def _create(self, event: _ClientEvent, data: bytes, turn: _Turn) -> None:
         """Raises BridgeError; whatever a failed turn went on from is forgotten."""
         if event.background:
             raise InvalidRequest(
@@ -155,18 +244,18 @@ class _Session:
         exchange = await Exchange.begin(
             self._services,
             msgspec.json.encode(body),
-            self._visit.headers,
+            turn.headers,
             self._visit.caller,
             remembered=before,
             generate=event.generate is not False,
         )
+        turn.exchange = exchange
         try:
             await _SocketStream(self, exchange, event.stream_id, self._keep_alive_seconds).run()
         finally:
             await asyncio.shield(exchange.close())
         if exchange.error is None:
             self._remembered = exchange.recorder.remember(exchange.response)
-        tell(_log, "answered", lambda: {"response": exchange.response.id, "status": exchange.response.status})
 
     async def _send_error(self, error: BridgeError, stream_id: str | None) -> None:
         await self._send(ErrorEvent(error.status, error.body()), stream_id)
@@ -177,8 +266,23 @@ class _Session:
     async def send_json(self, json: bytes, stream_id: str | None) -> None:
         if stream_id is not None:
             json = json[:-1] + b',"stream_id":' + msgspec.json.encode(stream_id) + b"}"
-        with contextlib.suppress(WebSocketDisconnect):  # the reader has noticed it, too
+        if self._gone:
+            return  # a message more is no reason to complain
+        try:
             await self._socket.send_text(json.decode())
+        except WebSocketDisconnect:
+            self._gone = True
+            self._waiting.moved.set()  # the reader notices it itself, unless it waits for room
+
+
+class _Turn:
+    """One message and what came of it; `headers` are those of the handshake, with an identifier of its own."""
+
+    def __init__(self, id_: str, visit: Visit) -> None:
+        self.id = id_
+        self.headers = {**visit.headers, REQUEST_ID: id_}
+        self.exchange: Exchange | None = None
+        self.refusal: BridgeError | None = None
 
 
 class _SocketStream(EventStream):

@@ -45,6 +45,46 @@ class Ending(Struct, frozen=True, kw_only=True):
     exchange: Exchange | None = None
 
 
+RESPONSES = "/v1/responses"
+
+
+def ending_of_response(
+    kind: Kind,
+    exchange: Exchange | None,
+    *,
+    request_id: str,
+    who: str,
+    seconds: float,
+    refusal: BridgeError | None = None,
+    broken_off: Outcome = "stopped",
+) -> Ending:
+    """The end of a response that is no answer to a request of its own.
+
+    `refusal` is why there was none; `broken_off` what it is called where it has no end.
+    """
+    error = refusal if refusal is not None or exchange is None else exchange.error
+    outcome: Outcome = "answered"
+    if refusal is not None:
+        outcome = "refused"
+    elif error is not None:
+        outcome = "failed"
+    elif exchange is not None and not exchange.ended:
+        outcome = broken_off
+    return Ending(
+        kind=kind,
+        request_id=request_id,
+        who=who,
+        method="",
+        route=RESPONSES,
+        path=RESPONSES,
+        status=200 if error is None else error.status,
+        outcome=outcome,
+        seconds=seconds,
+        error=error,
+        exchange=exchange,
+    )
+
+
 class Observer(Protocol):
     def began(self, kind: Kind) -> None: ...
 
