@@ -15,6 +15,7 @@ from translators.stream import ResponseStream
 Again = tuple[Translation, Adaptation]
 _MENDED = Adaptation("emulated", "tools", "an input broke its grammar: the model was asked again")
 _REPEATED = Adaptation("emulated", "input", "the answer was empty: the model was asked again")
+_SPOILT = Adaptation("emulated", "input", "the upstream spoilt its answer: the model was asked again")
 
 
 class SecondChance:
@@ -37,6 +38,9 @@ class SecondChance:
         if self._empty_retries and self._silent:
             self._empty_retries -= 1
             return translation, _REPEATED
+        if self._empty_retries and stream.is_spoilt(said_done=said_done):
+            self._empty_retries -= 1
+            return translation, _SPOILT
         return None
 
     def check(self) -> None:

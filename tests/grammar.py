@@ -101,6 +101,10 @@ ITEM_KINDS: Mapping[str, ItemKind] = {
     "shell_call": ItemKind({**CALL, "action": OBJECT, "environment": OBJECT_OR_NULL}, commands=True),
     "computer_call": ItemKind({**CALL, "pending_safety_checks": LIST}),
     "compaction": ItemKind({"id": TEXT, "encrypted_content": TEXT}),
+    "image_generation_call": ItemKind(
+        {"id": TEXT, "status": TEXT, "result": TEXT_OR_NULL},
+        steps=_steps("image_generation_call", "in_progress", "generating", "completed"),
+    ),
     "mcp_approval_request": ItemKind({"id": TEXT, "arguments": TEXT, "name": TEXT, "server_label": TEXT}),
     "mcp_list_tools": ItemKind(
         {"id": TEXT, "server_label": TEXT, "tools": LIST},

@@ -14,8 +14,10 @@ from tests.live import LiveProxy, chunk, config_for
 from tests.strategies import chat_streams
 from tests.translation import SIMPLE, Json, Run
 from translators import fragments
-from translators.errors import UpstreamError
+from translators.answering.counts import Counts
+from translators.report import Adaptation
 from translators.schema import chat
+from translators.errors import UpstreamError
 
 FUNCTION: Json = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 GRAMMAR = {"type": "grammar", "syntax": "regex", "definition": "[ab]+"}
@@ -50,6 +52,8 @@ def any_fragments(draw: st.DrawFn) -> list[list[fragments.Fragment]]:
             name = draw(st.sampled_from(["f", "g", "local_shell", "shell", "apply_patch", "other"]))
             call_id = draw(st.sampled_from(["same", "other", None]))
             out.append([fragments.ToolCall(begun[-1], call_id, name, draw(st.sampled_from([None, {"sig": 1}])))])
+        elif kind == "extra":
+            out.append([fragments.CallExtra(draw(st.integers(0, 3)), {"extra_content": 1})])
         elif kind == "arguments" and begun:
             key = draw(st.sampled_from(begun))
             made = draw(st.lists(ARGUMENTS.filter(bool), min_size=1, max_size=2))
@@ -66,13 +70,17 @@ def _arguments(key: int, pieces: list[str]) -> fragments.Fragment:
 _MADE: dict[str, Any] = {
     "call": None,
     "arguments": None,
+    "extra": None,
     "text": fragments.Text,
     "texts": lambda text: fragments.TextRun([text, text]),
     "refusal": fragments.Refusal,
     "thought": fragments.Reasoning,
     "thoughts": lambda text: fragments.ReasoningRun([text, text]),
     "details": lambda text: fragments.ReasoningDetails([{"type": "reasoning.text", "text": text}]),
-    "usage": lambda text: fragments.Usage(chat.Usage(prompt_tokens=1, completion_tokens=0)),
+    "kept": lambda text: fragments.Kept({"reasoning_opaque": text}),
+    "image": lambda text: fragments.Image(text, "png"),
+    "adapted": lambda text: fragments.Adapted(Adaptation("dropped", "choices[0].delta.x", text), spoken=True),
+    "usage": lambda text: fragments.Usage(Counts(prompt=1, completion=0)),
     "tier": fragments.ServiceTier,
     "stop": lambda text: fragments.Finish("stop"),
     "length": lambda text: fragments.Finish("length"),

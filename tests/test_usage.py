@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.strategies.plain import odd_usages
 from tests.translation import Json, Run
-from translators.usage import BYTES_PER_TOKEN, MAX_TOKENS, MEDIA_TOKENS, UNBELIEVABLE, estimated_tokens
+from translators.answering.counts import MAX_TOKENS, UNBELIEVABLE
+from translators.usage import BYTES_PER_TOKEN, MEDIA_TOKENS, estimated_tokens
 
 PIECES = st.one_of(
     st.binary(max_size=4),

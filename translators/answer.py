@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from translators.answering.counts import Counts
 from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending, unfinished
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.items.call_writer import CallWriter
@@ -16,7 +17,6 @@ from translators.items.writer import ItemWriter
 from translators.reask import RejectedCall
 from translators.report import Adaptation
 from translators.request import Translation
-from translators.schema import chat
 from translators.upstream_codes import CONTEXT_LENGTH
 from translators.usage import UsageSum
 
@@ -30,6 +30,9 @@ class Answer:
         self.items: list[ItemWriter] = []
         self.calls: dict[int, CallWriter] = {}
         self.ending: Ending | None = None
+        self.unsaid = False  # whether it held something for people that no response has a place for
+        self.images: set[str] = set()  # their contents
+        self.afterthought: ReasoningWriter | None = None  # for its end: what the backend wants back, and said late
         self._translation = translation
 
     def how_ended(self, *, said_done: bool) -> Ending | None:
@@ -43,12 +46,21 @@ class Answer:
 
     def is_silent(self, *, said_done: bool) -> bool:
         """Whether the model ended it with neither a word nor a call (case R19)."""
-        if self.calls:
+        return self._says_nothing and self.how_ended(said_done=said_done) is COMPLETED
+
+    def is_spoilt(self, *, said_done: bool) -> bool:
+        """The same of one that went wrong in a way that another may not."""
+        ending = self.how_ended(said_done=said_done)
+        return self._says_nothing and ending is not None and ending.passing
+
+    @property
+    def _says_nothing(self) -> bool:
+        if self.calls or self.unsaid:
             return False
         for item in self.items:
             if type(item) is not ReasoningWriter:
                 return False
-        return self.how_ended(said_done=said_done) is COMPLETED
+        return True
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
         """Its calls, if one of them breaks its grammar and none has gone out yet."""
@@ -70,13 +82,13 @@ class Answer:
             if not call.opened and call.whole and call.readable and call.problem is None:
                 yield call
 
-    def fault(self, ending: Ending, usage: chat.Usage | None) -> BridgeError | None:
+    def fault(self, ending: Ending, usage: Counts | None) -> BridgeError | None:
         """Why an answer that has ended so is none; `usage` is what the upstream said of it."""
         if self._translation.compacts and not self.items:
             return UpstreamError("The model gave no summary.", code="server_error")
         if ending.status == "failed":
             return unfinished(ending)
-        if ending is CUT_BY_LENGTH and not self.items and usage and usage.completion_tokens == 0:
+        if ending is CUT_BY_LENGTH and not self.items and usage and usage.completion == 0:
             # Some say so instead of refusing a prompt that fills the whole window.
             return UpstreamError(
                 "The prompt leaves no room for an answer.",

@@ -1,34 +1,27 @@
 """Bytes of a Chat answer into `ChatChunk`s: `ChunkDecoder` for streams, `parse_chunk` for one payload.
 
-Strict first, for speed; what does not fit is read again field by field, and only an answer whose choices
-make no sense is an `UpstreamProtocolError`. Chunks that differ in their text alone come as one `ChunkRun`.
+What is no answer at all is an `UpstreamProtocolError`; how the rest is read stands in `wire.payload`. Chunks that
+differ in their text alone come as one `ChunkRun`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-from typing import Any, Literal
-
-import msgspec
+from typing import Literal
 
 from translators.errors import UpstreamProtocolError
 from translators.runs import Chunk, ChunkPattern
 from translators.schema.chat import ChatChunk
 from translators.sse import DONE, SSEDecoder
+from translators.wire.payload import parse_chunk
+
+__all__ = ["ChunkDecoder", "Form", "body_form", "parse_chunk"]
 
 Form = Literal["events", "json", "unknown"]
 
 # A pattern that nothing follows was learned in vain. Where that happens so often, every chunk holds something of its
 # own besides the text, such as a time.
 _VAIN_LESSONS = 3
-
-_DECODER = msgspec.json.Decoder(ChatChunk)
-_FIELDS = {field.name: field.type for field in msgspec.structs.fields(ChatChunk)}
-# Half of a surrogate pair, as servers escape an emoji that they cut between two chunks.
-_LONE_SURROGATE = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 class ChunkDecoder:
@@ -93,40 +86,6 @@ class ChunkDecoder:
         self._pattern = pattern
         self._lessons -= 1
         return pattern.first or chunk
-
-
-def parse_chunk(payload: bytes) -> ChatChunk:
-    """Raises UpstreamProtocolError."""
-    try:
-        return _DECODER.decode(payload)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _salvage(payload)
-
-
-def _salvage(payload: bytes) -> ChatChunk:
-    fields = _decode_anything(payload)
-    if type(fields) is list and len(fields) == 1:  # Gemini wraps an error in an array
-        fields = fields[0]
-    if type(fields) is not dict:
-        raise UpstreamProtocolError("The upstream sent something that is no Chat Completions answer.")
-    chunk = ChatChunk()
-    for name, kind in _FIELDS.items():
-        if name not in fields:
-            continue
-        try:
-            setattr(chunk, name, msgspec.convert(fields[name], kind, strict=False))
-        except msgspec.ValidationError as error:
-            if name == "choices":
-                raise UpstreamProtocolError(f"The upstream sent choices that cannot be read: {error}.") from None
-    return chunk
-
-
-def _decode_anything(payload: bytes) -> Any:
-    repaired = _LONE_SURROGATE.sub(lambda match: match[0] if match[2] else match[1] + rb"\ufffd", payload)
-    try:
-        return msgspec.json.decode(repaired.decode("utf-8", "replace"))
-    except (msgspec.DecodeError, RecursionError):
-        raise UpstreamProtocolError("The upstream sent something that is not JSON.") from None
 
 
 def body_form(content_type: str, first: bytes) -> Form:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
+from translators.answering.words import bare
 from translators.errors import BridgeError, UpstreamError
 from translators.retry_after import retry_after_in
 from translators.schema import events
@@ -19,38 +22,63 @@ from translators.upstream_codes import (
 
 
 class Ending(Struct, frozen=True):
-    """What a finish reason means: a status, and why where it is not `completed`."""
+    """What a finish reason means: a status, and why where it is not `completed`.
+
+    `passing` where the next answer to the same request may be a good one.
+    """
 
     status: str
     reason: str | None = None
     error: str | None = None
+    passing: bool = False
 
 
 COMPLETED = Ending("completed")
 CUT_BY_LENGTH = Ending("incomplete", "max_output_tokens")
 FILTERED = Ending("incomplete", "content_filter")
+SPOILT = Ending("failed", error="server_error", passing=True)
+FAILED = Ending("failed", error="server_error")
+OVERFLOWN = Ending("failed", error="context_length_exceeded")
+OVERLOADED = Ending("failed", error="server_is_overloaded")
 
-# Beyond the standard five: OpenRouter, DeepSeek, GLM, Mistral, TGI, SGLang and others say it their own way.
-STATUS_OF_FINISH: dict[str, Ending] = {
-    "stop": COMPLETED,
-    "tool_calls": COMPLETED,
-    "function_call": COMPLETED,
-    "end": COMPLETED,
-    "eos": COMPLETED,
-    "eos_token": COMPLETED,
-    "end_turn": COMPLETED,
-    "stop_sequence": COMPLETED,
-    "length": CUT_BY_LENGTH,
-    "model_length": CUT_BY_LENGTH,
-    "max_tokens": CUT_BY_LENGTH,
-    "content_filter": FILTERED,
-    "sensitive": FILTERED,
-    "model_context_window_exceeded": Ending("failed", error="context_length_exceeded"),
-    "error": Ending("failed", error="server_error"),
-    "network_error": Ending("failed", error="server_error"),
-    "abort": Ending("failed", error="server_error"),
-    "insufficient_system_resource": Ending("failed", error="server_is_overloaded"),
+# Beyond the standard five: OpenRouter, DeepSeek, GLM, Mistral, TGI, SGLang, Cohere, Anthropic, Bedrock, Gemini and
+# Copilot say it their own way, and gateways hand it on (theopenco/llmgateway#1682, BerriAI/litellm#22138).
+_FINISHES: dict[Ending, tuple[str, ...]] = {
+    COMPLETED: (
+        *("stop", "tool_calls", "tool_call", "tool_use", "function_call", "end", "eos", "eos_token", "end_turn"),
+        *("stop_sequence", "complete", "completed"),
+    ),
+    CUT_BY_LENGTH: (
+        *("length", "model_length", "max_tokens", "max_output_tokens", "max_completion_tokens", "max_new_tokens"),
+        *("max_length", "incomplete", "error_limit"),
+    ),
+    FILTERED: (
+        *("content_filter", "content_filtered", "content_blocked", "sensitive", "refusal", "guardrail_intervened"),
+        *("safety", "recitation", "prohibited_content", "blocklist", "spii", "model_armor", "error_toxic"),
+        *("image_safety", "image_recitation", "image_prohibited_content", "content_policy_violation"),
+    ),
+    SPOILT: (
+        *("malformed_function_call", "unexpected_tool_call", "malformed_response", "malformed_tool_use"),
+        *("malformed_model_output", "timeout", "cancelled", "canceled", "user_cancel"),
+    ),
+    FAILED: ("error", "network_error", "abort", "aborted", "too_many_tool_calls", "missing_thought_signature"),
+    OVERFLOWN: ("model_context_window_exceeded",),
+    OVERLOADED: ("insufficient_system_resource",),
 }
+_ENDINGS = {bare(word): ending for ending, words in _FINISHES.items() for word in words}
+_MAX_REASON = 64
+_NO_REASON = frozenset({"", "null", "none"})
+
+
+def is_finish(reason: Any) -> bool:
+    """Whether a `finish_reason` is one: some send an empty one, or the word `null`, with every chunk."""
+    return bool(reason) and (type(reason) is not str or bare(reason[:_MAX_REASON]) not in _NO_REASON)
+
+
+def ending_of(reason: str) -> Ending | None:
+    """How an answer ended that gives this reason, in whatever letters; None for a reason that nobody knows."""
+    return _ENDINGS.get(bare(reason[:_MAX_REASON].removeprefix("FINISH_REASON_")))
+
 
 EMPTY_ANSWER = "empty_answer"
 

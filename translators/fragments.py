@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from translators.answering.counts import Counts
 from translators.errors import UpstreamError
+from translators.report import Adaptation
 from translators.schema import chat
 
 
@@ -32,6 +34,22 @@ class ReasoningDetails(Struct, frozen=True):
     details: list[Any]
 
 
+class Kept(Struct, frozen=True):
+    """Fields of its message that a backend wants back there, such as signatures.
+
+    `reasoning_text` is None: the thought came in that field, and goes back in it.
+    """
+
+    fields: dict[str, Any]
+
+
+class Image(Struct, frozen=True):
+    """An image that the model made: base64, and its format as in `image/png`."""
+
+    content: str
+    format: str
+
+
 class Annotation(Struct, frozen=True):
     annotation: dict[str, Any]
 
@@ -42,7 +60,15 @@ class ToolCall(Struct, frozen=True):
     key: int
     id: str | None
     name: str
-    extra: Any = None  # what the backend wants back with the call, such as Gemini's thought signature
+    # Fields that the backend wants back with the call, such as Gemini's thought signature in `extra_content`.
+    extra: dict[str, Any] | None = None
+
+
+class CallExtra(Struct, frozen=True):
+    """The same of a call that has begun already."""
+
+    key: int
+    extra: dict[str, Any]
 
 
 class ToolArguments(Struct, frozen=True):
@@ -51,7 +77,7 @@ class ToolArguments(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    usage: chat.Usage
+    usage: Counts
 
 
 class ServiceTier(Struct, frozen=True):
@@ -64,6 +90,13 @@ class Finish(Struct, frozen=True):
 
 class Failed(Struct, frozen=True):
     error: UpstreamError
+
+
+class Adapted(Struct, frozen=True):
+    """Something of the answer that has no place in a response, or another; `spoken` if the model meant it for people."""
+
+    adaptation: Adaptation
+    spoken: bool = False
 
 
 class Run(Struct, frozen=True):
@@ -103,13 +136,17 @@ Fragment = (
     | Refusal
     | Reasoning
     | ReasoningDetails
+    | Kept
+    | Image
     | Annotation
     | ToolCall
+    | CallExtra
     | ToolArguments
     | Usage
     | ServiceTier
     | Finish
     | Failed
+    | Adapted
     | TextRun
     | ReasoningRun
     | ArgumentsRun

@@ -18,7 +18,7 @@ from translators.decode import read_text
 from translators.dialects import Dialect
 from translators.dialects.arrange import arrange, content_of
 from translators.dialects.call_ids import CALL_ID_FORMS
-from translators.dialects.replay import carry_extra, replay_reasoning
+from translators.dialects.replay import carry_extra, carry_fields, replay_reasoning
 from translators.errors import InvalidRequest, bounded
 from translators.history.pairing import Pairing
 from translators.report import Report
@@ -80,11 +80,13 @@ class AssistantRefusal(Piece):
 
 
 class Reasoning(Piece):
-    """What the assistant thought; `details` are the backend's own records of it, to be given back verbatim."""
+    """What the assistant thought; `details` are the backend's own records of it, and `fields` those of its message,
+    to be given back verbatim."""
 
     text: str
     at: str
     details: list[Any] = []
+    fields: dict[str, Any] = {}
 
     def place(self, messages: _Arrangement) -> None:
         messages.turn.reasoning.append(self)
@@ -115,7 +117,7 @@ class Call(Piece):
     output: Output | None = None
     position: int = 0  # among the pieces
     sent_id: str = ""  # as the upstream gets it, from `place` on
-    extra: Any = None  # what the backend put on its call and wants back, such as a signature
+    extra: dict[str, Any] | None = None  # fields that the backend wants back with its call, such as a signature
 
     def place(self, messages: _Arrangement) -> None:
         messages.call(self)
@@ -129,7 +131,7 @@ class MessageBuilder:
         self.report = report
         self.sealer = sealer
         self.model = model
-        self.extras: dict[str, Any] = {}  # by call id, what a backend wants back with each call
+        self._extras: dict[str, dict[str, Any]] = {}  # by call id, the fields that a backend wants back with each call
         self.taken: set[str] = set()  # the call ids of messages that the built ones will follow
         self._pieces: list[Piece] = []
         self.add: Callable[[Piece], None] = self._pieces.append
@@ -137,9 +139,18 @@ class MessageBuilder:
         self._unnamed_calls = 0
 
     def add_call(self, call: Call) -> None:
-        call.extra = self.extras.pop(call.id, None)
+        call.extra = self._extras.pop(call.id, None)
         self._pairing.open(call)
         self._pieces.append(call)
+
+    def keep_extras(self, extras: dict[str, dict[str, Any]]) -> None:
+        """Fields for the calls that follow, and for those of the same turn that came before: signatures may be late."""
+        for call_id, extra in extras.items():
+            call = self._pairing.begun(call_id)
+            if call is None:
+                self._extras[call_id] = extra
+            else:
+                call.extra = extra
 
     def unnamed_call(self) -> str:
         """An id for a call that came without one, the same whenever the same history comes again."""
@@ -334,11 +345,17 @@ class _Turn(Struct, gc=False):
             message.tool_calls = [
                 chat.ToolCall(call.sent_id, chat.FunctionCall(call.name, call.arguments)) for call in self.calls
             ]
-            if dialect.tool_extra:
+            if dialect.tool_extra or any(call.extra for call in self.calls):
                 for index, (call, sent) in enumerate(zip(self.calls, message.tool_calls, strict=True)):
                     carry_extra(sent, call.extra, dialect, first=index == 0)
-        if dialect.reasoning_replay != "never":
-            thought = "".join(piece.text for piece in self.reasoning)
-            details = [detail for piece in self.reasoning for detail in piece.details]
-            replay_reasoning(message, thought, details, dialect)
+        self._think(message, dialect)
         return message
+
+    def _think(self, message: chat.AssistantMessage, dialect: Dialect) -> None:
+        texts = [
+            carry_fields(message, piece.fields, piece.text) if piece.fields and dialect.message_extras else piece.text
+            for piece in self.reasoning
+        ]
+        if dialect.reasoning_replay != "never":
+            details = [detail for piece in self.reasoning for detail in piece.details]
+            replay_reasoning(message, "".join(texts), details, dialect)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
 
+from translators.errors import UpstreamProtocolError
 from translators.schema import chat
 from translators.upstream_errors import error_in_chunk
+from translators.wire.payload import Odd, OddChunk, parse_chunk
 
-_SPOKEN = ("content", "reasoning_content", "reasoning")
-_CHUNK = msgspec.json.Decoder(chat.ChatChunk)
+_SPOKEN = ("content", "reasoning_content", "reasoning", "reasoning_text")
 _TEXT = msgspec.json.Decoder(str)
 _TEXTS = msgspec.json.Decoder(list[str])
 _BEFORE, _BEHIND = b"data: ", b"\n\n"
@@ -29,12 +31,14 @@ _LITERALS = {
 class ChunkRun(Struct, frozen=True):
     """Chunks that came together and hold one text each and nothing else: `texts`, none of them empty.
 
-    `field` is where they hold it; for `arguments`, `call` is the entry of `tool_calls` around it.
+    `field` is where they hold it; for `arguments`, `call` is the entry of `tool_calls` around it. What nobody could read
+    beside the text of the first is `odd`; the others hold the same.
     """
 
     field: str
     texts: list[str]
     call: chat.ToolCallDelta | None = None
+    odd: tuple[Odd, ...] = ()
 
     def singles(self) -> Iterator[chat.ChatChunk]:
         """Chunks that say the same."""
@@ -45,7 +49,7 @@ class ChunkRun(Struct, frozen=True):
             else:
                 function = chat.FunctionDelta(arguments=text)
                 delta.tool_calls = [msgspec.structs.replace(self.call, function=function)]
-            yield chat.ChatChunk(choices=[chat.Choice(delta=delta)])
+            yield OddChunk(choices=[chat.Choice(delta=delta)], odd=[*self.odd])
 
 
 Chunk = chat.ChatChunk | ChunkRun
@@ -99,7 +103,9 @@ class ChunkPattern:
         for literal in _LITERALS[place.field].finditer(payload):
             before, behind = payload[: literal.start(1)], payload[literal.end(1) :]
             if _is_all_of_it(before, behind, place, chunk):
-                first = ChunkRun(place.field, [place.text], place.call) if chunk.service_tier is None else None
+                odd = tuple(chunk.odd) if isinstance(chunk, OddChunk) else ()
+                alone = chunk.service_tier is None
+                first = ChunkRun(place.field, [place.text], place.call, odd) if alone else None
                 return cls(place, before, behind, first)
         return None
 
@@ -182,9 +188,9 @@ def _decode_one_by_one(pieces: list[bytes]) -> list[str]:
 def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatChunk) -> bool:
     """Whether the text of `chunk` stands between these bytes: then another in its place is all that changes."""
     try:
-        other = _CHUNK.decode(before + b'"another text"' + behind)
-    except (msgspec.DecodeError, UnicodeError):
-        return False  # the chunk was no clean one
+        other = parse_chunk(before + b'"another text"' + behind)
+    except UpstreamProtocolError:
+        return False
     found = _find_text(other)
     if found is None or found.text != "another text":
         return False
@@ -192,24 +198,33 @@ def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatC
     return other == chunk
 
 
-_NOTHING_BESIDE = (None, None, None, None)
+# What a chunk, a delta and a call may say besides; in a chunk that says one text alone there is none of it.
+_beside_choices = attrgetter("usage", "x_groq", "citations", "search_results", "web_search", "search_info")
+_beside_text = attrgetter(
+    *("refusal", "thinking", "reasoning_details", "annotations", "function_call", "images", "audio"),
+    *("reasoning_opaque", "thinking_blocks", "extra_content", "provider_specific_fields"),
+)
+_beside_arguments = attrgetter("function.name", "extra_content", "provider_specific_fields", "thought_signature")
 
 
 def _find_text(chunk: chat.ChatChunk) -> _Place | None:
     """The one text of a chunk, if there is nothing else in it that `fragments` would read."""
-    if chunk.choices is None or len(chunk.choices) != 1 or chunk.usage is not None:
+    if chunk.choices is None or len(chunk.choices) != 1 or any(_beside_choices(chunk)) or error_in_chunk(chunk):
         return None
     choice = chunk.choices[0]
     delta = choice.delta
-    if delta is None or choice.finish_reason or choice.usage is not None or choice.logprobs is not None:
+    # Another choice than the first is not the answer; of log probabilities even an empty list may be asked for.
+    if delta is None or choice.index or choice.finish_reason or choice.usage or choice.error or choice.message:
         return None
-    if delta.refusal or delta.reasoning_details or delta.annotations or delta.function_call is not None:
-        return None
-    if (chunk.x_groq, chunk.citations, chunk.search_results, error_in_chunk(chunk)) != _NOTHING_BESIDE:
+    if choice.logprobs is not None or any(_beside_text(delta)):
         return None
     said = [_Place(field, delta, text) for field in _SPOKEN if (text := getattr(delta, field))]
     for call in delta.tool_calls or ():
-        if call.function is None or call.function.name or call.extra_content is not None:
+        if call.function is None or any(_beside_arguments(call)) or _says_more(call.function):
             return None
         said.append(_Place("arguments", call.function, call.function.arguments, call))
     return said[0] if len(said) == 1 and type(said[0].text) is str and said[0].text else None
+
+
+def _says_more(function: chat.FunctionDelta) -> bool:
+    return bool(function.thought_signature or function.provider_specific_fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,8 +42,23 @@ class _Result(Struct):
     title: str | None = None
 
 
+class _Found(Struct):
+    """GLM's word for an address is `link`."""
+
+    link: str
+    title: str | None = None
+
+
+class _SearchInfo(Struct):
+    """DashScope's."""
+
+    search_results: list[Any] = []
+
+
 class Sources:
-    """Addresses beside the text: xAI's and Perplexity's `citations`, Perplexity's `search_results`.
+    """Addresses beside the text: xAI's and Perplexity's `citations`, and what was found by a search.
+
+    That is Perplexity's `search_results`, GLM's `web_search` and DashScope's `search_info`.
 
     They come with the last chunk or with every one, and say nothing of the place they belong to.
     """
@@ -59,8 +75,9 @@ class Sources:
     def take(self, chunk: chat.ChatChunk) -> None:
         if type(chunk.citations) is list:
             self._citations = chunk.citations
-        if type(chunk.search_results) is list:
-            self._results = chunk.search_results
+        for results in (chunk.search_results, chunk.web_search, _results(chunk.search_info)):
+            if type(results) is list and results:
+                self._results = results
 
     def annotations(self) -> Iterator[dict[str, Any]]:
         """Each source once; none where the text has annotations of its own."""
@@ -72,11 +89,20 @@ class Sources:
             yield _flat(_UrlCitation(url, titles.get(url, "")))
 
 
-def _read_result(value: Any) -> _Result | None:
+def _results(info: Any) -> list[Any]:
     try:
-        return msgspec.convert({"url": value} if type(value) is str else value, _Result)
+        return msgspec.convert(info, _SearchInfo).search_results
     except msgspec.ValidationError:
-        return None
+        return []
+
+
+def _read_result(value: Any) -> _Result | None:
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert({"url": value} if type(value) is str else value, _Result)
+    with contextlib.suppress(msgspec.ValidationError):
+        found = msgspec.convert(value, _Found)
+        return _Result(found.link, found.title)
+    return None
 
 
 def _flat(citation: _UrlCitation) -> dict[str, Any]:

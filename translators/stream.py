@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from translators import fragments
 from translators.answer import Answer
 from translators.emitter import Emitter
-from translators.ending import COMPLETED, STATUS_OF_FINISH, TERMINAL, Ending, response_error
+from translators.ending import COMPLETED, TERMINAL, Ending, ending_of, response_error
 from translators.errors import BridgeError, UpstreamProtocolError
 from translators.fragments import Fragment
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
@@ -34,8 +34,13 @@ from translators.schema import events
 from translators.schema.chat import ChatChunk
 from translators.schema.events import AnyEvent, Event
 from translators.schema.responses import IncompleteDetails, Response, Usage
-from translators.usage import UNBELIEVABLE, UsageSum, believable
+from translators.usage import UsageSum
 from translators.writers import NewId, Writers
+
+FINISH_REASON = "choices[0].finish_reason"
+_MAX_REASON = 64
+# Parts of answers that are told of in one response: more helps nobody, and an upstream may make up any number.
+_MAX_TOLD = 64
 
 SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, CompactionWriter)
 
@@ -51,6 +56,7 @@ class ResponseStream:
         "_items",
         "_reader",
         "_speaking",
+        "_told",
         "_translation",
         "_usage",
         "_writers",
@@ -74,6 +80,7 @@ class ResponseStream:
         self._items: list[ItemWriter] = []  # of all answers
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._usage = UsageSum()
+        self._told: set[Adaptation] = set()  # of the answers, not of the request
         # What was fed last, if no more need be asked of what is fed next: the field of that run, the model of its
         # events, and where its texts are kept.
         self.flow: tuple[str, Event, list[str]] | None = None
@@ -117,7 +124,7 @@ class ResponseStream:
     def _feed_run(self, run: ChunkRun) -> list[AnyEvent]:
         """What follows a run of thoughts or words is mostly more of them, and goes where they went unread."""
         flow = self.flow
-        if flow is not None and run.field == flow[0]:
+        if flow is not None and run.field == flow[0] and not run.odd:
             _, model, kept = flow
             return [self.out.go_on(model, run.texts, kept)]
         self.flow = None
@@ -150,6 +157,11 @@ class ResponseStream:
         """Whether the model ended its answer, of which all has arrived, with neither a word nor a call (case R19)."""
         self._take_all(self._reader.flush())
         return not self.ended and self._answer.is_silent(said_done=said_done)
+
+    def is_spoilt(self, *, said_done: bool) -> bool:
+        """Whether the answer failed by the upstream's own word, before it came to a word or a call."""
+        self._take_all(self._reader.flush())
+        return not self.ended and self._answer.is_spoilt(said_done=said_done)
 
     def begin_again(self) -> None:
         """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
@@ -265,6 +277,46 @@ class ResponseStream:
         writer = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
         writer.keep_details(fragment.details)
 
+    def _kept(self, fragment: fragments.Kept) -> None:
+        self._keeping().keep_fields(fragment.fields)
+
+    def _call_extra(self, fragment: fragments.CallExtra) -> None:
+        call = self._answer.calls.get(fragment.key)
+        if call is not None:  # else it has been taken for the answer itself, or left out
+            self._keeping().keep_extra(call.call_id, fragment.extra)
+
+    def _keeping(self) -> ReasoningWriter:
+        """Where to put what the backend wants back: in the thought, as long as nothing has followed it.
+
+        What comes later waits for the end: an item in between would make two messages of one.
+        """
+        if type(self._speaking) is ReasoningWriter:
+            return self._speaking
+        if not self._answer.items and not self._answer.calls:
+            return self._open_reasoning()
+        if self._answer.afterthought is None:
+            self._answer.afterthought = self._writers.reasoning()
+        return self._answer.afterthought
+
+    def _image(self, fragment: fragments.Image) -> None:
+        if fragment.content in self._answer.images:
+            return  # said again by the end of the stream
+        self._answer.images.add(fragment.content)
+        self._close_speaking("completed")
+        writer = self._writers.image(fragment)
+        self._open(writer)
+        writer.close("completed")
+
+    def _adapted(self, fragment: fragments.Adapted) -> None:
+        self._answer.unsaid = self._answer.unsaid or fragment.spoken
+        self._tell(fragment.adaptation)
+
+    def _tell(self, adaptation: Adaptation) -> None:
+        """Reports what became of a part of the answer, once a response however often it comes."""
+        if adaptation not in self._told and len(self._told) < _MAX_TOLD:
+            self._told.add(adaptation)
+            self.adaptations.append(adaptation)
+
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
         call_id = self._writers.unused_call_id(fragment.id, {call.call_id for call in self._answer.calls.values()})
         if fragment.extra is not None:
@@ -285,17 +337,18 @@ class ResponseStream:
         self._answer.calls[run.key].arguments_run(run.texts)
 
     def _take_usage(self, fragment: fragments.Usage) -> None:
-        said = believable(fragment.usage)
-        if said is not fragment.usage and UNBELIEVABLE not in self.adaptations:
-            self.adaptations.append(UNBELIEVABLE)
-        self._usage.said = said
+        self._usage.take(fragment.usage)
 
     def _service_tier(self, fragment: fragments.ServiceTier) -> None:
         self.response = msgspec.structs.replace(self.response, service_tier=fragment.tier)
 
     def _finish_reason(self, fragment: fragments.Finish) -> None:
-        # A reason nobody knows still says that the answer is over.
-        self._answer.ending = STATUS_OF_FINISH.get(fragment.reason, COMPLETED)
+        ending = ending_of(fragment.reason)
+        if ending is None:  # it still says that the answer is over
+            ending = COMPLETED
+            said = f"'{fragment.reason[:_MAX_REASON]}' is none that is known: taken for a whole answer"
+            self._tell(Adaptation("changed", FINISH_REASON, said))
+        self._answer.ending = ending
 
     def _failed(self, fragment: fragments.Failed) -> None:
         self.error = fragment.error
@@ -348,6 +401,10 @@ class ResponseStream:
         self._close_speaking(
             "completed" if whole else "incomplete", phase=UNSET if ending.status == "failed" else phase
         )
+        afterthought, self._answer.afterthought = self._answer.afterthought, None
+        if afterthought is not None:
+            self._open(afterthought)
+            afterthought.close("completed" if whole else "incomplete")
         for call in self._answer.calls.values():
             # Only a call that is certainly whole may be run by a client.
             if call.final is not None:
@@ -377,13 +434,17 @@ _TAKE: dict[type[Fragment], Callable[[ResponseStream, Any], None]] = {
     fragments.Refusal: ResponseStream._refusal,
     fragments.Reasoning: ResponseStream._reasoning,
     fragments.ReasoningDetails: ResponseStream._reasoning_details,
+    fragments.Kept: ResponseStream._kept,
+    fragments.Image: ResponseStream._image,
     fragments.Annotation: ResponseStream._annotation,
     fragments.ToolCall: ResponseStream._tool_call,
+    fragments.CallExtra: ResponseStream._call_extra,
     fragments.ToolArguments: ResponseStream._tool_arguments,
     fragments.Usage: ResponseStream._take_usage,
     fragments.ServiceTier: ResponseStream._service_tier,
     fragments.Finish: ResponseStream._finish_reason,
     fragments.Failed: ResponseStream._failed,
+    fragments.Adapted: ResponseStream._adapted,
     fragments.TextRun: ResponseStream._text_run,
     fragments.ReasoningRun: ResponseStream._reasoning_run,
     fragments.ArgumentsRun: ResponseStream._arguments_run,

@@ -8,44 +8,22 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable
-from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 
-from translators.report import Adaptation
-from translators.schema import chat
+from translators.answering.counts import MAX_TOKENS, Counts
 from translators.schema.responses import InputTokensDetails, OutputTokensDetails, Usage
 
-# Far beyond any window or bill; and two of them together still fit the 32 bits in which some clients read a count.
-MAX_TOKENS = 1_000_000_000
-UNBELIEVABLE = Adaptation(
-    "changed", "usage", f"the upstream counted below 0 or above {MAX_TOKENS}: taken as not counted"
-)
-
-AnyUsage = TypeVar("AnyUsage", bound=Struct)
-
-
-def believable(said: AnyUsage) -> AnyUsage:
-    """The same usage, without the counts that cannot be true; `said` itself where all of them can."""
-    changed: dict[str, Any] = {}
-    for name in said.__struct_fields__:
-        count = getattr(said, name)
-        if isinstance(count, Struct):
-            details = believable(count)
-            if details is not count:
-                changed[name] = details
-        elif isinstance(count, int) and not 0 <= count <= MAX_TOKENS:
-            changed[name] = None
-    return msgspec.structs.replace(said, **changed) if changed else said
-
-
 class UsageSum:
-    """The upstream's last word on an answer counts; `begin_again` puts it beside those before."""
+    """What the upstream said of an answer, count by count; `begin_again` puts it beside those before."""
 
     def __init__(self) -> None:
-        self.said: chat.Usage | None = None
+        self.said: Counts | None = None
         self._spent: Usage | None = None
+
+    def take(self, said: Counts) -> None:
+        """Another word on the answer, of which there may be one with every chunk."""
+        self.said = said if self.said is None else self.said.updated(said)
 
     def spend(self, usage: Usage | None) -> None:
         """Adds what was spent otherwise."""
@@ -58,18 +36,18 @@ class UsageSum:
     def is_lacking(self) -> bool:
         """Whether the upstream left a count out. A prompt of no tokens is one that nobody counted."""
         said = self.said
-        return said is None or not said.prompt_tokens or (said.completion_tokens is None and said.total_tokens is None)
+        return said is None or not read_usage(said).input_tokens or (said.completion is None and said.total is None)
 
     def estimate(self, body: bytes, written: Iterable[str], thought: Iterable[str]) -> None:
         """Fills in what was left out: for the request that had this body, and an answer with these texts."""
-        said = self.said or chat.Usage()
-        details = said.completion_tokens_details or chat.CompletionTokensDetails(reasoning_tokens=_tokens(thought))
+        said = self.said or Counts()
+        reasoning = _tokens(thought) if said.reasoning is None else said.reasoning
         self.said = msgspec.structs.replace(
             said,
-            prompt_tokens=said.prompt_tokens or estimated_tokens(body),
-            completion_tokens=said.completion_tokens or _tokens(written),
-            total_tokens=None,
-            completion_tokens_details=details,
+            prompt=said.prompt if read_usage(said).input_tokens else estimated_tokens(body),
+            completion=said.completion or _tokens(written),
+            total=None,
+            reasoning=reasoning,
         )
 
     def total(self) -> Usage | None:
@@ -105,31 +83,44 @@ def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
     return one or other if one is None or other is None else add_usage(one, other)
 
 
-_NO_PROMPT_DETAILS = chat.PromptTokensDetails()
-_NO_COMPLETION_DETAILS = chat.CompletionTokensDetails()
-
-
-def read_usage(said: chat.Usage) -> Usage:
+def read_usage(said: Counts) -> Usage:
     """Token counts in one form; counts that contradict each other are made consistent.
 
     xAI leaves reasoning out of `completion_tokens` but not out of the total, and may report more cached
     tokens than tokens.
     """
-    prompt = said.prompt_tokens or 0
-    total = max(said.total_tokens or 0, prompt + (said.completion_tokens or 0))
-    details = said.prompt_tokens_details or said.prompt_token_details or _NO_PROMPT_DETAILS
-    cached = details.cached_tokens or said.prompt_cache_hit_tokens or said.cached_tokens or said.num_cached_tokens or 0
-    written = details.cache_write_tokens or details.created_cache_tokens or 0
-    completion_details = said.completion_tokens_details or _NO_COMPLETION_DETAILS
-    reasoning = completion_details.reasoning_tokens or said.reasoning_tokens or 0
-    output = total - prompt
+    prompt, completion = min(_prompt(said), MAX_TOKENS), said.completion
+    if completion is not None and not said.total:
+        completion += said.thoughts or 0
+    if not prompt and said.total and completion is not None:
+        prompt = max(said.total - completion, 0)
+    output = min(max((said.total or 0) - prompt, completion or 0), MAX_TOKENS)
+    cached = said.cached or said.cache_read or 0
+    reasoning = said.reasoning or said.thoughts or 0
     return Usage(
         input_tokens=prompt,
         output_tokens=output,
-        total_tokens=total,
-        input_tokens_details=InputTokensDetails(min(cached, prompt), written),
+        total_tokens=prompt + output,
+        input_tokens_details=InputTokensDetails(
+            min(cached, prompt), min(said.cache_write or said.cache_creation or 0, prompt)
+        ),
         output_tokens_details=OutputTokensDetails(min(reasoning, output)),
     )
+
+
+def _prompt(said: Counts) -> int:
+    """The tokens of the prompt with those that a cache gave or took, which Anthropic counts apart.
+
+    Gateways hand its counts on as they are, or add them up themselves: the total tells, and a part that is larger than
+    the whole (Portkey-AI/gateway#1211, envoyproxy/ai-gateway#1721, mozilla-ai/any-llm#814).
+    """
+    prompt, read, written = said.prompt or 0, said.cache_read or 0, said.cache_creation or 0
+    if said.total is not None and said.completion is not None:
+        apart = said.total - prompt - said.completion
+        for missing in (read + written, read, written):
+            if 0 < missing <= apart:
+                return prompt + missing
+    return prompt + read + written if read + written > prompt else prompt
 
 
 def add_usage(one: Usage, other: Usage) -> Usage:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from translators import fragments
 from translators.emitter import Emitter
 from translators.items.call_writer import CallWriter
 from translators.items.calls import CALL_WRITERS
 from translators.items.compaction import CompactionWriter
+from translators.items.image import ImageWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
-from translators.opaque import Opaque, pack
+from translators.opaque import Kept, Opaque, pack
 from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.request import Translation
 
@@ -42,6 +42,9 @@ class Writers:
             pack=self._pack,
         )
 
+    def image(self, image: fragments.Image) -> ImageWriter:
+        return ImageWriter(self._out, self._new_id("ig"), image.content, image.format)
+
     def summary(self) -> CompactionWriter:
         return CompactionWriter(self._out, self._new_id("cmp"), sealer=self.translation.sealer)
 
@@ -58,15 +61,8 @@ class Writers:
             call_id = self._new_id("call")
         return call_id
 
-    def _pack(self, text: str, details: list[Any], calls: dict[str, Any]) -> str:
+    def _pack(self, text: str, kept: Kept) -> str:
         """The `encrypted_content` of a thought."""
         translation = self.translation
-        opaque = Opaque(
-            v=1,
-            model=translation.chat.model,
-            field=translation.dialect.reasoning_field,
-            text=text,
-            details=details,
-            calls=calls,
-        )
+        opaque = Opaque.of(kept, model=translation.chat.model, dialect=translation.dialect, text=text)
         return pack(opaque, translation.sealer)

@@ -9,7 +9,7 @@ import pytest
 from tests.reported.drive import answer, delta
 from tests.translation import encode
 from translators.chunks import parse_chunk
-from translators.ending import STATUS_OF_FINISH, unfinished
+from translators.ending import OVERFLOWN, unfinished
 from translators.upstream_errors import error_in_chunk, read_error
 
 POLICIES = [
@@ -88,6 +88,6 @@ def test_a_page_of_413_is_no_full_context() -> None:
 
 def test_an_answer_that_fills_the_window_is_the_clients_matter() -> None:
     """GLM's finish reason."""
-    assert unfinished(STATUS_OF_FINISH["model_context_window_exceeded"]).status == 400
+    assert unfinished(OVERFLOWN).status == 400
     found = answer({}, delta("model_context_window_exceeded", content="a"))
     assert found.response["error"]["code"] == "context_length_exceeded"

@@ -86,7 +86,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tool_names: Literal["plain", "letter_first"] = "plain"  # Chat's own rule, or a letter or _ at the start besides
     tool_name_field: bool = False  # tool messages repeat the name of their function
     tool_call_id: Literal["keep", "max40", "alnum9"] = "keep"
-    tool_extra: bool = False  # `extra_content` of a call comes back with it
+    tool_extra: bool = False  # each turn's first call wants `extra_content`, and others may have it
     signature_filler: str | None = None  # stands in for a thought signature that is lost
     text_calls: frozenset[CallForm] = frozenset()  # forms of calls written as text that become calls again
     # Structured output
@@ -108,6 +108,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reasoning_field: Literal["reasoning_content", "reasoning", "reasoning_details", "think_tags", "content_parts"] = (
         "reasoning_content"
     )
+    message_extras: bool = True  # fields that it put on its own messages and calls, such as signatures, come back there
     reasoning_filler: str | None = None  # where a replayed turn must have reasoning and its text is lost
     think_tags: tuple[str, ...] = ("think",)  # tags at the start of an answer that hold its reasoning
     think_prefilled: bool = False  # the chat template opens the tag itself: only its end arrives

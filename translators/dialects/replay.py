@@ -1,6 +1,5 @@
-"""What the assistant thought in a turn, put where the dialect wants it back: `replay_reasoning` and `carry_extra`.
-
-Both are for dialects that want something back.
+"""What the assistant thought in a turn, put where the dialect wants it back: `replay_reasoning`; and what a backend
+put on its own message and calls: `carry_fields` and `carry_extra`.
 """
 
 from __future__ import annotations
@@ -59,9 +58,41 @@ _FIELDS: dict[str, Callable[[chat.AssistantMessage, str], None]] = {
 }
 
 
-def carry_extra(call: chat.ToolCall, extra: Any, dialect: Dialect, *, first: bool) -> None:
-    """`extra_content` of a call, where the dialect wants it back. Gemini 3 wants a signature on the first call."""
-    if extra is not None:
-        call.extra_content = extra
+_CALL_FIELDS = ("extra_content", "provider_specific_fields", "thought_signature")
+_FUNCTION_FIELDS = ("provider_specific_fields", "thought_signature")
+_MESSAGE_FIELDS = ("reasoning_opaque", "extra_content", "provider_specific_fields")
+
+
+def carry_extra(call: chat.ToolCall, extra: dict[str, Any] | None, dialect: Dialect, *, first: bool) -> None:
+    """Fields that a backend put on its call (`extra`), unless the dialect refuses them.
+
+    Gemini 3 wants a signature on the first call.
+    """
+    if extra and dialect.message_extras:
+        for name in _CALL_FIELDS:
+            if name in extra:
+                setattr(call, name, extra[name])
+        of_function = extra.get("function")
+        for name in _FUNCTION_FIELDS:
+            if type(of_function) is dict and name in of_function:
+                setattr(call.function, name, of_function[name])
     elif first and dialect.signature_filler is not None:
         call.extra_content = {"google": {"thought_signature": dialect.signature_filler}}
+
+
+def carry_fields(message: chat.AssistantMessage, fields: dict[str, Any], thought: str) -> str:
+    """Puts fields that a backend put on its message there again; what is left to be said of the thought they belong to.
+
+    The thoughts of one turn may have come with fields of their own: texts and blocks follow one another then.
+    """
+    for name in _MESSAGE_FIELDS:
+        if name in fields:
+            setattr(message, name, fields[name])
+    blocks = fields.get("thinking_blocks")
+    if type(blocks) is list:
+        message.thinking_blocks = [*(message.thinking_blocks or ()), *blocks]
+    if "reasoning_text" not in fields:
+        return thought
+    if thought:
+        message.reasoning_text = (message.reasoning_text or "") + thought
+    return ""

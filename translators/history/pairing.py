@@ -49,14 +49,24 @@ class Pairing:
         else:
             self._waiting.setdefault(call.id, deque()).append(call)
 
-    def _begins_anew(self, current: Call, call: Call) -> bool:
-        """Whether `call` belongs to a later turn; one that is the same in all is rather sent again."""
+    def begun(self, call_id: str) -> Call | None:
+        """The last open call of this id, if its turn is still the last one."""
+        waiting = self._waiting.get(call_id)
+        call = waiting[-1] if waiting else self._open.get(call_id)
+        return call if call is not None and call.position > self._last_turn() else None
+
+    def _last_turn(self) -> int:
+        """The place of the last piece that began a turn."""
         for place in range(self._looked, len(self._pieces)):
             if self._pieces[place].opens_turn:
                 self._turn_start = place
         self._looked = len(self._pieces)
+        return self._turn_start
+
+    def _begins_anew(self, current: Call, call: Call) -> bool:
+        """Whether `call` belongs to a later turn; one that is the same in all is rather sent again."""
         same = (current.name, current.arguments) == (call.name, call.arguments)
-        return self._turn_start >= current.position and not same
+        return self._last_turn() >= current.position and not same
 
     def answer(self, output: Output) -> bool:
         """Gives an output to the first open call of its id; False where none is open.

@@ -13,13 +13,13 @@ from typing import Any
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import is_null
-from translators.details import join_details
+from translators.details import join_details, join_fields
 from translators.emitter import Emitter
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts
 from translators.items.writer import ItemWriter
 from translators.messages import MessageBuilder, Reasoning
-from translators.opaque import unpack
+from translators.opaque import Kept, unpack
 from translators.report import Report
 from translators.schema import events
 from translators.schema.responses import NULL
@@ -38,12 +38,15 @@ class _AnyReasoning(Item):
         opaque = unpack(self.encrypted_content, into.sealer) if self.encrypted_content else None
         text = opaque.text if opaque is not None else ""
         text = text or next(filter(None, self.texts(at, into.report)), "")
-        own = opaque is not None and opaque.model == into.model  # another model could not verify them
-        details = opaque.details if opaque is not None and own else []
-        if opaque is not None and own:
-            into.extras |= opaque.calls
-        if text or details:
-            into.add(Reasoning(text, at, details))
+        if opaque is not None and opaque.model == into.model:  # another model could not verify them
+            at_home = opaque.dialect == into.dialect.name
+            if at_home or into.dialect.tool_extra:
+                into.keep_extras(opaque.extras)
+            fields = opaque.message if at_home else {}
+            if text or opaque.details or fields:
+                into.add(Reasoning(text, at, opaque.details, fields))
+        elif text:
+            into.add(Reasoning(text, at))
         if self.encrypted_content and opaque is None:
             report = into.report.ignored if text else into.report.dropped
             report(f"{at}.encrypted_content", "it was not made here and cannot be read")
@@ -73,7 +76,7 @@ def _joined(parts: list[LocatedPart]) -> str:
     return "\n\n".join(located.part.spoken or "" for located in parts)
 
 
-Pack = Callable[[str, list[Any], dict[str, Any]], str]
+Pack = Callable[[str, Kept], str]
 
 
 class ReasoningText(Struct, tag_field="type", tag="reasoning_text", frozen=True):
@@ -103,8 +106,7 @@ class ReasoningWriter(ItemWriter):
         super().__init__(out, item_id)
         self._sealed = sealed
         self._pack = pack
-        self._details: list[Any] = []
-        self._calls: dict[str, Any] = {}
+        self._kept = Kept()
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
         self._delta: events.Event | None = None  # what all deltas of a run have in common
@@ -146,17 +148,21 @@ class ReasoningWriter(ItemWriter):
         return OutputReasoning(self.id, [], parts, sealed, status)
 
     def _encrypted(self, text: str) -> str | UnsetType:
-        if not (self._sealed or self._details or self._calls):
+        if not (self._sealed or self._kept):
             return UNSET
-        return self._pack(text if self._sealed else "", self._details, self._calls)
+        return self._pack(text if self._sealed else "", self._kept)
 
     def keep_details(self, details: list[Any]) -> None:
         """A backend's own records of the thought."""
-        self._details = join_details([*self._details, *details])
+        self._kept.details = join_details([*self._kept.details, *details])
 
-    def keep_extra(self, call_id: str, extra: Any) -> None:
-        """What a backend put beside a call that follows."""
-        self._calls = {**self._calls, call_id: extra}
+    def keep_fields(self, fields: dict[str, Any]) -> None:
+        """What a backend put on its message and wants back there."""
+        self._kept.message = join_fields(self._kept.message, fields)
+
+    def keep_extra(self, call_id: str, extra: dict[str, Any]) -> None:
+        """What a backend put beside a call and wants back with it."""
+        self._kept.calls = {**self._kept.calls, call_id: extra}
 
 
 class _Form(Struct, frozen=True):

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from translators.fragments import Fragment, Reasoning, ReasoningDetails, ServiceTier, Text, Usage
+from translators.fragments import (
+    CallExtra,
+    Fragment,
+    Kept,
+    Reasoning,
+    ReasoningDetails,
+    ServiceTier,
+    Text,
+    Adapted,
+    Usage,
+)
 
 # What is beside the text and lets a filter of the text hold back what it holds.
-BESIDE_TEXT: frozenset[type[Fragment]] = frozenset({Reasoning, ReasoningDetails, Usage, ServiceTier})
+BESIDE_TEXT: frozenset[type[Fragment]] = frozenset(
+    {Reasoning, ReasoningDetails, Kept, CallExtra, Usage, ServiceTier, Adapted}
+)
 BESIDE_CALLS: frozenset[type[Fragment]] = BESIDE_TEXT | {Text}
 
 

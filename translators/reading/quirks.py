@@ -14,6 +14,7 @@ from translators.fragments import (
     Text,
     ToolArguments,
     ToolCall,
+    Adapted,
     Usage,
 )
 from translators.reading.filter import BESIDE_CALLS, BESIDE_TEXT, Filter
@@ -74,7 +75,7 @@ class FirstCallOnly(Filter):
 class TextAlone(Filter):
     """A summary is text: models call, or think aloud, all the same."""
 
-    ignores = frozenset({Text, Usage, ServiceTier})
+    ignores = frozenset({Text, Usage, ServiceTier, Adapted})
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
         return [fragment] if isinstance(fragment, Text | Failed) else []

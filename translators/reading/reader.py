@@ -6,23 +6,26 @@ its fragments need not. Raises nothing: what cannot be read becomes `Failed`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from translators.answering.counts import read_counts
 from translators.decode import is_json_object
-from translators.details import detail_text
+from translators.ending import is_finish
 from translators.errors import UpstreamProtocolError
 from translators.fragments import (
+    Adapted,
     Annotation,
     ArgumentsRun,
+    CallExtra,
     Failed,
     Finish,
     Fragment,
+    Kept,
     Reasoning,
-    ReasoningDetails,
     ReasoningRun,
     Refusal,
     ServiceTier,
@@ -32,10 +35,30 @@ from translators.fragments import (
     ToolCall,
     Usage,
 )
+from translators.reading.parts import (
+    call_extra,
+    left_out,
+    read_audio,
+    read_details,
+    read_images,
+    read_kept,
+    read_text,
+)
 from translators.runs import ChunkRun
 from translators.schema import chat
 from translators.sources import Sources, read_annotation
 from translators.upstream_errors import error_in_chunk
+from translators.wire.payload import OddChunk, says_something
+
+_DELTA, _MESSAGE = "choices[0].delta", "choices[0].message"
+_ONE_CHOICE = "one answer was asked for, and this is another"
+_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+# What few messages hold.
+_seldom = attrgetter(
+    *("reasoning_details", "reasoning_text", "reasoning_opaque", "thinking_blocks", "extra_content"),
+    "provider_specific_fields",
+)
+_NONE_OF_IT = _seldom(chat.Delta())
 
 
 class _Call:
@@ -47,7 +70,7 @@ class _Call:
         self.name = ""
         self.announced = False
         self.arguments: list[str] = []
-        self.extra: Any = None
+        self.extra: dict[str, Any] = {}
 
     @property
     def whole(self) -> bool:
@@ -64,43 +87,76 @@ class ChatReader:
         self._by_id: dict[str, _Call] = {}
         self._by_index: dict[int, _Call] = {}
         self._sources = Sources()
+        self._index: Any = None  # of the choice that is the answer
+        self._marked = False  # whether it has been told that the thought came as `reasoning_text`
 
     def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
         """The fragments of one chunk, in the order in which they mean something."""
         out: list[Fragment] = []
-        if chunk.citations is not None or chunk.search_results is not None:
+        if any(_sources(chunk)):
             self._sources.take(chunk)
         if chunk.choices:
-            choice = chunk.choices[0]
-            delta = choice.delta
-            if delta is not None:
-                self._read_delta(delta, choice, out)
-                for call in delta.tool_calls or ():
-                    self._read_call(call, out)
-            elif choice.message is not None:
-                self._read_delta(choice.message, choice, out)
-                self._read_whole_calls(choice.message.tool_calls or (), out)
-            if choice.finish_reason:  # some send an empty one with every chunk
-                out += self.flush()
-                if self._sources.found and not self._calls:
-                    out += map(Annotation, self._sources.annotations())
-                out.append(Finish(str(choice.finish_reason)))
-            if choice.usage is not None:
-                out.append(Usage(choice.usage))
+            try:
+                self._read_choices(chunk.choices, out)
+            except RecursionError:
+                out.append(Failed(UpstreamProtocolError("The upstream's answer is nested too deeply.")))
         error = error_in_chunk(chunk)
         if error is not None:
             out.append(Failed(error))
+        elif type(chunk) is OddChunk:
+            out += [left_out(odd.at, odd.reason) for odd in chunk.odd]
         if chunk.usage is not None:
-            out.append(Usage(chunk.usage))
-        elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
-            out.append(Usage(chunk.x_groq.usage))
+            _read_usage(chunk.usage, "usage", out)
+        elif type(chunk.x_groq) is dict and "usage" in chunk.x_groq:
+            _read_usage(chunk.x_groq["usage"], "x_groq.usage", out)
         if type(chunk.service_tier) is str:
             out.append(ServiceTier(chunk.service_tier))
         return out
 
+    def _read_choices(self, choices: list[chat.Choice], out: list[Fragment]) -> None:
+        """The first choice of an answer is the answer, whichever number it has."""
+        if self._index is None:
+            self._index = choices[0].index
+        for choice in choices:
+            if choice.index == self._index:
+                self._read_choice(choice, out)
+            else:
+                out.append(left_out("choices[1]", _ONE_CHOICE))
+
+    def _read_choice(self, choice: chat.Choice, out: list[Fragment]) -> None:
+        delta, message = choice.delta, choice.message
+        if delta is not None and (message is None or delta != _NO_DELTA):
+            self._read_delta(delta, choice, out, _DELTA)
+            for call in delta.tool_calls or ():
+                self._read_call(call, out)
+            if message is not None and message != _NO_DELTA:
+                out.append(left_out(_MESSAGE, "the delta beside it is the answer"))
+        elif message is not None:
+            self._read_delta(message, choice, out, _MESSAGE)
+            self._read_whole_calls(message.tool_calls or (), out)
+        elif choice.text is not None:
+            read_text(choice.text, Text, out, "choices[0].text")
+        if choice.error is not None:
+            error = error_in_chunk(chat.ChatChunk(error=choice.error))
+            if error is not None:
+                out.append(Failed(error))
+        if choice.finish_reason and is_finish(choice.finish_reason):
+            out += self.flush()
+            if self._sources.found:
+                self._tell_sources(out)
+            out.append(Finish(str(choice.finish_reason)))
+        if choice.usage is not None:
+            _read_usage(choice.usage, "choices[0].usage", out)
+
+    def _tell_sources(self, out: list[Fragment]) -> None:
+        if self._calls:
+            out.append(left_out("citations", "there is no text that they could belong to"))
+        else:
+            out += map(Annotation, self._sources.annotations())
+
     def read_run(self, run: ChunkRun) -> list[Fragment]:
         """The same as of its chunks one by one. The first chunk of that kind has been read by itself."""
-        out: list[Fragment] = []
+        out: list[Fragment] = [left_out(odd.at, odd.reason) for odd in run.odd] if run.odd else []
         if run.call is not None:
             self._read_arguments(run.call, run.texts, out)
         elif run.field == "content":
@@ -120,6 +176,8 @@ class ChatReader:
             return []
         out: list[Fragment] = []
         self._release(out)
+        if any(call.extra and not call.arguments for call in self._held):
+            out.append(left_out(f"{_DELTA}.tool_calls[]", "there is no call that it could belong to"))
         if any(call.arguments for call in self._held):
             out.append(Failed(UpstreamProtocolError("The upstream called a tool without naming it.")))
         self._held = []
@@ -130,23 +188,26 @@ class ChatReader:
         for call in self._held:
             if call.name:
                 call.announced = True
-                out.append(ToolCall(call.key, call.id, call.name, call.extra))
+                out.append(ToolCall(call.key, call.id, call.name, call.extra or None))
                 if call.arguments:
                     out.append(ToolArguments(call.key, "".join(call.arguments)))
         self._held = [call for call in self._held if not call.announced]
 
     def _read_whole_calls(self, calls: Iterable[chat.ToolCallDelta], out: list[Fragment]) -> None:
         for index, call in enumerate(calls):
-            self._by_id.clear()  # in a whole answer every entry is a call of its own, whatever its id
-            call.index = index
+            if call.function is None and _id(call) is None and self._calls:
+                call.index = None  # a signature that belongs to the call before it
+            else:
+                self._by_id.clear()  # in a whole answer every entry is a call of its own, whatever its id
+                call.index = index
             self._read_call(call, out)
 
-    def _read_delta(self, delta: chat.Delta, choice: chat.Choice, out: list[Fragment]) -> None:
-        reasoning = delta.reasoning_content if delta.reasoning_content else delta.reasoning
+    def _read_delta(self, delta: chat.Delta, choice: chat.Choice, out: list[Fragment], at: str) -> None:
+        reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text or delta.thinking
         if reasoning:
-            _read_text(reasoning, Reasoning, out)
-        if delta.reasoning_details:
-            _read_details(delta.reasoning_details, out, spoken=bool(reasoning))
+            read_text(reasoning, Reasoning, out, f"{at}.reasoning")
+        if _seldom(delta) != _NONE_OF_IT:
+            self._read_seldom(delta, out, at, spoken=bool(reasoning))
         content = delta.content
         if content:
             if self._held:
@@ -154,14 +215,39 @@ class ChatReader:
             if type(content) is str:
                 out.append(Text(content, choice.logprobs.content if choice.logprobs is not None else None))
             else:
-                _read_text(content, Text, out)
+                read_text(content, Text, out, f"{at}.content")
         if delta.refusal:
-            _read_text(delta.refusal, Refusal, out)
-        for annotation in delta.annotations or ():
-            self._sources.cited = True
-            _read_annotation(annotation, out)
+            read_text(delta.refusal, Refusal, out, f"{at}.refusal")
+        if delta.images:
+            read_images(delta.images, out, f"{at}.images")
+        if delta.audio:
+            read_audio(delta.audio, out, f"{at}.audio", spoken=bool(content))
+        if delta.annotations is not None:
+            self._read_annotations(delta.annotations, out, at)
         if delta.function_call is not None:  # the form before tools; there is one call at most
             self._read_call(chat.ToolCallDelta(index=0, function=delta.function_call), out)
+
+    def _read_seldom(self, delta: chat.Delta, out: list[Fragment], at: str, *, spoken: bool) -> None:
+        """What the backend wants back, and records of the thought."""
+        if delta.reasoning_text and not (self._marked or delta.reasoning_content or delta.reasoning):
+            self._marked = True
+            out.append(Kept({"reasoning_text": None}))
+        if delta.reasoning_details:
+            read_details(delta.reasoning_details, out, f"{at}.reasoning_details", spoken=spoken)
+            spoken = True
+        read_kept(delta, out, at, spoken=spoken)
+
+    def _read_annotations(self, annotations: Any, out: list[Fragment], at: str) -> None:
+        if type(annotations) is not list:
+            out.append(left_out(f"{at}.annotations", "it should be a list"))
+            return
+        for value in annotations:
+            self._sources.cited = True
+            annotation = read_annotation(value)
+            if annotation is not None:
+                out.append(Annotation(annotation))
+            elif says_something(value):
+                out.append(left_out(f"{at}.annotations[]", "it is no annotation that is known"))
 
     def _read_call(self, delta: chat.ToolCallDelta, out: list[Fragment]) -> None:
         function = delta.function or chat.FunctionDelta()
@@ -169,11 +255,13 @@ class ChatReader:
         arguments = _arguments_text(function.arguments)
         call = self._find(delta, starts_over=bool(name and arguments))
         call.id = call.id or _id(delta)
-        if delta.extra_content is not None:
-            call.extra = delta.extra_content
         if not call.announced:
             # A name may come in pieces, or again and again with every piece of the arguments.
             call.name = name if name.startswith(call.name) else call.name + name
+        if extra := call_extra(delta):
+            call.extra = {**call.extra, **extra}
+            if call.announced:
+                out.append(CallExtra(call.key, call.extra))
         if arguments:
             call.arguments.append(arguments)
         if call.announced:
@@ -224,6 +312,8 @@ class ChatReader:
 
 
 def _id(delta: chat.ToolCallDelta) -> str | None:
+    if type(delta.id) is int:
+        return str(delta.id)
     return delta.id if type(delta.id) is str and delta.id else None
 
 
@@ -234,51 +324,11 @@ def _arguments_text(arguments: Any) -> str:
     return "" if arguments is None else msgspec.json.encode(arguments).decode()
 
 
-class _TextBlock(Struct):
-    """A member of a content list: text, or a thought in text blocks of its own.
-
-    Mistral puts those under `thinking`, Databricks under the `summary` of a `reasoning` block.
-    """
-
-    type: str = "text"
-    text: str | None = None
-    thinking: Any = None
-    summary: Any = None
-    refusal: str | None = None
+def _read_usage(said: Any, at: str, out: list[Fragment]) -> None:
+    counts, odd = read_counts(said, at)
+    out += map(Adapted, odd)
+    out.append(Usage(counts))
 
 
-def _read_text(value: Any, kind: Callable[[str], Fragment], out: list[Fragment]) -> None:
-    """Appends the text in `value`: a string, a block, or a list of either."""
-    if type(value) is str:
-        if value:
-            out.append(kind(value))
-    elif type(value) is list:
-        for member in value:
-            _read_text(member, kind, out)
-    elif type(value) is dict:
-        try:
-            block = msgspec.convert(value, _TextBlock)
-        except msgspec.ValidationError:
-            return
-        for thought in (block.thinking, block.summary):
-            if thought is not None:
-                _read_text(thought, Reasoning, out)
-        if block.refusal:
-            out.append(Refusal(block.refusal))
-        if block.text:
-            out.append(kind(block.text))
-
-
-def _read_details(value: Any, out: list[Fragment], *, spoken: bool) -> None:
-    """Records of a thought; their text counts only where no other field of the chunk told it (`spoken`)."""
-    if type(value) is not list:
-        return
-    if not spoken:
-        out += [Reasoning(text) for detail in value if (text := detail_text(detail))]
-    out.append(ReasoningDetails(value))
-
-
-def _read_annotation(value: Any, out: list[Fragment]) -> None:
-    annotation = read_annotation(value)
-    if annotation is not None:
-        out.append(Annotation(annotation))
+_sources = attrgetter("citations", "search_results", "web_search", "search_info")
+_NO_DELTA = chat.Delta()

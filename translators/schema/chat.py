@@ -68,12 +68,16 @@ Content = Text | list[Part]
 class FunctionCall(Struct, gc=False):
     name: str
     arguments: str
+    provider_specific_fields: Any = UNSET
+    thought_signature: Any = UNSET
 
 
 class ToolCall(Struct, gc=False, tag_field="type", tag="function"):
     id: str
     function: FunctionCall
     extra_content: Any = UNSET
+    provider_specific_fields: Any = UNSET
+    thought_signature: Any = UNSET
 
 
 class SystemMessage(Struct, gc=False, tag_field="role", tag="system"):
@@ -103,6 +107,11 @@ class AssistantMessage(Struct, gc=False, tag_field="role", tag="assistant"):
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
     reasoning_details: list[Any] | UnsetType = UNSET
+    reasoning_text: str | UnsetType = UNSET
+    reasoning_opaque: Any = UNSET
+    thinking_blocks: Any = UNSET
+    extra_content: Any = UNSET
+    provider_specific_fields: Any = UNSET
     tool_calls: list[ToolCall] | UnsetType = UNSET
     prefix: bool | UnsetType = UNSET
 
@@ -189,32 +198,60 @@ class ChatRequest(Struct, kw_only=True, omit_defaults=True):
 
 
 # --- answer --------------------------------------------------------------------------------------
+# Every field that a backend is known to send stands here, and no other is let pass unseen: what has others is read by
+# `wire.payload`, which tells of them. The `…Beside` structs hold what says nothing of the answer, and is left out.
 
 
-class FunctionDelta(Struct):
+class Answered(Struct, forbid_unknown_fields=True):
+    """A part of an answer. Its fields are what is understood of it."""
+
+
+class FunctionDelta(Answered):
     name: Any = None
     arguments: Any = None
+    thought_signature: Any = None
+    provider_specific_fields: Any = None  # LiteLLM
 
 
-class ToolCallDelta(Struct):
+class ToolCallDelta(Answered):
     index: Any = None
     id: Any = None
     type: Any = None
     function: FunctionDelta | None = None
+    # What a backend wants back with its call: Gemini, LiteLLM before Gemini, gateways of their own.
     extra_content: Any = None
+    provider_specific_fields: Any = None
+    thought_signature: Any = None
 
 
-class Delta(Struct):
+class DeltaBeside(Answered):
+    role: Any = None
+    name: Any = None
+    obfuscation: Any = None  # OpenAI: bytes against guessing by length
+    token_id: Any = None  # Together
+    token_ids: Any = None  # vLLM
+
+
+class Delta(DeltaBeside):
     """`choices[].delta` of a chunk, or `choices[].message` of a whole answer."""
 
     content: Any = None
     refusal: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
+    reasoning_text: Any = None  # GitHub Copilot
+    thinking: Any = None
     reasoning_details: Any = None
     tool_calls: list[ToolCallDelta] | None = None
     function_call: FunctionDelta | None = None
-    annotations: list[Any] | None = None
+    annotations: Any = None
+    images: Any = None  # OpenRouter, LiteLLM
+    audio: Any = None
+    # What a backend wants back with its message: Copilot, LiteLLM before Claude, Gemini, LiteLLM before Gemini.
+    reasoning_opaque: Any = None
+    thinking_blocks: Any = None
+    extra_content: Any = None
+    provider_specific_fields: Any = None
 
 
 class TokenLogprob(Struct):
@@ -229,56 +266,68 @@ class Logprobs(Struct):
     refusal: list[TokenLogprob] | None = None
 
 
-class PromptTokensDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    created_cache_tokens: int | None = None  # the same, as vLLM calls it
+class ChoiceBeside(Answered):
+    native_finish_reason: Any = None  # OpenRouter: the same in the model's own word
+    stop_reason: Any = None  # vLLM: which stop sequence it was
+    matched_stop: Any = None  # SGLang: the same
+    content_filter_results: Any = None  # Azure: how the text was judged; one that was cut says so by its finish reason
+    content_filter_result: Any = None
+    content_filter_offsets: Any = None
+    token_ids: Any = None  # vLLM
+    routed_experts: Any = None
+    hidden_states: Any = None  # SGLang
+    seed: Any = None  # Together
 
 
-class CompletionTokensDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class Usage(Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: PromptTokensDetails | None = None
-    completion_tokens_details: CompletionTokensDetails | None = None
-    # Spellings of their own: Mistral (two), DeepSeek, Kimi, then SGLang and Perplexity.
-    prompt_token_details: PromptTokensDetails | None = None
-    num_cached_tokens: int | None = None
-    prompt_cache_hit_tokens: int | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-
-class Choice(Struct):
+class Choice(ChoiceBeside):
     index: Any = None
     delta: Delta | None = None
     message: Delta | None = None
+    text: Any = None  # Together repeats the content here
     finish_reason: Any = None
     logprobs: Logprobs | None = None
-    usage: Usage | None = None
+    usage: Any = None  # Kimi
+    error: Any = None  # OpenRouter
 
 
-class GroqExtra(Struct):
-    usage: Usage | None = None
+class ChunkBeside(Answered):
+    id: Any = None
+    created: Any = None
+    system_fingerprint: Any = None
+    obfuscation: Any = None
+    provider: Any = None  # OpenRouter: who answered
+    request_id: Any = None  # GLM, DashScope
+    prompt_filter_results: Any = None  # Azure: how the prompt was judged
+    prompt_logprobs: Any = None  # vLLM
+    prompt_token_ids: Any = None
+    prompt_text: Any = None
+    kv_transfer_params: Any = None
+    metrics: Any = None
+    metadata: Any = None  # SGLang
+    sglext: Any = None
+    timings: Any = None  # llama.cpp
+    time_info: Any = None  # Cerebras
+    prompt: Any = None  # Together
+    nvext: Any = None  # NVIDIA
 
 
-class ChatChunk(Struct):
+class ChatChunk(ChunkBeside):
     """One `chat.completion.chunk`; a whole `chat.completion` has the same shape with `message`."""
 
     choices: list[Choice] | None = None
-    usage: Usage | None = None
+    usage: Any = None
     error: Any = None
     model: Any = None
     service_tier: Any = None
-    x_groq: GroqExtra | None = None
+    x_groq: Any = None  # Groq: its usage
     citations: Any = None  # xAI, Perplexity
     search_results: Any = None  # Perplexity
+    web_search: Any = None  # GLM
+    search_info: Any = None  # DashScope
     # Errors that come without `error`: vLLM and SGLang send them flat, MiniMax in `base_resp`.
     object: Any = None
     message: Any = None
+    type: Any = None
+    param: Any = None
     code: Any = None
     base_resp: Any = None

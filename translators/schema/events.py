@@ -171,6 +171,21 @@ class CustomToolCallInputDone(Event, tag="response.custom_tool_call_input.done",
     input: str
 
 
+class ImageGenerationCallInProgress(Event, tag="response.image_generation_call.in_progress", frozen=True):
+    output_index: int
+    item_id: str
+
+
+class ImageGenerationCallGenerating(Event, tag="response.image_generation_call.generating", frozen=True):
+    output_index: int
+    item_id: str
+
+
+class ImageGenerationCallCompleted(Event, tag="response.image_generation_call.completed", frozen=True):
+    output_index: int
+    item_id: str
+
+
 class ShellCallCommandAdded(Event, tag="response.shell_call_command.added", frozen=True):
     output_index: int
     command_index: int

@@ -1,0 +1,1 @@
+"""The bytes of upstreams and clients: what an upstream sends, as structs."""

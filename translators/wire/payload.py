@@ -1,0 +1,159 @@
+"""One payload of a Chat answer as a `ChatChunk`, whatever is odd about it: `parse_chunk`.
+
+What has known fields of the right type alone is read in one step. Anything else is read field by field: what nobody
+understands is left out and told of (`OddChunk.odd`), and the rest is read all the same.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from translators.errors import UpstreamProtocolError
+from translators.schema import chat
+
+_DECODER = msgspec.json.Decoder(chat.ChatChunk)
+# Half of a surrogate pair, as servers escape an emoji that they cut between two chunks.
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+# Of what one payload holds: more is an upstream gone mad, and a report of all of it helps nobody.
+_MAX_ODD = 32
+_MAX_NAME = 64
+
+UNKNOWN = "nothing here reads it"
+
+
+class Odd(Struct, frozen=True):
+    """A part of an answer that is left out: where it stood, as `choices[0].delta.name`, and why."""
+
+    at: str
+    reason: str
+
+
+class OddChunk(chat.ChatChunk):
+    """A chunk that held more than is understood."""
+
+    odd: list[Odd] = []
+
+
+def parse_chunk(payload: bytes) -> chat.ChatChunk:
+    """Raises UpstreamProtocolError for what is no JSON object, and for `choices` that are no list."""
+    try:
+        return _DECODER.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _salvage(payload)
+
+
+def says_something(value: Any) -> bool:
+    """Whether a field holds anything: null, false, 0, "", and lists and objects of nothing but those say nothing."""
+    unseen = [value]
+    while unseen:
+        member = unseen.pop()
+        if type(member) is dict:
+            unseen += member.values()
+        elif type(member) is list:
+            unseen += member
+        elif member:
+            return True
+    return False
+
+
+def _salvage(payload: bytes) -> chat.ChatChunk:
+    fields = _decode_anything(payload)
+    if type(fields) is list and len(fields) == 1:  # Gemini wraps an error in an array
+        fields = fields[0]
+    if type(fields) is not dict:
+        raise UpstreamProtocolError("The upstream sent something that is no Chat Completions answer.")
+    choices = fields.get("choices")
+    if type(choices) is dict:
+        fields["choices"] = [choices]
+    elif choices is not None and type(choices) is not list:
+        raise UpstreamProtocolError("The upstream sent choices that cannot be read: they are no list.")
+    salvage = _Salvage()
+    clean = salvage.read_struct(fields, chat.ChatChunk, "")
+    if not salvage.odd:
+        return msgspec.convert(clean, chat.ChatChunk)
+    chunk = msgspec.convert(clean, OddChunk)
+    chunk.odd = salvage.odd
+    return chunk
+
+
+def _decode_anything(payload: bytes) -> Any:
+    repaired = _LONE_SURROGATE.sub(lambda match: match[0] if match[2] else match[1] + rb"\ufffd", payload)
+    try:
+        return msgspec.json.decode(repaired.decode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        raise UpstreamProtocolError("The upstream sent something that is not JSON.") from None
+
+
+class _Salvage:
+    """Takes values apart by the types that they should have; `odd` is what has been left out."""
+
+    def __init__(self) -> None:
+        self.odd: list[Odd] = []
+
+    def read_struct(self, fields: Mapping[str, Any], kind: type[Struct], at: str) -> dict[str, Any]:
+        """The fields that `kind` has, as far as they can be read."""
+        found: dict[str, Any] = {}
+        types_of_fields = _FIELDS[kind]
+        for name, value in fields.items():
+            if value is None:
+                continue
+            where = f"{at}.{name[:_MAX_NAME]}" if at else name[:_MAX_NAME]
+            if name not in types_of_fields:
+                if says_something(value):
+                    self._leave_out(where, UNKNOWN)
+            elif (clean := self._read(value, types_of_fields[name], where)) is not None:
+                found[name] = clean
+        return found
+
+    def _read(self, value: Any, expected: Any, at: str) -> Any:
+        """None where nothing of it can be read."""
+        if expected is Any:
+            return value
+        if expected in _FIELDS:
+            if type(value) is dict:
+                return self.read_struct(value, expected, at)
+            return self._leave_out(at, "it should be an object")
+        if get_origin(expected) is list:
+            return self._read_list(value, get_args(expected)[0], at)
+        try:
+            return msgspec.to_builtins(msgspec.convert(value, expected, strict=False))
+        except msgspec.ValidationError as error:
+            return self._leave_out(at, f"it cannot be read ({error})")
+
+    def _read_list(self, value: Any, member_type: Any, at: str) -> list[Any] | None:
+        if type(value) is not list:
+            self._leave_out(at, "it should be a list")
+            return None
+        # Members of calls are not told apart: one odd field is mostly in all of them.
+        places = (f"{at}[{place}]" if at == "choices" else f"{at}[]" for place in range(len(value)))
+        read = (self._read(member, member_type, where) for member, where in zip(value, places, strict=True))
+        return [member for member in read if member is not None]
+
+    def _leave_out(self, at: str, reason: str) -> None:
+        odd = Odd(at, reason)
+        if len(self.odd) < _MAX_ODD and odd not in self.odd:
+            self.odd.append(odd)
+
+
+def _types_of_fields(kind: type[Struct]) -> dict[str, Any]:
+    """By name; of what may be None, what it else is."""
+    return {field.name: _without_none(field.type) for field in msgspec.structs.fields(kind)}
+
+
+def _without_none(kind: Any) -> Any:
+    if get_origin(kind) in (Union, types.UnionType):
+        [found] = (member for member in get_args(kind) if member is not types.NoneType)
+        return found
+    return kind
+
+
+_STRUCTS: tuple[type[Struct], ...] = (chat.ChatChunk, chat.Choice, chat.Delta, chat.ToolCallDelta, chat.FunctionDelta)
+_FIELDS = {kind: _types_of_fields(kind) for kind in _STRUCTS}
