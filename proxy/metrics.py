@@ -12,12 +12,12 @@ from typing import Literal
 
 from proxy.telemetry.observer import Ending, Kind
 from translators.report import Adaptation
-from translators.schema.chat import ChatRequest
+from translators.schema.chat import ChatChunk, ChatRequest
 from translators.schema.responses import Response, ResponsesRequest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_KNOWN = frozenset(ResponsesRequest.__struct_fields__) | frozenset(ChatRequest.__struct_fields__)
+_KNOWN = frozenset({*ResponsesRequest.__struct_fields__, *ChatRequest.__struct_fields__, *ChatChunk.__struct_fields__})
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 Labels = tuple[str, ...]

@@ -15,9 +15,9 @@ from tests.strategies import chat_streams
 from tests.translation import SIMPLE, Json, Run
 from translators import fragments
 from translators.answering.counts import Counts
+from translators.errors import UpstreamError
 from translators.report import Adaptation
 from translators.schema import chat
-from translators.errors import UpstreamError
 
 FUNCTION: Json = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 GRAMMAR = {"type": "grammar", "syntax": "regex", "definition": "[ab]+"}

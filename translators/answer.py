@@ -57,10 +57,7 @@ class Answer:
     def _says_nothing(self) -> bool:
         if self.calls or self.unsaid:
             return False
-        for item in self.items:
-            if type(item) is not ReasoningWriter:
-                return False
-        return True
+        return all(type(item) is ReasoningWriter for item in self.items)
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
         """Its calls, if one of them breaks its grammar and none has gone out yet."""

@@ -93,7 +93,7 @@ class Failed(Struct, frozen=True):
 
 
 class Adapted(Struct, frozen=True):
-    """Something of the answer that has no place in a response, or another; `spoken` if the model meant it for people."""
+    """What became of a part of the answer that has no place in a response; `spoken` if it was meant for people."""
 
     adaptation: Adaptation
     spoken: bool = False

@@ -131,7 +131,9 @@ _WORDS: dict[str, dict[str, Any]] = {
     r"\bdeveloper\b": {"developer_role": False},
     r"\breasoning_content\b|\breasoning_details\b|messages.*\breasoning\b": {"reasoning_replay": "never"},
     r"\bextra_content\b": {"tool_extra": False, "message_extras": False},
-    r"\breasoning_opaque\b|\breasoning_text\b|\bthinking_blocks\b|\bprovider_specific_fields\b": {"message_extras": False},
+    r"\breasoning_opaque\b|\breasoning_text\b|\bthinking_blocks\b|\bprovider_specific_fields\b": {
+        "message_extras": False
+    },
     r"\b(?:part|content|tag|type)\b[^.]{0,40}\bfile\b": {"files": frozenset()},
     r"\bstrict\b": {"strict_tools": False},
 }

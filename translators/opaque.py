@@ -15,8 +15,8 @@ class Opaque(Struct, omit_defaults=True, kw_only=True):
     """`text` is the whole thought. What else there is a backend wants back: its `details` of the thought, by call id
     the `extra_content` (`calls`) and other fields (`call_fields`) of its calls, and fields of its `message`.
 
-    Those are for the model that made them alone, and but for details go back in the `dialect` they came in; the text may
-    go to any.
+    Those are for the model that made them alone, and all but the details for the `dialect` that they came in. The text
+    may go to any.
     """
 
     v: Literal[1]

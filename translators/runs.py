@@ -31,8 +31,8 @@ _LITERALS = {
 class ChunkRun(Struct, frozen=True):
     """Chunks that came together and hold one text each and nothing else: `texts`, none of them empty.
 
-    `field` is where they hold it; for `arguments`, `call` is the entry of `tool_calls` around it. What nobody could read
-    beside the text of the first is `odd`; the others hold the same.
+    `field` is where they hold it; for `arguments`, `call` is the entry of `tool_calls` around it. What nobody could
+    read beside the text of the first is `odd`; the others hold the same.
     """
 
     field: str

@@ -14,6 +14,7 @@ import msgspec
 from translators.answering.counts import MAX_TOKENS, Counts
 from translators.schema.responses import InputTokensDetails, OutputTokensDetails, Usage
 
+
 class UsageSum:
     """What the upstream said of an answer, count by count; `begin_again` puts it beside those before."""
 

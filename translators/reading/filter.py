@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from translators.fragments import (
+    Adapted,
     CallExtra,
     Fragment,
     Kept,
@@ -10,7 +11,6 @@ from translators.fragments import (
     ReasoningDetails,
     ServiceTier,
     Text,
-    Adapted,
     Usage,
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from translators.fragments import (
+    Adapted,
     Failed,
     Fragment,
     Reasoning,
@@ -14,7 +15,6 @@ from translators.fragments import (
     Text,
     ToolArguments,
     ToolCall,
-    Adapted,
     Usage,
 )
 from translators.reading.filter import BESIDE_CALLS, BESIDE_TEXT, Filter

@@ -39,7 +39,7 @@ class Odd(Struct, frozen=True):
 class OddChunk(chat.ChatChunk):
     """A chunk that held more than is understood."""
 
-    odd: list[Odd] = []
+    odd: list[Odd] = msgspec.field(default_factory=list)
 
 
 def parse_chunk(payload: bytes) -> chat.ChatChunk:
