@@ -118,9 +118,8 @@ def _prompt(said: Counts) -> int:
     prompt, read, written = said.prompt or 0, said.cache_read or 0, said.cache_creation or 0
     if said.total is not None and said.completion is not None:
         apart = said.total - prompt - said.completion
-        for missing in (read + written, read, written):
-            if 0 < missing <= apart:
-                return prompt + missing
+        if apart in (read, written) or 0 < read + written <= apart:
+            return prompt + (apart if apart in (read, written) else read + written)
     return prompt + read + written if read + written > prompt else prompt
 
 

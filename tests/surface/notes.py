@@ -51,9 +51,10 @@ NOTES: dict[str, dict[str, str]] = {
         "shell_call": "a function of the bridge, called; the environment is the client's own",
         "tool_search_call": "a function of the bridge, called",
         "function_call": "names and call ids are the client's own again",
+        "image_generation_call": "an image in the model's own answer (`images`, or a part of its content)",
         "message": "text, refusals, annotations and log probabilities; its phase once it is known",
         "custom_tool_call": "a function with the one argument `input`, unwrapped as it streams",
-        "reasoning": "from `reasoning_content`, `reasoning`, `reasoning_details`, thinking parts or think tags",
+        "reasoning": "from `reasoning_content`, `reasoning`, `reasoning_text`, `reasoning_details`, thinking blocks or think tags",
     },
     "tools": {
         "namespace": "its tools under joined names, and back",
