@@ -118,8 +118,9 @@ def _prompt(said: Counts) -> int:
     prompt, read, written = said.prompt or 0, said.cache_read or 0, said.cache_creation or 0
     if said.total is not None and said.completion is not None:
         apart = said.total - prompt - said.completion
-        if apart in (read, written) or 0 < read + written <= apart:
-            return prompt + (apart if apart in (read, written) else read + written)
+        exactly = [missing for missing in (read + written, read, written) if missing and missing == apart]
+        if exactly or 0 < read + written <= apart:
+            return prompt + (exactly or [read + written])[0]
     return prompt + read + written if read + written > prompt else prompt
 
 

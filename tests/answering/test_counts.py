@@ -171,8 +171,10 @@ def test_costs_durations_and_kinds_of_tokens_are_nothing_to_tell_of() -> None:
 
 COUNTS = st.one_of(st.integers(), st.floats(), st.text(max_size=3), st.none(), st.booleans(), st.just({}))
 NAMES = st.sampled_from(
-    ["prompt_tokens", "input_tokens", "completion_tokens", "total_tokens", "cached_tokens", "cache_read_input_tokens"]
-    + ["cache_creation_input_tokens", "reasoning_tokens", "thoughtsTokenCount", "x", "prompt_tokens_details"]
+    [
+        *("prompt_tokens", "input_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens"),
+        *("cache_read_input_tokens", "cache_creation_input_tokens", "thoughtsTokenCount", "prompt_tokens_details", "x"),
+    ]
 )
 
 

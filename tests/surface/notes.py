@@ -54,7 +54,7 @@ NOTES: dict[str, dict[str, str]] = {
         "image_generation_call": "an image in the model's own answer (`images`, or a part of its content)",
         "message": "text, refusals, annotations and log probabilities; its phase once it is known",
         "custom_tool_call": "a function with the one argument `input`, unwrapped as it streams",
-        "reasoning": "from `reasoning_content`, `reasoning`, `reasoning_text`, `reasoning_details`, thinking blocks or think tags",
+        "reasoning": "from its fields, records, thinking blocks or parts, or think tags; sealed with signatures",
     },
     "tools": {
         "namespace": "its tools under joined names, and back",
