@@ -19,7 +19,7 @@ PYTHON ?=
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 
-.PHONY: help run test check format golden coverage e2e e2e-python e2e-node bench bench-peers bench-results bench-compare image-check lock clean
+.PHONY: help run test faults check format golden coverage e2e e2e-python e2e-node bench bench-peers bench-results bench-compare image-check lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ run: $(VENV)/.run ## install what is needed and serve with $(CONFIG)
 
 test: $(VENV)/.dev ## run the tests (one file: make test ARGS=tests/test_stream.py)
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+faults: $(VENV)/.dev ## kill processes, databases and disks under load (Linux)
+	@$(BIN)/python -m pytest -q -m faults tests/faults $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: make format"; exit 1; }

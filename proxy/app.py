@@ -23,6 +23,7 @@ from proxy.endpoints import (
     InputTokens,
     MetricsPage,
     Models,
+    Ready,
     ResponsesSocket,
     StoredResponses,
     health,
@@ -37,6 +38,7 @@ from proxy.log import configure_logging
 from proxy.memory import settle_memory
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
+from proxy.readiness import Readiness
 from proxy.recognition import Recognition
 from proxy.request_body import BodyLimits
 from proxy.routing import Router
@@ -75,6 +77,7 @@ def create_app(
 
     runs = BackgroundRuns(services)
     upstream_models = UpstreamModels(upstreams)
+    readiness = Readiness(services.store, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -88,13 +91,14 @@ def create_app(
             for task in aside:
                 task.cancel()
             await runs.aclose()
+            await readiness.aclose()
             await services.recognition.aclose()
             await upstream_models.aclose()
             await upstreams.aclose()
             await services.store.close()
 
     api = _Endpoints(services, runs, upstream_models, config)
-    routes = [*api.routes("/v1"), *api.routes(""), *_own_routes(services, config)]
+    routes = [*api.routes("/v1"), *api.routes(""), *_own_routes(services, readiness, config)]
     return _Application(config, services.observer, api.create, routes=routes, lifespan=lifespan)
 
 
@@ -115,9 +119,9 @@ class _Application(Starlette):
         await (self.router if scope["type"] == "lifespan" else self._door)(scope, receive, send)
 
 
-def _own_routes(services: Services, config: Config) -> list[BaseRoute]:
+def _own_routes(services: Services, readiness: Readiness, config: Config) -> list[BaseRoute]:
     """What is about the proxy itself."""
-    routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", health)]
+    routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", Ready(readiness).get)]
     if config.server.metrics:
         page = MetricsPage(services.metrics)
         routes.append(Route("/metrics", page.get))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from proxy.endpoints.compact import CompactResponse
 from proxy.endpoints.conversations import Conversations
 from proxy.endpoints.create_response import CreateResponse
-from proxy.endpoints.health import health
+from proxy.endpoints.health import Ready, health
 from proxy.endpoints.input_tokens import InputTokens
 from proxy.endpoints.metrics import MetricsPage
 from proxy.endpoints.models import Models
@@ -19,6 +19,7 @@ __all__ = [
     "InputTokens",
     "MetricsPage",
     "Models",
+    "Ready",
     "ResponsesSocket",
     "StoredResponses",
     "health",

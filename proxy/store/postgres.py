@@ -42,6 +42,9 @@ class PostgresDatabase:
         if self._pool is not None:
             await self._pool.close()
 
+    async def inspect(self) -> None:
+        """Does nothing: looking after its files is the server's own duty."""
+
     async def read(self, statement: Statement) -> list[Row]:
         import asyncpg
 

@@ -55,4 +55,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX conversation_items_by_id ON conversation_items (id)",
     ),
+    (
+        # A response under way holds its conversation until then, Unix seconds.
+        "ALTER TABLE conversations ADD COLUMN holder TEXT",
+        "ALTER TABLE conversations ADD COLUMN lease_until DOUBLE PRECISION",
+        # What readiness writes, one row.
+        "CREATE TABLE probes (name TEXT PRIMARY KEY, at BIGINT NOT NULL)",
+    ),
 )

@@ -21,6 +21,7 @@ from proxy.store.schema import MIGRATIONS
 from proxy.store.sql import Row, Statement
 from proxy.store.sqlite_file import (
     CHECKED_AT_START,
+    CHECKED_OFTEN,
     LOCKED,
     Connection,
     FileGone,
@@ -104,6 +105,20 @@ class SqliteDatabase:
             await worker.close()
         if self._shortcut is not None:
             self._shortcut.close()
+
+    async def inspect(self) -> None:
+        """On a connection of its own: one that is in use has pages in memory that the file may have lost."""
+        await self._run(self._reader, lambda _: self._inspect(), atomic=True)
+
+    def _inspect(self) -> None:
+        if self._file.path is None:
+            return
+        connection = _connect(self._file)
+        try:
+            if self._file.small_enough(CHECKED_OFTEN):
+                find_damage(connection)
+        finally:
+            self._file.release(connection)
 
     async def read(self, statement: Statement) -> list[Row]:
         return await self._run(self._reader, lambda connection: execute(connection, statement).fetchall(), atomic=True)

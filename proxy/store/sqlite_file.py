@@ -24,6 +24,8 @@ LOG_PAGES = 4000
 # A larger file is not checked as a whole at every start, which would take longer than ten seconds on a slow disk:
 # that is for `dragoman check --deep`.
 CHECKED_AT_START = 1 << 30
+# Readiness, which asks often, has a file checked as a whole up to this size: some ten milliseconds in the thread.
+CHECKED_OFTEN = 16 << 20
 BUSY_SECONDS = 10.0
 
 GONE, DAMAGED, READ_ONLY, FULL, LOCKED, CLOSED, FAILED = (

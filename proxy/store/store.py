@@ -35,6 +35,9 @@ class Store(Protocol):
 
     async def close(self) -> None: ...
 
+    async def probe(self, now: float) -> None:
+        """Writes a row and looks for damage: does nothing where the store can do its work. Raises StoreError."""
+
     # --- responses -------------------------------------------------------------------------------
 
     async def put(

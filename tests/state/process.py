@@ -17,13 +17,16 @@ ROOT = Path(__file__).parents[2]
 
 
 class ProxyProcess:
-    """`url` ends in `/v1`. `store` are the settings of the store."""
+    """`url` ends in `/v1`. `store` and `server` are the settings of that name."""
 
-    def __init__(self, folder: Path, base_url: str, store: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, base_url: str, store: dict[str, Any], *, server: dict[str, Any] | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "config.yaml"
         upstreams = {"up": {"base_url": base_url, "dialect": "generic"}}
-        document = {"upstreams": upstreams, "models": {"*": {"upstream": "up"}}, "store": store}
+        models = {"*": {"upstream": "up"}}
+        document = {"server": server or {}, "upstreams": upstreams, "models": models, "store": store}
         self._config.write_bytes(msgspec.json.encode(document))
 
     async def __aenter__(self) -> Self:
@@ -41,6 +44,10 @@ class ProxyProcess:
         assert found is not None, line
         self.url = f"{found[0]}/v1"
         return self
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     async def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed."""

@@ -25,6 +25,9 @@ class Database(Protocol):
 
     async def close(self) -> None: ...
 
+    async def inspect(self) -> None:
+        """Looks for damage that no statement would meet; bounded work."""
+
     async def read(self, statement: Statement) -> list[Row]: ...
 
     async def write(self, script: Sequence[Statement]) -> int:

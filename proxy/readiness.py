@@ -1,0 +1,56 @@
+"""`Readiness`: whether this process should be sent requests, for `GET /readyz`.
+
+It is asked by whoever can reach the port and as often as they like, so that the store is asked one question at a time,
+once a second at most. Whoever wants to be sent no more requests, such as a process that drains, declines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from proxy.store import Store, StoreError
+
+KNOWN_SECONDS = 1.0
+# Kubernetes gives a probe one second unless told otherwise, load balancers a few.
+PATIENCE_SECONDS = 2.0
+SILENT = "the store does not answer"
+
+
+class Readiness:
+    """`clock` gives Unix seconds."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._declined: str | None = None
+        self._asking: asyncio.Task[str | None] | None = None
+        self._asked_at = float("-inf")
+
+    def decline(self, reason: str | None) -> None:
+        """Not ready, whatever the store says, from now on; None takes it back."""
+        self._declined = reason
+
+    async def reason(self) -> str | None:
+        """Why not, in a few words that name nothing secret; None where the process is ready."""
+        if self._declined is not None:
+            return self._declined
+        loop = asyncio.get_running_loop()
+        if self._asking is None or (self._asking.done() and loop.time() - self._asked_at >= KNOWN_SECONDS):
+            self._asked_at = loop.time()
+            self._asking = loop.create_task(self._ask())
+        done, _ = await asyncio.wait([self._asking], timeout=PATIENCE_SECONDS)
+        return self._asking.result() if done else SILENT
+
+    async def _ask(self) -> str | None:
+        try:
+            await self._store.probe(self._clock())
+        except StoreError as error:
+            return error.reason
+        return None
+
+    async def aclose(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])

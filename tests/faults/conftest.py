@@ -1,0 +1,25 @@
+"""Marks everything in this folder, so that the usual run leaves it out."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.chat_backend import ChatBackend
+from tests.live import said
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[ChatBackend]:
+    """An upstream that always says the same."""
+    async with ChatBackend() as backend:
+        backend.always(said("Hel", "lo"))
+        yield backend
