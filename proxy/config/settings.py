@@ -155,7 +155,11 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: Literal["sqlite", "memory", "postgres"] = "sqlite"
     data_dir: Name | None = None
     dsn: Dsn | None = None
+    timeout: Seconds = 10.0
+    statement_cache_size: Annotated[int, Meta(ge=0, le=10_000)] = 100
     fsync: bool = False
+    on_failure: Literal["refuse", "answer"] = "refuse"
+    max_references: Annotated[int, Meta(ge=1)] = 10_000
     max_age_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
     max_conversation_age_days: Annotated[float, Meta(ge=0, le=36_500)] = 0.0
     max_responses: Annotated[int, Meta(ge=0)] = 0

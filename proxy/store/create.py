@@ -18,7 +18,11 @@ def create_store(settings: StoreSettings) -> Store:
         from proxy.store.postgres import PostgresDatabase
 
         assert settings.dsn is not None, "the rules of the configuration require it"
-        return SqlStore(PostgresDatabase(settings.dsn.reveal()))
+        return SqlStore(
+            PostgresDatabase(
+                settings.dsn.reveal(), timeout=settings.timeout, statement_cache_size=settings.statement_cache_size
+            )
+        )
     if settings.kind == "memory" or settings.data_dir is None:
         return SqlStore(SqliteDatabase(None))
     return SqlStore(SqliteDatabase(Path(settings.data_dir) / FILE, fsync=settings.fsync))

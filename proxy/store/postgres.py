@@ -1,84 +1,184 @@
-"""PostgreSQL behind `Database`, over asyncpg, which only a configuration that names it needs."""
+"""PostgreSQL behind `Database`, over asyncpg, which only a configuration that names it needs.
+
+A connection that fails is dropped, and what was asked is asked once more on another: after a failover, a restart or
+a killed connection nothing else is to be seen of it. What was written is written again only where it certainly was
+not, or `done` says so: the end of a connection may have hidden a commit.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from proxy.store.postgres_pool import Address, Pool
 from proxy.store.schema import MIGRATIONS
 from proxy.store.sql import Row, Statement
 from proxy.store.store import StoreError
 
-if TYPE_CHECKING:
-    import asyncpg
-
 _log = logging.getLogger(__name__)
 
 _MIGRATION_LOCK = 0x6472_6167  # "drag"; the lock is the database's, its number ours
-_MAX_CONNECTIONS = 10
+_MIGRATION_PATIENCE = 60.0  # of `timeout`: another replica may be migrating
+
+_READ_ONLY = "25006"  # a primary that has become a standby
+_ROLLED_BACK = frozenset({_READ_ONLY, "40001", "40P01"})
+# The connection, or the server that it leads to, is of no more use (PostgreSQL's appendix A).
+_LOST_CLASSES = ("08", "57P", "26000", "42P05")
+_POOLER_STATES = frozenset({"26000", "42P05"})  # a prepared statement that another connection has, or has not
+_FULL = "53100"
+UNREACHABLE = "the database cannot be reached"
+SILENT = "the database does not answer"
+STANDBY = "the database takes no writes"
+FULL = "the disk of the database is full"
+FAILED = "the database failed"
 
 
 class PostgresDatabase:
-    """`dsn` as libpq takes it. Reads see what was written before they began, on whichever replica."""
+    """`dsn` as libpq takes it. Reads see what was written before they began, on whichever replica.
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._pool: asyncpg.Pool[Any] | None = None
+    `timeout` is the longest wait for a connection and for a statement, in seconds. With a `statement_cache_size` of 0
+    nothing is prepared and each statement is a transaction, as PgBouncer in transaction mode needs it.
+    """
+
+    def __init__(self, dsn: str, *, timeout: float = 10.0, statement_cache_size: int = 100) -> None:
+        address = Address.read(dsn, statement_cache_size)
+        self._timeout = timeout
+        self._pooled = address.statement_cache_size == 0
+        self._pool = Pool(address, timeout)
 
     async def open(self) -> None:
+        if importlib.util.find_spec("asyncpg") is None:
+            raise StoreError("asyncpg is not installed: install dragoman with its extra `postgres`")
+        limit = self._timeout * _MIGRATION_PATIENCE
         try:
-            import asyncpg
-        except ImportError:
-            raise StoreError("asyncpg is not installed: install dragoman with its extra `postgres`") from None
-        try:
-            self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=_MAX_CONNECTIONS)
-            async with self._pool.acquire() as connection, connection.transaction():
-                await _migrate(connection)
-        except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreError(f"PostgreSQL cannot be used: {type(error).__name__}: {error}") from error
+            async with self._pool.connection() as made, asyncio.timeout(limit), made.transaction():
+                await _migrate(made)
+        except _failures(ValueError) as error:
+            self._pool.drop_idle()
+            reason = _meaning(error)
+            way_out = "; is it running, and is store.dsn its address?" if reason in (UNREACHABLE, SILENT) else ""
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise StoreError(f"PostgreSQL cannot be used: {said}{way_out}", reason=reason) from error
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
+        await self._pool.close()
 
     async def inspect(self) -> None:
         """Does nothing: looking after its files is the server's own duty."""
 
     async def read(self, statement: Statement) -> list[Row]:
-        import asyncpg
-
         try:
-            async with self._connected().acquire() as connection:
-                return [tuple(row) for row in await connection.fetch(statement.sql, *statement.values)]
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return await self._read(statement)
+        except _failures() as error:
+            self._check_passing(error)
+        try:
+            return await self._read(statement)
+        except _failures() as error:
             raise _failed(error) from error
 
-    async def write(self, script: Sequence[Statement]) -> int:
-        import asyncpg
-
+    async def write(self, script: Sequence[Statement], done: Statement | None = None) -> int:
+        first = _Attempt()
         try:
-            async with self._connected().acquire() as connection:
-                if len(script) == 1:
-                    return await _execute(connection, script[0])
-                async with connection.transaction():
-                    touched = await _execute(connection, script[0])
-                    if touched:
-                        for statement in script[1:]:
-                            await connection.execute(statement.sql, *statement.values)
-                    return touched
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return await self._write(script, first)
+        except _failures() as error:
+            self._check_passing(error)
+            unknown = first.committing and _state(error) not in _ROLLED_BACK
+            if unknown and done is None:
+                raise _failed(error) from error
+        try:
+            if unknown and done is not None and await self._read(done):
+                return 1
+            return await self._write(script, _Attempt())
+        except _failures() as error:
             raise _failed(error) from error
 
-    def _connected(self) -> asyncpg.Pool[Any]:
-        if self._pool is None:
-            raise StoreError
-        return self._pool
+    def _check_passing(self, error: Exception) -> None:
+        """Raises StoreError unless another connection may do better."""
+        state = _state(error)
+        if isinstance(error, TimeoutError) or _is_lost(error) or state == _READ_ONLY:
+            self._pool.drop_idle()
+        if isinstance(error, TimeoutError) or not (_is_lost(error) or state in _ROLLED_BACK):
+            raise _failed(error) from error
+        _log.warning("PostgreSQL is asked again", extra={"reason": _said(error)})
+
+    async def _read(self, statement: Statement) -> list[Row]:
+        async with self._pool.connection() as connection, asyncio.timeout(self._timeout * statement.patience):
+            if self._pooled:
+                await connection.execute("BEGIN")
+            rows = await connection.fetch(statement.sql, *statement.values)
+            if self._pooled:
+                await connection.execute("COMMIT")
+        return [tuple(row) for row in rows]
+
+    async def _write(self, script: Sequence[Statement], attempt: _Attempt) -> int:
+        first, *rest = script
+        async with self._pool.connection() as connection, asyncio.timeout(self._timeout * first.patience):
+            if not rest and not self._pooled:
+                attempt.committing = True
+                return await _execute(connection, first)
+            await connection.execute("BEGIN")
+            touched = await _execute(connection, first)
+            if touched:
+                for statement in rest:
+                    await connection.execute(statement.sql, *statement.values)
+            attempt.committing = True
+            await connection.execute("COMMIT")
+        return touched
+
+
+class _Attempt:
+    """How far a script has come: where it fails while `committing`, nobody knows whether it was carried out."""
+
+    def __init__(self) -> None:
+        self.committing = False
+
+
+def _failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    import asyncpg
+
+    return OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, *more
+
+
+def _state(error: BaseException) -> str:
+    """PostgreSQL's own name for it, if it said one."""
+    return getattr(error, "sqlstate", None) or ""
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether the connection is of no more use, or the server that it leads to (PostgreSQL's appendix A)."""
+    import asyncpg
+
+    state = _state(error)
+    if state:
+        return state == _READ_ONLY or state.startswith(_LOST_CLASSES)
+    return isinstance(error, OSError | asyncpg.InterfaceError) and not isinstance(error, TimeoutError)
+
+
+def _meaning(error: BaseException) -> str:
+    """The failure in words that name nothing secret."""
+    state = _state(error)
+    if isinstance(error, TimeoutError):
+        return SILENT
+    if state == _READ_ONLY:
+        return STANDBY
+    if state == _FULL:
+        return FULL
+    return UNREACHABLE if _is_lost(error) else FAILED
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _failed(error: Exception) -> StoreError:
-    _log.error("PostgreSQL failed", extra={"reason": f"{type(error).__name__}: {error}"})
-    return StoreError()
+    extra = {"reason": _said(error)}
+    if _state(error) in _POOLER_STATES:
+        extra["hint"] = "behind a pooler in transaction mode set store.statement_cache_size: 0"
+    _log.error("PostgreSQL failed", extra=extra)
+    return StoreError(reason=_meaning(error))
 
 
 async def _execute(connection: Any, statement: Statement) -> int:

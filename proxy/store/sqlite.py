@@ -123,7 +123,7 @@ class SqliteDatabase:
     async def read(self, statement: Statement) -> list[Row]:
         return await self._run(self._reader, lambda connection: execute(connection, statement).fetchall(), atomic=True)
 
-    async def write(self, script: Sequence[Statement]) -> int:
+    async def write(self, script: Sequence[Statement], done: Statement | None = None) -> int:
         atomic = len(script) == 1
         if atomic and self._shortcut is not None:
             with self._told():

@@ -16,8 +16,8 @@ from tests.faults.load import Load, check_kept
 from tests.postgres import PostgresServer
 from tests.state.process import ProxyProcess
 
-ROUNDS = 6
-TURNS = 40  # acknowledged between two kills, at least
+ROUNDS = 4
+TURNS = 25  # acknowledged between two kills, at least
 
 
 def check_whole(folder: Path) -> None:

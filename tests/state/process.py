@@ -34,6 +34,7 @@ class ProxyProcess:
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "proxy", "serve", "--config", str(self._config), "--port", "0"),
             cwd=ROOT,
+            start_new_session=True,
             env=clean,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -50,9 +51,9 @@ class ProxyProcess:
         return self._process.pid
 
     async def kill(self) -> None:
-        """SIGKILL: no handler runs, nothing is flushed."""
+        """SIGKILL, its workers included: no handler runs, nothing is flushed."""
         if self._process.returncode is None:
-            self._process.send_signal(signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
     async def __aexit__(

@@ -33,7 +33,7 @@ class Observed(SqliteDatabase):
         self.reads += 1
         return await super().read(statement)
 
-    async def write(self, script: Sequence[Statement]) -> int:
+    async def write(self, script: Sequence[Statement], done: Statement | None = None) -> int:
         if self.broken:
             raise StoreError
         return await super().write(script)

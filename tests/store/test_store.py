@@ -6,11 +6,13 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from msgspec import Raw
 
 from proxy.ids import ResponseIds, random_id
 from proxy.store import Conversation, Limits, Page, Store, StoredResponse
 from proxy.store.records import NewItem
+from proxy.store.sql import Row, Statement
 
 
 def record(id_: str, **changes: Any) -> StoredResponse:
@@ -247,3 +249,48 @@ async def test_what_runs_is_not_swept(store: Store) -> None:
     await store.put(record("a", status="in_progress", holder="h", lease_until=10.0, created_at=1))
     assert await store.sweep(Limits(max_age=1), 1000.0) == 0
     assert await store.get("o", "a") is not None
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "\ud800"])
+async def test_what_cannot_be_an_id_is_not_there(store: Store, odd: str) -> None:
+    await store.put(record("a"), ["in_a"])
+    assert await store.get("o", odd) is None
+    assert not await store.delete("o", odd)
+    assert await store.chain("o", odd) == []
+    assert await store.conversation("o", odd) is None
+    assert list(await store.find_items("o", [odd, "in_a"])) == ["in_a"]
+    await store.create_conversation(Conversation(id="c", owner="o", created_at=1, metadata={}), [])
+    assert await store.conversation_item("c", odd) is None
+    assert (await store.conversation_items("c", Page(after=odd))).items == []
+    assert not await store.delete_item("c", odd)
+
+
+async def test_the_text_of_a_statement_does_not_grow_with_a_count(store: Store) -> None:
+    """Each text is prepared and kept: one for every count would be a leak that clients can cause."""
+    database = store._database  # type: ignore[attr-defined]
+    texts: set[str] = set()
+    read = database.read
+
+    async def noted(statement: Statement) -> list[Row]:
+        texts.add(statement.sql)
+        return await read(statement)  # type: ignore[no-any-return]
+
+    database.read = noted
+    ids = ResponseIds(random_id)
+    ids("resp")
+    for count in (1, 2, 3, 5, 250):
+        await store.find_items("o", [ids("msg"), *(f"item_{number}" for number in range(count))])
+    assert len(texts) == 3
+
+
+async def test_many_items_are_found_in_batches(store: Store) -> None:
+    items = [NewItem(f"i{number}", b'{"id":"i%d"}' % number) for number in range(500)]
+    await store.create_conversation(Conversation(id="c", owner="o", created_at=1, metadata={}), items)
+    assert len(await store.find_items("o", [item.id for item in items] * 2)) == 500
+
+
+async def test_a_probe_writes_and_leaves_one_row(store: Store) -> None:
+    await store.probe(1.0)
+    await store.probe(2.5)
+    rows = await store._database.read(Statement("SELECT at FROM probes"))  # type: ignore[attr-defined]
+    assert rows == [(2,)]

@@ -30,7 +30,8 @@ class SqlConversations(Tables):
         metadata = msgspec.json.encode(conversation.metadata).decode()
         values = (conversation.id, conversation.owner, conversation.created_at, metadata)
         sql = "INSERT INTO conversations (id, owner, created_at, updated_at, metadata) VALUES ($1, $2, $3, $3, $4)"
-        await self._database.write([Statement(sql, values), *(_insert(conversation.id, item) for item in items)])
+        script = [Statement(sql, values), *(_insert(conversation.id, item) for item in items)]
+        await self._database.write(script, Statement("SELECT 1 FROM conversations WHERE id = $1", (conversation.id,)))
 
     async def conversation(self, owner: str, conversation_id: str) -> Conversation | None:
         sql = "SELECT created_at, metadata FROM conversations WHERE id = $1 AND owner = $2"

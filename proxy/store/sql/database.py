@@ -1,6 +1,7 @@
 """`Database`: what a database has to do, and `Tables`, what every part of the store over one begins with.
 
-Parameters are `$1`, `$2`, …, with a cast such as `$3::bytea` where PostgreSQL cannot infer the type.
+Parameters are `$1`, `$2`, …, with a cast such as `$3::bytea` where PostgreSQL cannot infer the type. A list is one
+parameter, as in `id = ANY($2::text[])`: no text of a statement grows with a count.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ Row = tuple[Any, ...]
 
 
 class Statement(Struct, frozen=True):
+    """`patience` is how many times the usual limit of time one may take that looks at many rows."""
+
     sql: str
     values: Row = ()
+    patience: float = 1.0
 
 
 class Database(Protocol):
@@ -30,10 +34,11 @@ class Database(Protocol):
 
     async def read(self, statement: Statement) -> list[Row]: ...
 
-    async def write(self, script: Sequence[Statement]) -> int:
+    async def write(self, script: Sequence[Statement], done: Statement | None = None) -> int:
         """Runs a script in one transaction, or nothing of it where its first statement touches no row.
 
-        How many rows that first one touched.
+        How many rows that first one touched. `done` reads a row where the script has been carried out already: a
+        database that lost its connection in the middle of a commit may ask, and try again.
         """
 
 
@@ -42,12 +47,27 @@ class Tables:
         self._database = database
 
     async def _read(self, sql: str, *values: Any) -> list[Row]:
+        if any(map(_is_nowhere, values)):
+            return []
         return await self._database.read(Statement(sql, values))
 
     async def _write(self, sql: str, *values: Any) -> bool:
+        """Of a statement that changes what is there already: whether it was."""
+        if any(map(_is_nowhere, values)):
+            return False
         return await self._database.write([Statement(sql, values)]) > 0
 
 
-def places(count: int, *, after: int) -> str:
-    """So many parameters for an `IN`, behind those up to number `after`."""
-    return ", ".join(f"${number}" for number in range(after + 1, after + count + 1))
+def _is_nowhere(value: Any) -> bool:
+    """Text that no row holds: PostgreSQL takes no NUL, and neither takes half a surrogate."""
+    return type(value) is str and not is_storable(value)
+
+
+def is_storable(text: str) -> bool:
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

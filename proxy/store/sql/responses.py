@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from proxy.ids import response_of
 from proxy.store.records import NewItem, StoredResponse, Turn
 from proxy.store.sql.conversations import append
-from proxy.store.sql.database import Row, Statement, Tables, places
+from proxy.store.sql.database import Row, Statement, Tables, is_storable
 
 _COLUMNS = (
     "id, owner, status, created_at, parent, root, conversation, background, compacted, holder, lease_until,"
@@ -36,6 +36,18 @@ _EVENTS = """
     WHERE r.id = $1 AND r.owner = $2
     AND e.first >= COALESCE((SELECT MAX(first) FROM events WHERE response_id = $1 AND first <= $3), 0)
     ORDER BY e.first"""
+# Of each response at most once, however many of its items are asked for; the rows are large.
+_BY_NAMED_ITEM = """
+    SELECT input, output FROM responses WHERE owner = $1
+    AND id IN (SELECT response_id FROM response_items WHERE id = ANY($2::text[]))"""
+_ENDED = """
+    SELECT input, output FROM responses WHERE owner = $1
+    AND status NOT IN ('queued', 'in_progress') AND id = ANY($2::text[])"""
+_TOLD = """
+    SELECT i.json FROM conversation_items i JOIN conversations c ON c.id = i.conversation
+    WHERE c.owner = $1 AND i.id = ANY($2::text[])"""
+# Others have their turn between two batches.
+_BATCH = 200
 _INSERT_EVENTS = "INSERT INTO events (response_id, first, frames) VALUES ($1, $2, $3)"
 
 
@@ -46,7 +58,8 @@ class SqlResponses(Tables):
         script = [Statement(_INSERT, (*_values(record), record.size))]
         if events:
             script.append(Statement(_INSERT_EVENTS, (record.id, 0, events)))
-        await self._database.write([*script, *_attached(record, named, appended)])
+        done = Statement("SELECT 1 FROM responses WHERE id = $1", (record.id,))
+        await self._database.write([*script, *_attached(record, named, appended)], done)
 
     async def get(self, owner: str, response_id: str) -> StoredResponse | None:
         rows = await self._read(f"SELECT {_COLUMNS} FROM responses WHERE id = $1 AND owner = $2", response_id, owner)
@@ -63,28 +76,20 @@ class SqlResponses(Tables):
         ]
 
     async def find_items(self, owner: str, ids: Sequence[str]) -> dict[str, Raw]:
+        wanted = [id_ for id_ in dict.fromkeys(ids) if is_storable(id_)]
+        found: dict[str, Raw] = {}
+        for start in range(0, len(wanted), _BATCH):
+            found |= await self._find_some(owner, wanted[start : start + _BATCH])
+        return found
+
+    async def _find_some(self, owner: str, ids: Sequence[str]) -> dict[str, Raw]:
         made_here = {response for id_ in ids if (response := response_of(id_)) is not None}
-        kept = await self._read(
-            "SELECT DISTINCT r.id, r.input, r.output FROM response_items i JOIN responses r ON r.id = i.response_id"
-            f" WHERE r.owner = $1 AND i.id IN ({places(len(ids), after=1)})",
-            owner,
-            *ids,
-        )
+        kept = await self._read(_BY_NAMED_ITEM, owner, ids)
         if made_here:
-            kept += await self._read(
-                "SELECT id, input, output FROM responses WHERE owner = $1 AND status NOT IN ('queued', 'in_progress')"
-                f" AND id IN ({places(len(made_here), after=1)})",
-                owner,
-                *made_here,
-            )
-        told = await self._read(
-            "SELECT i.json FROM conversation_items i JOIN conversations c ON c.id = i.conversation"
-            f" WHERE c.owner = $1 AND i.id IN ({places(len(ids), after=1)})",
-            owner,
-            *ids,
-        )
+            kept += await self._read(_ENDED, owner, list(made_here))
+        told = await self._read(_TOLD, owner, ids)
         candidates = [Raw(bytes(row[0])) for row in told]
-        for _, input_, output in kept:
+        for input_, output in kept:
             candidates += _ITEMS.decode(input_) + _ITEMS.decode(output)
         wanted = set(ids)
         named = ((_ID.decode(raw).id, raw) for raw in candidates)
@@ -94,8 +99,10 @@ class SqlResponses(Tables):
 
     async def append_events(self, response_id: str, holder: str, first: int, frames: bytes, until: float) -> bool:
         held = Statement(f"UPDATE responses SET lease_until = $3 WHERE {_HELD}", (response_id, holder, until))
-        script = [held, Statement(_INSERT_EVENTS, (response_id, first, frames))] if frames else [held]
-        return await self._database.write(script) > 0
+        if not frames:
+            return await self._database.write([held]) > 0
+        done = Statement("SELECT 1 FROM events WHERE response_id = $1 AND first = $2", (response_id, first))
+        return await self._database.write([held, Statement(_INSERT_EVENTS, (response_id, first, frames))], done) > 0
 
     async def events(self, owner: str, response_id: str, after: int) -> list[tuple[int, bytes]]:
         rows = await self._read(_EVENTS, response_id, owner, after + 1)
@@ -119,7 +126,11 @@ class SqlResponses(Tables):
         script = [Statement(sql, (record.id, holder, *values))]
         if frames:
             script.append(Statement(_INSERT_EVENTS, (record.id, first, frames)))
-        return await self._database.write([*script, *_attached(record, named, appended)]) > 0
+        done = Statement(
+            "SELECT 1 FROM responses WHERE id = $1 AND holder = $2 AND status = $3 AND head = $4",
+            (record.id, holder, record.status, record.head),
+        )
+        return await self._database.write([*script, *_attached(record, named, appended)], done) > 0
 
     async def end(
         self, record: StoredResponse, *, expired_at: float | None = None, first: int = 0, frames: bytes = b""

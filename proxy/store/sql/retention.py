@@ -10,6 +10,7 @@ from proxy.store.records import Limits
 from proxy.store.sql.database import Statement, Tables
 
 SWEEP_BATCH = 200
+_PATIENCE = 30.0  # it reads an index of everything
 
 _THREADS = "SELECT root, COUNT(*), SUM(bytes), MAX(created_at) FROM responses GROUP BY root ORDER BY MAX(created_at)"
 
@@ -21,12 +22,15 @@ class SqlRetention(Tables):
                 "DELETE FROM conversations WHERE id IN"
                 " (SELECT id FROM conversations WHERE updated_at < $1 ORDER BY updated_at LIMIT $2)"
             )
-            while await self._database.write([Statement(sql, (int(now - limits.max_conversation_age), SWEEP_BATCH))]):
+            while await self._database.write(
+                [Statement(sql, (int(now - limits.max_conversation_age), SWEEP_BATCH), _PATIENCE)]
+            ):
                 pass
         if not (limits.max_age or limits.max_responses or limits.max_bytes):
             return 0
         threads = [
-            _Thread(root, int(count), int(size), used_at) for root, count, size, used_at in await self._read(_THREADS)
+            _Thread(root, int(count), int(size), used_at)
+            for root, count, size, used_at in await self._database.read(Statement(_THREADS, (), _PATIENCE))
         ]
         removed = 0
         for thread in _excess(threads, limits, now):
@@ -40,7 +44,7 @@ class SqlRetention(Tables):
             " AND status NOT IN ('queued', 'in_progress') ORDER BY created_at LIMIT $2)"
         )
         removed = 0
-        while touched := await self._database.write([Statement(sql, (root, SWEEP_BATCH))]):
+        while touched := await self._database.write([Statement(sql, (root, SWEEP_BATCH), _PATIENCE)]):
             removed += touched
         return removed
 
