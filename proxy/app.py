@@ -40,6 +40,7 @@ from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
 from proxy.readiness import Readiness
 from proxy.recognition import Recognition
+from proxy.redaction import Redactor
 from proxy.request_body import BodyLimits
 from proxy.routing import Router
 from proxy.sealing import create_sealer
@@ -61,7 +62,9 @@ def create_app(
 ) -> Starlette:
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
     metrics = Metrics()
-    router, upstreams = Router(config, create_sealer(config.store)), Upstreams(config.upstreams, transport)
+    router = Router(config, create_sealer(config.store))
+    guarded = bool(config.server.api_keys or config.keys)
+    upstreams = Upstreams(config.upstreams, transport, Redactor.of(config), guarded=guarded)
     services = Services(
         router=router,
         recognition=Recognition(router, upstreams),
@@ -195,7 +198,7 @@ def _conversation_routes(all_: str, conversations: Conversations) -> list[BaseRo
 def create_app_from_environment() -> Starlette:
     """The factory of a worker process: its configuration is where the environment says."""
     config = with_data_dir(load_config(None, os.environ), os.environ)
-    configure_logging(config.server.log_level)
+    configure_logging(config.server.log_level, Redactor.of(config))
     app = create_app(config)
     settle_memory()
     return app

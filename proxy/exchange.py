@@ -147,6 +147,7 @@ class Exchange:
             new_id=self._new_id,
             created_at=int(services.clock()),
             heard=self.streamed or self.background,
+            tell=services.sender.upstreams.teller(self.route, client_headers),
         )
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream

@@ -4,8 +4,8 @@ What is told of every request (`tell`) is written together: each line by itself 
 about. None waits longer than `_TOGETHER_SECONDS`; any other record, and the end of the process, takes along what waits.
 
 What a record holds is written as it is, but for line breaks and other control characters: callers log names,
-counts and durations, never a body or a key. Foreign libraries are heard from WARNING up, since some of them
-write headers at DEBUG.
+counts and durations, never a body or a key; a secret of the configuration that comes along all the same is hidden.
+Foreign libraries are heard from WARNING up, since some of them write headers at DEBUG.
 """
 
 from __future__ import annotations
@@ -79,8 +79,10 @@ class LineFormatter(logging.Formatter):
 class LineHandler(logging.StreamHandler[TextIO]):
     """Formats and writes what is told together, as soon as an event loop comes to it; without one, at once."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, hide: Callable[[str], str] = str) -> None:
+        """`hide` takes secrets out of lines; those written together cost one look."""
         super().__init__(stream)
+        self._hide = hide
         self._waiting: list[logging.LogRecord] = []
         self._loop: asyncio.AbstractEventLoop | None = None  # the one that is about to write them
 
@@ -116,7 +118,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
                 self._write(waiting)
 
     def _write(self, records: list[logging.LogRecord]) -> None:
-        lines = "".join([self._line(record) for record in records])
+        lines = self._hide("".join([self._line(record) for record in records]))
         try:
             self.stream.write(lines)
             self.stream.flush()
@@ -131,14 +133,15 @@ class LineHandler(logging.StreamHandler[TextIO]):
             return ""
 
 
-def logging_settings(level: LogLevel) -> dict[str, Any]:
+def logging_settings(level: LogLevel, hide: Callable[[str], str] = str) -> dict[str, Any]:
     """The settings in the form `logging.config.dictConfig` and uvicorn's workers take."""
     own = {"level": level.upper()}
+    stderr = {"class": "proxy.log.LineHandler", "formatter": "line", "stream": "ext://sys.stderr", "hide": hide}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": "proxy.log.LineFormatter"}},
-        "handlers": {"stderr": {"class": "proxy.log.LineHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "handlers": {"stderr": stderr},
         "root": {"level": "ERROR" if level == "error" else "WARNING", "handlers": ["stderr"]},
         "loggers": {
             "proxy": own,
@@ -150,13 +153,13 @@ def logging_settings(level: LogLevel) -> dict[str, Any]:
     }
 
 
-def configure_logging(level: LogLevel) -> None:
-    """Send every logger of the process through `LineFormatter`."""
+def configure_logging(level: LogLevel, hide: Callable[[str], str] = str) -> None:
+    """Send every logger of the process through `LineFormatter`, its lines through `hide`."""
     # Records need neither their place in the code nor their thread: no line tells them, and finding out takes as long
     # as all the rest. The switches are those of the standard library's own advice on logging that has to be quick.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.config.dictConfig(logging_settings(level))
+    logging.config.dictConfig(logging_settings(level, hide))
 
 
 def tell(

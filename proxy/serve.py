@@ -28,6 +28,7 @@ from proxy.http_protocol import HttpProtocol
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.log import logging_settings
 from proxy.memory import settle_memory
+from proxy.redaction import Redactor
 from proxy.routing import names_shown
 
 _log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvic
         ws_per_message_deflate=False,
         lifespan="on",
         interface="asgi3",
-        log_config=logging_settings(config.server.log_level),
+        log_config=logging_settings(config.server.log_level, Redactor.of(config)),
         access_log=False,
         server_header=False,
         date_header=False,

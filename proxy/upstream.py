@@ -14,10 +14,13 @@ from msgspec import Struct
 
 from proxy.chat_answer import ChatAnswer, IntoChunks, Straight
 from proxy.config import UpstreamSettings
+from proxy.redaction import Redactor
+from proxy.refusals import ErrorTeller
 from proxy.routing import Route
 from proxy.transports import (
     Answer,
     AnswerTooLarge,
+    ConnectFailed,
     Endpoint,
     TimedOut,
     Timeouts,
@@ -39,7 +42,6 @@ _MAX_FACTS_BYTES = 64 << 20
 _HEADERS = (("content-type", "application/json"), ("accept", "application/json, text/event-stream"))
 _REQUEST_ID = "x-request-id"
 _RETURNED_AS = {_REQUEST_ID: "x-upstream-request-id"}  # the answer has an identifier of our own
-_MIN_KEY = 8  # shorter ones are placeholders such as "none", and stand in many words
 
 
 class _Target(Struct, frozen=True):
@@ -57,9 +59,22 @@ class _Target(Struct, frozen=True):
 
 
 class Upstreams:
-    """The connections to the upstreams of a configuration; `transport` replaces those it asks for."""
+    """The connections to the upstreams of a configuration; `transport` replaces those it asks for.
 
-    def __init__(self, upstreams: Mapping[str, UpstreamSettings], transport: Transport | None = None) -> None:
+    `redactor` knows the secrets of the whole configuration, where there are others than the upstreams' own; `guarded`
+    is whether callers have keys of this proxy.
+    """
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, UpstreamSettings],
+        transport: Transport | None = None,
+        redactor: Redactor | None = None,
+        *,
+        guarded: bool = False,
+    ) -> None:
+        self._redactor = redactor or Redactor.of(upstreams)
+        self._guarded = guarded
         self._transports: dict[tuple[str, bool, str | None, bool], Transport] = {}
         self._targets = {
             name: _Target(
@@ -91,7 +106,16 @@ class Upstreams:
         """A call that is made on opening it; `client_headers` by lower-case name."""
         target = self._targets[route.upstream_name]
         endpoint = self._endpoint(target.base_url, _path(route.dialect))
-        return UpstreamCall(route, target, endpoint, body, client_headers)
+        return UpstreamCall(route, target, endpoint, body, client_headers, self.teller(route, client_headers))
+
+    def teller(self, route: Route, client_headers: Mapping[str, str]) -> ErrorTeller:
+        """What a client hears of the upstream's errors, in which its own key and headers are hidden, too."""
+        sent = route.upstream.forward_headers
+        passed = [client_headers[name] for name in sent if name in client_headers]
+        if route.upstream.pass_client_key and "authorization" in client_headers:
+            passed.append(client_headers["authorization"])
+        redactor = self._redactor.and_of(passed) if passed else self._redactor
+        return ErrorTeller(route.upstream_name, route.upstream, redactor, self._guarded)
 
     def _endpoint(self, base_url: str, path: str) -> Endpoint:
         if (base_url, path) not in self._endpoints:
@@ -113,7 +137,7 @@ class Upstreams:
             async with await target.transport.send(endpoint, headers, body, target.timeouts, method) as answer:
                 answered = await answer.read(_MAX_FACTS_BYTES)
         except TransportError as error:
-            raise _transport_error(error, name) from error
+            raise _transport_error(error, name, endpoint) from error
         if answer.status != 200:
             message = f"The upstream '{name}' answered {answer.status} to {method} {endpoint.path}."
             raise UpstreamError(message, status=502)
@@ -128,7 +152,13 @@ class UpstreamCall:
     """`headers` are those of the upstream's answer that may travel back to the client."""
 
     def __init__(
-        self, route: Route, target: _Target, endpoint: Endpoint, body: bytes, client_headers: Mapping[str, str]
+        self,
+        route: Route,
+        target: _Target,
+        endpoint: Endpoint,
+        body: bytes,
+        client_headers: Mapping[str, str],
+        teller: ErrorTeller,
     ) -> None:
         self.headers: dict[str, str] = {}
         self._route = route
@@ -137,6 +167,7 @@ class UpstreamCall:
         self._body = body
         self._client_headers = client_headers
         self._authorization = _authorization(route.upstream, client_headers)
+        self._teller = teller
         self._answer: ChatAnswer | None = None
 
     @property
@@ -179,7 +210,7 @@ class UpstreamCall:
 
     async def _accept(self, answer: Answer) -> None:
         self.headers = {
-            _RETURNED_AS.get(name, name): answer.headers[name]
+            _RETURNED_AS.get(name, name): self._teller.redactor(answer.headers[name])
             for name in self._route.upstream.return_headers
             if name in answer.headers
         }
@@ -193,18 +224,12 @@ class UpstreamCall:
     def _told(self, error: TransportError | UpstreamError) -> UpstreamError:
         """The error as the client may see it."""
         if isinstance(error, TransportError):
-            _log.warning("upstream failed", extra={"upstream": self._route.upstream_name, "reason": str(error)})
-            return _transport_error(error, self._route.upstream_name)
-        self._redact(error)
-        error.headers = self.headers
-        return error
-
-    def _redact(self, error: UpstreamError) -> None:
-        """Some servers repeat the key they refuse."""
-        if self._authorization is not None:
-            key = self._authorization.removeprefix("Bearer ")
-            if len(key) >= _MIN_KEY:
-                error.message = error.message.replace(key, "***")
+            reason = self._teller.redactor(str(error))
+            _log.warning("upstream failed", extra={"upstream": self._route.upstream_name, "reason": reason})
+            error = _transport_error(error, self._route.upstream_name, self._endpoint)
+        told = self._teller.tell(error)
+        told.headers = self.headers
+        return told
 
 
 async def _error_body(answer: Answer) -> bytes:
@@ -214,14 +239,15 @@ async def _error_body(answer: Answer) -> bytes:
         return b""
 
 
-def _transport_error(error: TransportError, upstream: str) -> UpstreamError:
+def _transport_error(error: TransportError, name: str, endpoint: Endpoint) -> UpstreamError:
+    who = f"The upstream '{name}' at {endpoint.address}"
     if isinstance(error, TimedOut):
-        return UpstreamError(f"The upstream '{upstream}' did not answer in time.", status=504, code="upstream_timeout")
-    return UpstreamError(
-        f"The upstream '{upstream}' could not be reached, or broke off its answer.",
-        status=502,
-        code="upstream_unreachable",
-    )
+        return UpstreamError(f"{who} did not answer in time: {error}.", status=504, code="upstream_timeout")
+    if isinstance(error, ConnectFailed):
+        message = f"{who} could not be reached: {error.reason}."
+    else:
+        message = f"{who} was reached, but its answer failed: {error}."
+    return UpstreamError(message, status=502, code="upstream_unreachable")
 
 
 def _path(dialect: Dialect) -> str:

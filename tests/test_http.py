@@ -291,7 +291,7 @@ async def test_no_key_in_errors_or_logs(tmp_path: Path, caplog: pytest.LogCaptur
         refusal = {"error": {"message": "Incorrect API key provided: sk-secret", "type": "invalid_request_error"}}
         p.backend.script(json_answer(refusal, status=401))
         answer = await p.post(ASK)
-        assert_error(answer, 401)
+        assert_error(answer, 502, code="upstream_key_refused")
         assert "sk-secret" not in answer.text
     assert "sk-secret" not in caplog.text
 

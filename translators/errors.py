@@ -6,7 +6,9 @@ Every error knows its HTTP status and the four keys of OpenAI's envelope
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import TypeVar
 
 import msgspec
 
@@ -67,6 +69,24 @@ class BridgeError(Exception):
     def envelope(self) -> bytes:
         """The JSON body of an error answer, as OpenAI's SDKs read it."""
         return msgspec.json.encode(Envelope(self.body()))
+
+
+MAX_MESSAGE = 4000
+"""Characters of an error's message: backends echo whole requests in theirs."""
+
+AnyError = TypeVar("AnyError", bound=BridgeError)
+
+
+def redacted(error: AnyError, hide: Callable[[str], str]) -> AnyError:
+    """The same error in texts that `hide` has been over, and of a length that one can read."""
+    told = copy(error)
+    message = hide(error.message)
+    told.message = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"
+    told.args = (told.message,)
+    told.type = hide(error.type)
+    told.param = None if error.param is None else hide(error.param)
+    told.code = None if error.code is None else hide(error.code)
+    return told
 
 
 class InvalidRequest(BridgeError):

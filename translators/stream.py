@@ -48,7 +48,8 @@ SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, Compa
 class ResponseStream:
     """One response. `new_id(prefix)` gives an identifier such as `msg_…`; `created_at` is in Unix seconds.
 
-    Where its events are not `heard`, there are none: a whole answer needs the response alone.
+    Where its events are not `heard`, there are none: a whole answer needs the response alone. `tell` makes of an error
+    what a client may hear of it.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class ResponseStream:
         "_items",
         "_reader",
         "_speaking",
+        "_tell_error",
         "_told",
         "_translation",
         "_usage",
@@ -67,7 +69,15 @@ class ResponseStream:
         "response",
     )
 
-    def __init__(self, translation: Translation, *, new_id: NewId, created_at: int, heard: bool = True) -> None:
+    def __init__(
+        self,
+        translation: Translation,
+        *,
+        new_id: NewId,
+        created_at: int,
+        heard: bool = True,
+        tell: Callable[[BridgeError], BridgeError] = copy,
+    ) -> None:
         # Never one that has been raised: by its traceback that would hold whoever holds the stream.
         self.error: BridgeError | None = None
         self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
@@ -76,6 +86,7 @@ class ResponseStream:
         self._writers = Writers(translation, self.out, new_id)
         self._reader = AnswerReader(translation)
         self._translation = translation
+        self._tell_error = tell
         self._answer = Answer(translation)
         self._items: list[ItemWriter] = []  # of all answers
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
@@ -351,7 +362,7 @@ class ResponseStream:
         self._answer.ending = ending
 
     def _failed(self, fragment: fragments.Failed) -> None:
-        self.error = fragment.error
+        self.error = self._tell_error(fragment.error)
         self._end(Ending("failed"), None)
 
     # --- items -----------------------------------------------------------------------------------

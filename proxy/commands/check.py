@@ -15,6 +15,7 @@ from proxy.commands.terminal import Style, complain, fail, say, styled
 from proxy.commands.trials import Outcome, Trial, try_here, try_upstreams
 from proxy.config import ConfigError, Problem, ReadConfig
 from proxy.recognition import recognise
+from proxy.redaction import Redactor
 from proxy.routing import Route, Router, is_pattern
 
 _STYLES: dict[Outcome, Style] = {"ok": "good", "warning": "warning", "failed": "bad"}
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     failed = any(trial.outcome == "failed" for trial in trials)
     if arguments.json:
         checked = _Checked(not failed, _file(read), [], list(read.warnings), list(map(_model, routes)), trials)
-        say(msgspec.json.format(msgspec.json.encode(checked)).decode())
+        say(Redactor.of(config)(msgspec.json.format(msgspec.json.encode(checked)).decode()))
     else:
         _tell(read, routes, trials)
     return 1 if failed else 0
@@ -88,12 +89,13 @@ def _tell(read: ReadConfig, routes: tuple[Route, ...], trials: list[Trial]) -> N
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    hide = Redactor.of(read.config)  # a fact may hold a key: the query of an address, for one
     for line in dialect_lines(routes):
-        say(line)
+        say(hide(line))
     say("")
     say(f"configuration: {_file(read) or 'built in'}")
     for trial in trials:
-        say(f"{trial.subject}: {styled(trial.outcome, _STYLES[trial.outcome], sys.stdout)}: {trial.told}")
+        say(f"{trial.subject}: {styled(trial.outcome, _STYLES[trial.outcome], sys.stdout)}: {hide(trial.told)}")
 
 
 def _file(read: ReadConfig) -> str | None:

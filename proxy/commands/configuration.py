@@ -17,7 +17,7 @@ from proxy.config import read_config as read_with
 
 _VARIABLES = {
     "config": CONFIG_VARIABLE,
-    "upstream": UPSTREAM_VARIABLE,
+    "upstream_url": UPSTREAM_VARIABLE,
     "api_key": UPSTREAM_KEY_VARIABLE,
     "upstream_model": UPSTREAM_MODEL_VARIABLE,
 }
@@ -33,6 +33,7 @@ def add_upstream_arguments(parser: argparse.ArgumentParser) -> None:
     """An upstream on the command line, in the place of those of the file."""
     parser.add_argument(
         "--upstream",
+        dest="upstream_url",
         metavar="URL",
         help="where every request goes, in the place of the file's upstreams and models: the address before "
         f"/chat/completions, as in http://127.0.0.1:11434/v1 (else ${UPSTREAM_VARIABLE})",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from proxy.commands.doctor_target import LENGTH, LONG, Json, ProbeResult, ProbeTarget, user
+from proxy.refusals import KEY_REFUSED
 from translators.dialects.dialect import EFFORTS, LOGPROBS, SAMPLING
 
 PIXEL = (
@@ -53,7 +54,7 @@ def output(call_id: str) -> Json:
 async def first_contact(target: ProbeTarget) -> None:
     """A plain question, with the key where it is read. Raises UpstreamError where there is no answer."""
     result = await target.ask()
-    if result.refusal is not None and result.refusal.status == 401:
+    if result.refusal is not None and (result.refusal.status == 401 or result.refusal.code == KEY_REFUSED):
         target.sends_key_in("api-key")
         again = await target.ask()
         if again.taken:

@@ -85,7 +85,7 @@ class ProbeTarget:
                     for chunk in one_by_one(chunks):
                         error = error_in_chunk(chunk)
                         if error is not None:
-                            return ProbeResult(error)
+                            return ProbeResult(self._upstreams.teller(self._route, {}).tell(error))
                         result.add(chunk)
         except UpstreamError as error:
             if error.code == "upstream_unreachable":

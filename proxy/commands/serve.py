@@ -19,6 +19,7 @@ from proxy.config import (
     read_config,
 )
 from proxy.log import configure_logging
+from proxy.redaction import Redactor
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         return fail(str(error), status=2)
     from proxy.serve import serve
 
-    configure_logging(read.config.server.log_level)
+    configure_logging(read.config.server.log_level, Redactor.of(read.config))
     for warning in read.warnings:
         _log.warning("configuration: %s", warning)
     return serve(read.config, overrides, source="built in" if read.file is None else str(read.file))

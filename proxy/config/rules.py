@@ -38,7 +38,7 @@ _DEFAULTS = UpstreamSettings()
 def check_config(config: Config, report: Report) -> None:
     """Report every disagreement in the configuration."""
     for name, upstream in config.upstreams.items():
-        _check_upstream(name, upstream, report)
+        _check_upstream(name, upstream, config, report)
     for name, model in config.models.items():
         _check_model(name, model, config, report)
     _check_store(config.store, report)
@@ -52,7 +52,7 @@ def check_config(config: Config, report: Report) -> None:
             report.warn(("upstreams", name), "is used by no model")
 
 
-def _check_upstream(name: str, upstream: UpstreamSettings, report: Report) -> None:
+def _check_upstream(name: str, upstream: UpstreamSettings, config: Config, report: Report) -> None:
     at = ("upstreams", name)
     if upstream.kind == "chat" and upstream.base_url is None:
         report.add((*at, "base_url"), "is required (or `kind: local` for the embedded server)")
@@ -62,6 +62,12 @@ def _check_upstream(name: str, upstream: UpstreamSettings, report: Report) -> No
                 report.add((*at, setting), f"has a meaning for `kind: {kind}` only")
     if upstream.api_key is not None and upstream.pass_client_key:
         report.add((*at, "pass_client_key"), "excludes api_key: only one key can be sent")
+    if upstream.pass_client_key and (config.server.api_keys or config.keys):
+        report.add(
+            (*at, "pass_client_key"),
+            "would send the keys of this proxy (server.api_keys, keys) to the upstream, since callers present those: "
+            "set api_key in its place, or ask callers for no key of this proxy",
+        )
     if "authorization" in upstream.headers and (upstream.api_key is not None or upstream.pass_client_key):
         report.add((*at, "headers", "authorization"), "excludes api_key and pass_client_key")
     if upstream.ca_file is not None and not upstream.verify_tls:

@@ -51,7 +51,14 @@ class TransportError(Exception):
 
 
 class ConnectFailed(TransportError):
-    """No connection: the name did not resolve, it was refused, or TLS failed. Nothing of the request was sent."""
+    """No connection: the name did not resolve, it was refused, or TLS failed. Nothing of the request was sent.
+
+    `reason` says which of them, without the address.
+    """
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class TimedOut(TransportError):

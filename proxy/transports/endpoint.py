@@ -62,6 +62,11 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
+    def address(self) -> str:
+        """Host and port, for messages: nothing secret is in them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 

@@ -26,6 +26,7 @@ from proxy.transports import (
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
 from proxy.transports.fields import Headers, check_fields, check_method, join_fields
+from proxy.transports.reasons import reason_of
 from proxy.transports.tls import client_context
 
 # httpx2 tells an ended connection from a malformed answer by its message alone: the first two are h11's and httpcore2's
@@ -41,7 +42,8 @@ def _translated() -> Generator[None]:
     except (httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
         raise TimedOut("no connection in time", "connect") from error
     except (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol) as error:
-        raise ConnectFailed(f"no connection: {error}") from error
+        reason = reason_of(error)
+        raise ConnectFailed(f"no connection: {reason}", reason) from error
     except httpx2.NetworkError as error:
         raise ConnectionCut(f"the connection ended inside the answer: {error}") from error
     except httpx2.RemoteProtocolError as error:

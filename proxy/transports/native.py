@@ -19,6 +19,7 @@ from proxy.transports.endpoint import Endpoint
 from proxy.transports.fields import Headers, check_fields, check_method
 from proxy.transports.native_connection import Connection
 from proxy.transports.pool import IdlePool
+from proxy.transports.reasons import reason_of
 from proxy.transports.tls import client_context
 
 # Methods whose requests say so when they have no body (RFC 9110 8.6).
@@ -199,9 +200,10 @@ class NativeTransport:
             async with asyncio.timeout(seconds):
                 transport, _ = await loop.create_connection(lambda: connection, endpoint.host, endpoint.port, ssl=tls)
         except TimeoutError:
-            raise TimedOut(f"no connection to {endpoint.authority} within {seconds:g} s", "connect") from None
+            raise TimedOut(f"no connection to {endpoint.address} within {seconds:g} s", "connect") from None
         except OSError as error:
-            raise ConnectFailed(f"no connection to {endpoint.authority}: {error}") from error
+            reason = reason_of(error)
+            raise ConnectFailed(f"no connection to {endpoint.address}: {reason}", reason) from error
         peer = transport.get_extra_info("peername")  # None where the connection has ended already
         if peer and not is_on_this_machine(peer[0]):
             peer_socket = transport.get_extra_info("socket")
