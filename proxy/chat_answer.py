@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from proxy.transports import Answer, TransportError
 from translators.chunks import ChunkDecoder, body_form, parse_chunk
+from translators.decode import is_json_object
 from translators.errors import UpstreamProtocolError
 from translators.flow import Flow, FrameSink
-from translators.runs import Chunk
+from translators.runs import Chunk, ChunkRun
 from translators.schema.chat import ChatChunk
 from translators.stream import ResponseStream
 from translators.upstream_errors import error_in_chunk
@@ -23,6 +24,8 @@ from translators.upstream_errors import error_in_chunk
 MAX_ANSWER_BYTES = 256 << 20
 _DRAIN_BYTES = 1 << 16
 _DRAIN_SECONDS = 0.25
+# For the usage and `[DONE]` behind a finish reason: both are made with it, so that only the network is waited for.
+_GRACE_SECONDS = 2.0
 # Takes chunks that arrived together; whether it takes the next ones, too.
 IntoChunks = Callable[[list[Chunk]], bool]
 
@@ -35,16 +38,19 @@ class Straight(Struct, frozen=True):
 
 
 class ChatAnswer:
-    """`said_done` once the upstream said that its answer is complete."""
+    """`said_done` once the upstream said that its answer is complete; `left_open` says what it did where it never said so
+    behind its finish reason."""
 
     def __init__(self, answer: Answer) -> None:
         self.said_done = False
+        self.left_open = ""
         self._answer = answer
         self._receive = answer.receiver()
         self._decoder: ChunkDecoder  # made where there are events
         self._first = b""
         self._whole: ChatChunk | None = None
         self._over = False
+        self._until: float | None = None  # when to stop waiting for `[DONE]`, in the loop's time
 
     async def open(self) -> None:
         """Waits for the first bytes; a whole answer is read here, so that its error can still be a status.
@@ -71,10 +77,26 @@ class ChatAnswer:
             self._over = True
             return [self._whole]
         while not self._over:
-            data, self._first = self._first or await self._receive(), b""
+            data = self._first or await (self._receive() if self._until is None else self._receive_rest(self._until))
+            self._first = b""
             if chunks := self._decode(data):
                 return chunks
         return []
+
+    async def _receive_rest(self, until: float) -> bytes:
+        """What comes behind a finish reason: usage, and the end. No more is owed, so that nothing can fail here.
+
+        Some servers never say the end, and keep the connection open in silence or with comments; some break it off
+        (maximhq/bifrost#6784, #7108).
+        """
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._receive()
+        except TimeoutError:
+            self.left_open = "it did not end"
+        except TransportError as error:
+            self.left_open = str(error)
+        return b""
 
     async def pour(self, into: IntoChunks, straight: Straight | None) -> None:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
@@ -84,9 +106,9 @@ class ChatAnswer:
 
         def take(data: bytes) -> bool:
             chunks = self._decode(data)
-            return (not chunks or into(chunks)) and not self._over
+            return (not chunks or into(chunks)) and not self._over and self._until is None
 
-        if self._first or self._whole is not None or self._over:
+        if self._first or self._whole is not None or self._over or self._until is not None:
             return
         if straight is None:
             await self._answer.pour(take)
@@ -99,6 +121,8 @@ class ChatAnswer:
         chunks = self._decoder.feed(data) if data else self._decoder.close()
         self.said_done = self._decoder.said_done
         self._over = self.said_done or not data
+        if self._decoder.finished and (self._until is None or any(map(_goes_on, chunks))):
+            self._until = asyncio.get_running_loop().time() + _GRACE_SECONDS
         return chunks
 
     async def close(self) -> None:
@@ -111,11 +135,16 @@ class ChatAnswer:
 
     async def _rest(self) -> bytes:
         pieces, size = [self._first], len(self._first)
-        while piece := await self._receive():
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAX_ANSWER_BYTES:
-                raise UpstreamProtocolError("The upstream's answer is too long.")
+        try:
+            while piece := await self._receive():
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAX_ANSWER_BYTES:
+                    raise UpstreamProtocolError("The upstream's answer is too long.")
+        except TransportError as error:
+            if not is_json_object(b"".join(pieces)):
+                raise
+            self.left_open = str(error)  # all of it was there
         return b"".join(pieces)
 
     def _read_whole(self, body: bytes) -> ChatChunk:
@@ -127,3 +156,8 @@ class ChatAnswer:
             raise UpstreamProtocolError("The upstream's answer holds no choices.")
         self.said_done = True
         return chunk
+
+
+def _goes_on(chunk: Chunk) -> bool:
+    """Whether it is more than a usage behind the answer."""
+    return isinstance(chunk, ChunkRun) or bool(chunk.choices)

@@ -192,9 +192,13 @@ class UpstreamCall:
         """The chunks that arrived together, and none when all have been read. Raises UpstreamError."""
         assert self._answer is not None, "the call has not been opened"
         try:
-            return await self._answer.read()
+            chunks = await self._answer.read()
         except (TransportError, UpstreamError) as error:
             raise self._told(error) from None
+        if not chunks and self._answer.left_open:
+            facts = {"upstream": self._route.upstream_name, "reason": self._answer.left_open}
+            _log.info("upstream left its answer open", extra=facts)
+        return chunks
 
     def pour(self, into: IntoChunks, straight: Straight | None) -> Awaitable[None]:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import Literal
 
+from translators.ending import is_finish
 from translators.errors import UpstreamProtocolError
 from translators.runs import Chunk, ChunkPattern
 from translators.schema.chat import ChatChunk
@@ -25,15 +26,15 @@ _VAIN_LESSONS = 3
 
 
 class ChunkDecoder:
-    """A stream of events, cut anywhere, into chunks; `said_done` once `[DONE]` has come.
+    """A stream of events, cut anywhere, into chunks; `said_done` once `[DONE]` has come, `finished` once a finish reason.
 
     `ready` is the pattern that whole events may have, where nothing has come of one that has not ended.
     """
 
-    __slots__ = ("_events", "_lessons", "_pattern", "ready", "said_done")
+    __slots__ = ("_events", "_lessons", "_pattern", "finished", "ready", "said_done")
 
     def __init__(self) -> None:
-        self.said_done = False
+        self.said_done = self.finished = False
         self.ready: ChunkPattern | None = None
         self._events = SSEDecoder()
         self._pattern: ChunkPattern | None = None
@@ -80,6 +81,8 @@ class ChunkDecoder:
 
     def _parse_one(self, payload: bytes) -> Chunk:
         chunk = parse_chunk(payload)
+        if chunk.choices and (reason := chunk.choices[0].finish_reason) and is_finish(reason):
+            self.finished = True
         pattern = ChunkPattern.learn(payload, chunk) if self._lessons else None
         if pattern is None:
             return chunk

@@ -98,7 +98,7 @@ def on_one_line(json: bytes) -> bytes:
         return json  # whoever decodes it says what is wrong with it, and where
 
 
-def is_json_object(text: str) -> bool:
+def is_json_object(text: str | bytes) -> bool:
     """Whether `text` is one whole JSON object."""
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
