@@ -38,8 +38,8 @@ class Straight(Struct, frozen=True):
 
 
 class ChatAnswer:
-    """`said_done` once the upstream said that its answer is complete; `left_open` says what it did where it never said so
-    behind its finish reason."""
+    """`said_done` once the upstream said that its answer is complete; `left_open` is what it did instead,
+    where it gave a finish reason and no end."""
 
     def __init__(self, answer: Answer) -> None:
         self.said_done = False

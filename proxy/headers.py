@@ -24,11 +24,11 @@ def request_headers(scope: Scope) -> dict[str, str]:
 def answer_headers(upstream: Mapping[str, str], adaptations: Sequence[Adaptation]) -> RawHeaders:
     headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in upstream.items()]
     if adaptations:
-        headers.append((ADAPTED, _adapted(adaptations)))
+        headers.append((ADAPTED, adapted(adaptations)))
     return headers
 
 
-def _adapted(adaptations: Sequence[Adaptation]) -> bytes:
+def adapted(adaptations: Sequence[Adaptation]) -> bytes:
     """`dropped tools[2], ignored user`, as much as fits; the log has the reasons."""
     text = ""
     for index, adaptation in enumerate(adaptations):

@@ -13,10 +13,11 @@ from typing import Protocol
 from starlette.types import Send
 
 from proxy.exchange import Exchange
-from proxy.headers import RawHeaders, answer_headers
+from proxy.headers import ADAPTED, RawHeaders, adapted, answer_headers
 from proxy.run_ahead import RunAhead
 from translators.errors import BridgeError
 from translators.flow import FrameSink
+from translators.report import Adaptation
 from translators.schema.events import AnyEvent
 from translators.sse import DONE_FRAME, SSEEncoder
 
@@ -62,6 +63,7 @@ class EventStream:
         "_silent_since",
         "_started",
         "_timer",
+        "_told",
         "_unsent",
     )
 
@@ -72,6 +74,7 @@ class EventStream:
         self._interval = interval
         self._encoder = SSEEncoder()
         self._started = False
+        self._told: Sequence[Adaptation] = ()  # in the head
         self._now = asyncio.get_running_loop().time
         self._silent_since = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -138,7 +141,8 @@ class EventStream:
         return self._rest is None
 
     async def send_head(self) -> None:
-        headers = HEAD + answer_headers(self._exchange.headers, self._exchange.adaptations)
+        self._told = tuple(self._exchange.adaptations)
+        headers = HEAD + answer_headers(self._exchange.headers, self._told)
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def send_events(self, events: Sequence[AnyEvent]) -> Awaitable[None]:
@@ -146,8 +150,13 @@ class EventStream:
         return self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def send_last(self, events: Sequence[AnyEvent]) -> None:
-        frames = self._encoder.encode(events) + DONE_FRAME
+        frames = self._encoder.encode(events) + self._told_late() + DONE_FRAME
         await self._send({"type": "http.response.body", "body": frames, "more_body": False})
+
+    def _told_late(self) -> bytes:
+        """What was adapted after the head had left, as a comment: every client passes those over."""
+        late = [adaptation for adaptation in self._exchange.adaptations if adaptation not in self._told]
+        return b": %b: %b\n\n" % (ADAPTED, adapted(late)) if late else b""
 
     async def _start(self) -> None:
         self._started = True

@@ -26,7 +26,7 @@ _VAIN_LESSONS = 3
 
 
 class ChunkDecoder:
-    """A stream of events, cut anywhere, into chunks; `said_done` once `[DONE]` has come, `finished` once a finish reason.
+    """A stream of events, cut anywhere, into chunks; `finished` behind a finish reason, `said_done` behind `[DONE]`.
 
     `ready` is the pattern that whole events may have, where nothing has come of one that has not ended.
     """
