@@ -14,7 +14,7 @@ from proxy.access import Caller, first_found
 from proxy.items import item_id, join_items, split_arrays, split_input
 from proxy.store import ACTIVE, Store, Turn
 from translators.decode import is_list, is_null
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
 from translators.history.resent import resent
 from translators.items import decode_item, read_items
 from translators.items.item import Item
@@ -143,7 +143,8 @@ async def resolve_references(
     for index, id_ in wanted.items():
         if id_ not in found:
             raise InvalidRequest(
-                f"Item with id '{id_}' not found. Items are not kept when 'store' is false: send them in full.",
+                f"Item with id '{bounded(id_)}' not found. "
+                "Items are not kept when 'store' is false: send them in full.",
                 param=f"input[{index}].id",
                 code="item_not_found",
             )
@@ -185,11 +186,11 @@ def _referred(raw: Raw) -> str | None:
 
 def previous_not_found(response_id: str) -> InvalidRequest:
     return InvalidRequest(
-        f"Previous response with id '{response_id}' not found.",
+        f"Previous response with id '{bounded(response_id)}' not found.",
         param="previous_response_id",
         code="previous_response_not_found",
     )
 
 
 def conversation_not_found(conversation: str, param: str | None = None) -> InvalidRequest:
-    return InvalidRequest(f"Conversation with id '{conversation}' not found.", status=404, param=param)
+    return InvalidRequest(f"Conversation with id '{bounded(conversation)}' not found.", status=404, param=param)

@@ -126,7 +126,7 @@ class Exchange:
         self.streamed = bool(parsed.params.stream)
         self._services = services
         self._client_headers = client_headers
-        self._call = Sending(services.sender, self.route, parsed, past.decoded(), client_headers)
+        self._call = Sending(services.sender, self.route, parsed, past.decoded(), client_headers, caller)
         translation = self._call.translation
         self.params: ResponsesRequest = translation.params
         self.past = past
@@ -215,7 +215,7 @@ class Exchange:
             raise exchange.error
         self._summary = exchange.response
         compacted = ParsedRequest.of(window.compacted(self.params, self._summary.output[0]))
-        self._call = Sending(self._services.sender, self.route, compacted, (), self._client_headers)
+        self._call = Sending(self._services.sender, self.route, compacted, (), self._client_headers, self.caller)
         self._call.stream = self._stream
 
     def start(self) -> list[AnyEvent]:

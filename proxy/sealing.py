@@ -1,6 +1,7 @@
 """`AesSealer`: authenticated encryption for what travels through clients, and where its keys come from.
 
-The first key seals, all of them open: a new one is put in front, an old one taken away when nothing needs it.
+The first key seals, all of them open: a new one is put in front, an old one taken away when nothing needs it. The owner
+is bound into a seal, so that what one caller carries away opens for no other.
 """
 
 from __future__ import annotations
@@ -20,38 +21,57 @@ from translators.sealing import PLAIN, Sealer
 
 KEY_FILE = "sealing.key"
 MAX_OPENED = 64 << 20  # a small blob may inflate to anything
-_PREFIX = "dragoman-1."
+_PREFIX = "dragoman-2."
+_WITHOUT_OWNER = "dragoman-1."  # what was sealed before owners were bound; it opens for whoever brings it
 _NONCE = 12
 _KEY = 32
 
 
 class AesSealer:
-    """AES-256-GCM over deflated content; whatever does not open is foreign, and None."""
+    """AES-256-GCM over deflated content; whatever does not open is foreign, and None.
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    The prefix and the owner are the associated data (NIST SP 800-38D): they are no part of the seal, and it does not
+    open with others.
+    """
+
+    def __init__(self, keys: Sequence[bytes], owners: Sequence[str] = ("",)) -> None:
         self._keys = list(keys)
+        self._owners = owners
+
+    def of(self, owners: Sequence[str]) -> AesSealer:
+        return AesSealer(self._keys, owners)
 
     def seal(self, content: bytes) -> str:
         nonce = secrets.token_bytes(_NONCE)
-        sealed = _cipher(self._keys[0]).encrypt(nonce, zlib.compress(content), _PREFIX.encode())
+        sealed = _cipher(self._keys[0]).encrypt(nonce, zlib.compress(content), _bound_to(self._owners[0]))
         return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open(self, sealed: str) -> bytes | None:
+        if sealed.startswith(_PREFIX):
+            return self._open(sealed.removeprefix(_PREFIX), [_bound_to(owner) for owner in self._owners])
+        if sealed.startswith(_WITHOUT_OWNER):
+            return self._open(sealed.removeprefix(_WITHOUT_OWNER), [_WITHOUT_OWNER.encode()])
+        return None
+
+    def _open(self, encoded: str, bounds: Sequence[bytes]) -> bytes | None:
         from cryptography.exceptions import InvalidTag
 
-        if not sealed.startswith(_PREFIX):
-            return None
         try:
-            blob = base64.b64decode(sealed.removeprefix(_PREFIX), altchars=b"-_", validate=True)
+            blob = base64.b64decode(encoded, altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
         if len(blob) < _NONCE:
             return None
         for key in self._keys:
-            with contextlib.suppress(InvalidTag):
-                deflated = _cipher(key).decrypt(blob[:_NONCE], blob[_NONCE:], _PREFIX.encode())
-                return zlib.decompressobj().decompress(deflated, MAX_OPENED)
+            for bound in bounds:
+                with contextlib.suppress(InvalidTag):
+                    deflated = _cipher(key).decrypt(blob[:_NONCE], blob[_NONCE:], bound)
+                    return zlib.decompressobj().decompress(deflated, MAX_OPENED)
         return None
+
+
+def _bound_to(owner: str) -> bytes:
+    return f"{_PREFIX}\0{owner}".encode()
 
 
 def _cipher(key: bytes):  # type: ignore[no-untyped-def]  # its type would import the library, which few requests need

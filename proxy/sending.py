@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 import msgspec
 
+from proxy.access import Caller
 from proxy.chat_answer import IntoChunks, Straight
 from proxy.documents import DocumentReader
 from proxy.fetch import Fetcher
@@ -56,8 +57,11 @@ class Sending:
         parsed: ParsedRequest,
         history: Sequence[Item],
         client_headers: Mapping[str, str],
+        caller: Caller,
     ) -> None:
-        self.translation = to_chat(parsed, sender.learned.dialect(route), route.translation, history)
+        sealer = route.translation.sealer.of(caller.owners)
+        self._settings = msgspec.structs.replace(route.translation, sealer=sealer)
+        self.translation = to_chat(parsed, sender.learned.dialect(route), self._settings, history)
         self._sender = sender
         self._route = route
         self._parsed = parsed
@@ -119,7 +123,7 @@ class Sending:
         if lesson is None:
             return False
         self._sender.learned.remember(self._route, lesson)
-        again = to_chat(self._parsed, lesson.dialect, self._route.translation, self._history)
+        again = to_chat(self._parsed, lesson.dialect, self._settings, self._history)
         adaptations = self.translation.adaptations  # others hold this very list
         adaptations[:] = [*again.adaptations, Adaptation("changed", lesson.about, f"refused: {error.message}")]
         self.translation = msgspec.structs.replace(again, adaptations=adaptations)

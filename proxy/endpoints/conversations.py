@@ -22,7 +22,7 @@ from proxy.request_body import read_request
 from proxy.store import Conversation
 from proxy.store.records import Listing, NewItem
 from translators.decode import check_depth, decode_as, on_one_line
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
 from translators.items import decode_item
 from translators.report import Report
 from translators.schema.responses import Metadata
@@ -141,4 +141,6 @@ def _shown(conversation: Conversation) -> Response:
 
 
 def _no_item(item_id: str, conversation_id: str) -> InvalidRequest:
-    return InvalidRequest(f"Item with id '{item_id}' not found in conversation '{conversation_id}'.", status=404)
+    return InvalidRequest(
+        f"Item with id '{bounded(item_id)}' not found in conversation '{bounded(conversation_id)}'.", status=404
+    )

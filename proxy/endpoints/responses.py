@@ -18,7 +18,7 @@ from proxy.items import split_items
 from proxy.recording import whole
 from proxy.replay import Replay, replayed
 from proxy.store import StoredResponse
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
 
 
 class Deleted(Struct):
@@ -68,5 +68,5 @@ class StoredResponses:
         caller = visit_of(request.scope).caller
         record = await first_found(caller, lambda owner: read_settled(self._services, owner, response_id))
         if record is None:
-            raise InvalidRequest(f"Response with id '{response_id}' not found.", status=404)
+            raise InvalidRequest(f"Response with id '{bounded(response_id)}' not found.", status=404)
         return record

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from openai import BadRequestError
 
 from proxy.config import Secret, StoreSettings
@@ -161,6 +163,24 @@ def test_what_was_sealed_opens_and_nothing_else_does() -> None:
     damaged = sealed[:middle] + ("A" if sealed[middle] != "A" else "B") + sealed[middle + 1 :]
     for foreign in ("", "dragoman-1.", "dragoman-1.AAAA", damaged, sealed[:-8], PLAIN.seal(b"x"), "gAAAA", "\xe4"):
         assert sealer.open(foreign) is None
+
+
+def test_the_owner_is_bound_into_a_seal() -> None:
+    sealer = AesSealer(KEYS)
+    sealed = sealer.of(["a", "digest-of-a"]).seal(b"x")
+    assert sealed.startswith("dragoman-2.")
+    assert sealer.of(["a"]).open(sealed) == b"x"
+    assert [sealer.of([other]).open(sealed) for other in ("b", "", "digest-of-a")] == [None, None, None]
+    # A key that had no name when it was used, and has one now.
+    assert sealer.of(["name", "a"]).open(sealed) == b"x"
+
+
+def test_what_was_sealed_without_an_owner_opens() -> None:
+    """By the version before: AES-GCM, with the prefix alone as associated data."""
+    blob = AESGCM(KEYS[0]).encrypt(b"n" * 12, zlib.compress(b"x"), b"dragoman-1.")
+    sealed = f"dragoman-1.{base64.urlsafe_b64encode(b'n' * 12 + blob).decode()}"
+    assert AesSealer(KEYS).of(["a"]).open(sealed) == b"x"
+    assert AesSealer(KEYS[1:]).of(["a"]).open(sealed) is None
 
 
 def test_keys_rotate() -> None:
