@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.background import BackgroundRuns
 from proxy.config import Config, load_config, with_data_dir
+from proxy.conversation_locks import ConversationLocks
 from proxy.documents import DocumentReader
 from proxy.endpoints import (
     CompactResponse,
@@ -61,7 +62,7 @@ def create_app(
     new_id: NewId = random_id,
 ) -> Starlette:
     """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
-    metrics = Metrics()
+    metrics, store = Metrics(), store or create_store(config.store)
     router = Router(config, create_sealer(config.store))
     guarded = bool(config.server.api_keys or config.keys)
     upstreams = Upstreams(config.upstreams, transport, Redactor.of(config), guarded=guarded)
@@ -74,8 +75,9 @@ def create_app(
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
-        store=store or create_store(config.store),
+        store=store,
         store_settings=config.store,
+        locks=ConversationLocks(store, clock, new_id, config.store.lease_seconds),
     )
 
     runs = BackgroundRuns(services)
@@ -94,6 +96,7 @@ def create_app(
             for task in aside:
                 task.cancel()
             await runs.aclose()
+            await services.locks.aclose()
             await readiness.aclose()
             await services.recognition.aclose()
             await upstream_models.aclose()

@@ -185,7 +185,11 @@ class BackgroundRuns:
     async def start(self, exchange: Exchange) -> Run:
         """Raises StoreError."""
         run = Run(self._services, exchange, self._holder)
-        await run.start()
+        try:
+            await run.start()
+        except BaseException:
+            await exchange.close()
+            raise
         self._runs[exchange.response.id] = run
         run.task.add_done_callback(lambda _: self._runs.pop(exchange.response.id, None))
         return run

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.access import Caller, first_found
+from proxy.conversation_locks import ConversationLock, ConversationLocks
 from proxy.items import item_id, join_items, split_arrays, split_input
 from proxy.store import ACTIVE, Store, Turn
 from translators.decode import is_list, is_null
@@ -23,6 +24,10 @@ from translators.request import ParsedRequest
 from translators.response import conversation_id
 from translators.schema.responses import ResponsesRequest
 
+# One item may be referred to any number of times: a small request would become one of many gigabytes. No model takes
+# as much as this.
+MAX_REFERRED_BYTES = 64 << 20
+
 
 class Past(Struct, frozen=True):
     """`items` come before the input, oldest first; `parent` and `root` place the response in its thread.
@@ -34,6 +39,7 @@ class Past(Struct, frozen=True):
     parent: str | None = None
     root: str | None = None
     conversation: str | None = None
+    lock: ConversationLock | None = None
     owner: str | None = None
 
     def decoded(self) -> list[Item]:
@@ -62,8 +68,17 @@ def goes_on(params: ResponsesRequest) -> bool:
     return params.previous_response_id is not None or not is_null(params.conversation)
 
 
-async def recall(params: ResponsesRequest, store: Store, caller: Caller, remembered: Remembered | None = None) -> Past:
-    """Of a request that goes on. Raises InvalidRequest for what is not known, or not to be used together."""
+async def recall(
+    params: ResponsesRequest,
+    store: Store,
+    caller: Caller,
+    remembered: Remembered | None = None,
+    locks: ConversationLocks | None = None,
+) -> Past:
+    """Of a request that goes on; with `locks` its conversation is held from here on.
+
+    Raises InvalidRequest for what is not known, not to be used together, or held by another response.
+    """
     conversation = conversation_id(params.conversation)
     previous = params.previous_response_id
     if previous is not None and conversation is not None:
@@ -76,8 +91,14 @@ async def recall(params: ResponsesRequest, store: Store, caller: Caller, remembe
         found = await first_found(caller, lambda owner: store.conversation(owner, conversation))
         if found is None:
             raise conversation_not_found(conversation, param="conversation")
-        listing = await store.conversation_items(conversation)
-        return Past(listing.items, conversation=conversation, owner=found.owner)
+        lock = None if locks is None else await locks.take(found.owner, conversation)
+        try:
+            listing = await store.conversation_items(conversation)
+        except BaseException:
+            if lock is not None:
+                await lock.release()
+            raise
+        return Past(listing.items, conversation=conversation, owner=found.owner, lock=lock)
     assert previous is not None
     if remembered is not None and remembered.response_id == previous:
         return Past(remembered.items, previous, remembered.root, owner=remembered.owner)
@@ -132,9 +153,18 @@ def references(items: Sequence[Item | Raw]) -> dict[int, str]:
 
 
 async def resolve_references(
-    parsed: ParsedRequest, wanted: Mapping[int, str], store: Store, caller: Caller, past: Past
+    parsed: ParsedRequest, wanted: Mapping[int, str], store: Store, caller: Caller, past: Past, limit: int
 ) -> ParsedRequest:
-    """The same request with stored items in the place of the references to them. Raises InvalidRequest."""
+    """The same request with stored items in the place of the references to them.
+
+    Raises InvalidRequest for one that is not known, and for more than `limit`, which is `store.max_references`.
+    """
+    if len(wanted) > limit:
+        raise InvalidRequest(
+            f"'input' refers to {len(wanted)} items, and {limit} are allowed (store.max_references).",
+            param="input",
+            code="too_many_references",
+        )
     items = split_input(parsed.params.input)
     found = {item_id(raw): raw for raw in past.items}
     for owner in caller.owners:
@@ -149,6 +179,12 @@ async def resolve_references(
                 code="item_not_found",
             )
         items[index] = found[id_]
+    if sum(map(len, items)) > MAX_REFERRED_BYTES:
+        raise InvalidRequest(
+            f"The items that 'input' refers to are longer than {MAX_REFERRED_BYTES} bytes together.",
+            param="input",
+            code="context_length_exceeded",
+        )
     params = msgspec.structs.replace(parsed.params, input=Raw(msgspec.json.encode(items)))
     return msgspec.structs.replace(ParsedRequest.of(params), unknown=parsed.unknown)
 

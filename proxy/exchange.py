@@ -7,6 +7,7 @@ last event leaves. Closed: so is the upstream.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import cached_property
@@ -29,6 +30,7 @@ from proxy.continuation import (
     references,
     resolve_references,
 )
+from proxy.conversation_locks import ConversationLocks
 from proxy.ids import NewId, ResponseIds
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
@@ -48,6 +50,8 @@ from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
 from translators.stream import ResponseStream
 
+_log = logging.getLogger(__name__)
+
 # Stands for no input where nothing is to be answered, so that there is something to translate.
 NO_INPUT = Raw(b'""')
 
@@ -65,6 +69,7 @@ class Services(Struct, frozen=True):
     max_depth: int
     store: Store
     store_settings: StoreSettings
+    locks: ConversationLocks
 
 
 class Exchange:
@@ -93,10 +98,31 @@ class Exchange:
             )
         past = NO_PAST
         if goes_on(parsed.params):
-            past = await recall(parsed.params, services.store, caller, remembered)
-        if referred := references(parsed.items):
-            parsed = await resolve_references(parsed, referred, services.store, caller, past)
-        parsed = leave_out_resent(parsed, past)
+            locks = None if internal or parsed.params.store is False else services.locks
+            past = await recall(parsed.params, services.store, caller, remembered, locks)
+        try:
+            if referred := references(parsed.items):
+                limit = services.store_settings.max_references
+                parsed = await resolve_references(parsed, referred, services.store, caller, past, limit)
+            parsed = leave_out_resent(parsed, past)
+            return cls._made(services, parsed, past, client_headers, caller, generate=generate, internal=internal)
+        except BaseException:
+            if past.lock is not None:
+                await past.lock.release()
+            raise
+
+    @classmethod
+    def _made(
+        cls,
+        services: Services,
+        parsed: ParsedRequest,
+        past: Past,
+        client_headers: Mapping[str, str],
+        caller: Caller,
+        *,
+        generate: bool,
+        internal: bool,
+    ) -> Self:
         asked = parsed
         if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
             asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))
@@ -198,6 +224,7 @@ class Exchange:
                 await self._call.open()
         except BridgeError:
             self._unanswered = "refused"
+            await self._free()
             raise
 
     async def _summarise(self, window: Window) -> None:
@@ -278,14 +305,26 @@ class Exchange:
     async def _kept(self, events: list[AnyEvent]) -> list[AnyEvent]:
         """The last events, once the response is stored; where it cannot be, the last of them says so."""
         told = self.streamed or self.background or self._stream.error is None  # else its id never reaches anybody
-        if self._settled or not (self.stored and told):
-            return events
-        self._settled = True
+        if not self._settled and self.stored and told:
+            self._settled = True
+            events = await self._store(events)
+        await self._free()
+        return events
+
+    async def _store(self, events: list[AnyEvent]) -> list[AnyEvent]:
         try:
             await self.keeper.keep(self.recorder.record(self._stream.response), events)
         except StoreError as error:
-            return [*events[:-1], self._stream.revoke(error)]
+            if self.background or self._services.store_settings.on_failure == "refuse":
+                return [*events[:-1], self._stream.revoke(error)]
+            self.adaptations.append(Adaptation("dropped", "store", f"the response is not stored: {error.reason}"))
+            _log.error("an answer was given that is not stored", extra={"response": self.response.id})
         return events
+
+    async def _free(self) -> None:
+        """Lets the next response have the conversation, at whichever end comes first."""
+        if self.past.lock is not None:
+            await self.past.lock.release()
 
     async def _ask_again(self, said_done: bool) -> bool:
         """Whether the upstream gives another answer, since this one cannot stand. Where it refuses, that must do."""
@@ -306,6 +345,7 @@ class Exchange:
         status = self.response.status if self.ended else self._unanswered
         self._services.metrics.count(self.route.upstream_name, status, self.response, self.adaptations)
         await self._call.aclose()
+        await self._free()
 
     def _now(self) -> int:
         return int(self._clock())

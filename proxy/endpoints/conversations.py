@@ -38,7 +38,7 @@ class _Create(Struct):
 
 
 class _Update(Struct):
-    metadata: Metadata | None = None
+    metadata: Metadata
 
 
 class _Append(Struct):
@@ -76,7 +76,7 @@ class Conversations:
     async def update(self, request: Request) -> Response:
         found = await self._find(request)
         wanted = await self._read(request, _Update)
-        changed = msgspec.structs.replace(found, metadata=wanted.metadata or {})
+        changed = msgspec.structs.replace(found, metadata=wanted.metadata)
         await self._store.set_metadata(found.owner, found.id, changed.metadata)
         return _shown(changed)
 

@@ -102,6 +102,13 @@ class Store(Protocol):
 
     async def delete_conversation(self, owner: str, conversation_id: str) -> bool: ...
 
+    async def hold_conversation(self, owner: str, conversation_id: str, holder: str, now: float, until: float) -> bool:
+        """Gives the conversation to `holder` until then; false where another one holds it, or there is none."""
+
+    async def renew_conversation(self, conversation_id: str, holder: str, until: float) -> bool: ...
+
+    async def free_conversation(self, conversation_id: str, holder: str) -> bool: ...
+
     async def append_items(self, conversation_id: str, items: Sequence[NewItem], now: int) -> None: ...
 
     async def conversation_items(self, conversation_id: str, page: Page | None = None) -> Listing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from openai import BadRequestError, NotFoundError
 
+from proxy import continuation
 from proxy.config import StoreSettings
 from tests.chat_backend import ChatBackend, sse_answer
 from tests.live import LiveProxy, chunk, config_for, said
@@ -119,3 +120,26 @@ async def test_keys_keep_responses_apart(backend: ChatBackend) -> None:
             await stranger.responses.retrieve(first.id)
         with pytest.raises(BadRequestError):
             await stranger.responses.create(model="m", input="x", previous_response_id=first.id)
+
+
+async def test_references_are_limited_in_number_and_in_what_they_stand_for(
+    backend: ChatBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is looked up, and one item may be referred to any number of times."""
+    settings = StoreSettings(kind="memory", max_references=3)
+    async with LiveProxy(config_for(backend.base_url, store=settings)) as proxy:
+        backend.always(said("Hello"))
+        made = await proxy.client.responses.create(model="m", input="Hi")
+        reference = {"type": "item_reference", "id": made.output[0].id}
+        await proxy.client.responses.create(model="m", input=[reference] * 3)
+        with pytest.raises(BadRequestError, match=r"store\.max_references") as refused:
+            await proxy.client.responses.create(model="m", input=[reference] * 4)
+        assert (refused.value.param, refused.value.code) == ("input", "too_many_references")
+        monkeypatch.setattr(continuation, "MAX_REFERRED_BYTES", 300)
+        with pytest.raises(BadRequestError, match="300 bytes together"):
+            await proxy.client.responses.create(model="m", input=[reference] * 3)
+        odd = await proxy.http.get("/responses/a%00b")
+        assert odd.status_code == 404
+        for body in ({"previous_response_id": "a\0b"}, {"input": [{"type": "item_reference", "id": "a\0b"}]}):
+            answer = await proxy.http.post("/responses", json={"model": "m", "input": "Hi", **body})
+            assert answer.status_code == 400

@@ -67,6 +67,12 @@ async def test_conversations(backend: ChatBackend, proxy: LiveProxy) -> None:
     assert (await conversations.retrieve(made.id)).metadata == {"topic": "t"}
     assert (await conversations.update(made.id, metadata={"k": "v"})).metadata == {"k": "v"}
 
+    for body in (b"", b"{}", b'{"metadata":null}', b'{"metadata":[]}', b'{"meta":{}}'):
+        headers = {"content-type": "application/json"}
+        refused = await proxy.http.post(f"/conversations/{made.id}", content=body, headers=headers)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "metadata"), body
+    assert (await conversations.retrieve(made.id)).metadata == {"k": "v"}
+
     first = await proxy.client.responses.create(model="m", input="Q1", conversation=made.id)
     assert first.conversation.id == made.id
     second = await proxy.client.responses.create(model="m", input="Q2", conversation={"id": made.id}, store=False)

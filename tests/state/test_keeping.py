@@ -67,6 +67,27 @@ async def test_a_response_that_cannot_be_stored_is_not_called_completed(backend:
         assert (await proxy.http.post("/responses", json={**body, "store": False})).status_code == 200
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_finished_answer_may_be_given_though_it_is_not_stored(backend: ChatBackend, streamed: bool) -> None:
+    """Which whoever runs the server chooses: it has been paid, and it cannot be continued."""
+    database = Observed()
+    settings = StoreSettings(kind="memory", on_failure="answer")
+    async with LiveProxy(config_for(backend.base_url, store=settings), SqlStore(database)) as proxy:
+        backend.script(said("Hello"), said("Hello"))
+        database.broken = True
+        answer = await proxy.http.post("/responses", json={"model": "m", "input": "Hi", "stream": streamed})
+        assert answer.status_code == 200
+        if streamed:
+            events = check_frames(answer.content)
+            check_events(events)
+            assert events[-1]["type"] == "response.completed"
+        else:
+            assert answer.json()["output"][0]["content"][0]["text"] == "Hello"
+            assert "dropped store" in answer.headers["x-dragoman-adapted"]
+        background = await proxy.http.post("/responses", json={"model": "m", "input": "Hi", "background": True})
+        assert background.status_code == 503
+
+
 async def test_nothing_unstored_touches_the_store(backend: ChatBackend) -> None:
     database = Observed()
     async with LiveProxy(config_for(backend.base_url), SqlStore(database)) as proxy:

@@ -294,3 +294,19 @@ async def test_a_probe_writes_and_leaves_one_row(store: Store) -> None:
     await store.probe(2.5)
     rows = await store._database.read(Statement("SELECT at FROM probes"))  # type: ignore[attr-defined]
     assert rows == [(2,)]
+
+
+async def test_a_lease_is_one_holders_until_it_ends(store: Store) -> None:
+    await store.create_conversation(Conversation(id="c", owner="o", created_at=1, metadata={}), [])
+    assert not await store.hold_conversation("x", "c", "h", 10.0, 20.0), "another owner's"
+    assert not await store.hold_conversation("o", "d", "h", 10.0, 20.0), "none"
+    assert await store.hold_conversation("o", "c", "h", 10.0, 20.0)
+    assert not await store.hold_conversation("o", "c", "i", 19.0, 30.0)
+    assert await store.renew_conversation("c", "h", 25.0)
+    assert not await store.renew_conversation("c", "i", 99.0)
+    assert not await store.free_conversation("c", "i")
+    assert not await store.hold_conversation("o", "c", "i", 24.0, 30.0)
+    assert await store.hold_conversation("o", "c", "i", 26.0, 30.0), "its process has ended"
+    assert not await store.free_conversation("c", "h")
+    assert await store.free_conversation("c", "i")
+    assert await store.hold_conversation("o", "c", "j", 27.0, 30.0)

@@ -48,6 +48,23 @@ class SqlConversations(Tables):
     async def delete_conversation(self, owner: str, conversation_id: str) -> bool:
         return await self._write("DELETE FROM conversations WHERE id = $1 AND owner = $2", conversation_id, owner)
 
+    async def hold_conversation(self, owner: str, conversation_id: str, holder: str, now: float, until: float) -> bool:
+        sql = (
+            "UPDATE conversations SET holder = $3, lease_until = $5 WHERE id = $1 AND owner = $2"
+            " AND (holder IS NULL OR lease_until < $4)"
+        )
+        done = Statement("SELECT 1 FROM conversations WHERE id = $1 AND holder = $2", (conversation_id, holder))
+        script = [Statement(sql, (conversation_id, owner, holder, now, until))]
+        return await self._database.write(script, done) > 0
+
+    async def renew_conversation(self, conversation_id: str, holder: str, until: float) -> bool:
+        sql = "UPDATE conversations SET lease_until = $3 WHERE id = $1 AND holder = $2"
+        return await self._write(sql, conversation_id, holder, until)
+
+    async def free_conversation(self, conversation_id: str, holder: str) -> bool:
+        sql = "UPDATE conversations SET holder = NULL, lease_until = NULL WHERE id = $1 AND holder = $2"
+        return await self._write(sql, conversation_id, holder)
+
     async def append_items(self, conversation_id: str, items: Sequence[NewItem], now: int) -> None:
         await self._database.write(append(conversation_id, items, now))
 
