@@ -32,6 +32,7 @@ from proxy.continuation import (
 )
 from proxy.conversation_locks import ConversationLocks
 from proxy.ids import NewId, ResponseIds
+from proxy.inbound.clients import reads_refusals
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
 from proxy.recognition import Recognition
@@ -173,6 +174,7 @@ class Exchange:
             new_id=self._new_id,
             created_at=int(services.clock()),
             heard=self.streamed or self.background,
+            reads_refusals=reads_refusals(client_headers),
             tell=services.sender.upstreams.teller(self.route, client_headers),
         )
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)

@@ -90,6 +90,7 @@ class _Entry(Struct, frozen=True):
                 drop_params=self.settings.drop_params,
                 grammar_retries=self.settings.grammar_retries,
                 estimate_usage=self.settings.estimate_usage,
+                thoughts=self.settings.thoughts,
                 sealer=self.sealer,
             ),
         )

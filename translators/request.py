@@ -22,7 +22,7 @@ from translators.messages import Instruction, MessageBuilder, UserSpeech
 from translators.params import refuse_unsupported, set_params
 from translators.report import Adaptation, OnUnsupported, Report
 from translators.schema import chat
-from translators.schema.responses import NULL, ResponsesRequest
+from translators.schema.responses import NULL, ResponsesRequest, Thoughts
 from translators.sealing import PLAIN, Sealer
 from translators.structured import AnswerForm
 from translators.tools import Offering, ToolMap, apply_tool_choice, declare_tools, forces_a_call, has_client_search
@@ -58,6 +58,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     drop_params: tuple[str, ...] = ()
     grammar_retries: int = 1
     estimate_usage: bool = True
+    thoughts: Thoughts = "as_asked"
     sealer: Sealer = PLAIN
 
 
@@ -75,6 +76,7 @@ class Translation(Struct, frozen=True, kw_only=True):
     sealer: Sealer = PLAIN
     compacts: bool = False
     estimate_usage: bool = True
+    thoughts: Thoughts = "as_asked"
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
@@ -201,6 +203,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         sealer=settings.sealer,
         compacts=compacts,
         estimate_usage=settings.estimate_usage,
+        thoughts=settings.thoughts,
     )
 
 

@@ -37,6 +37,7 @@ from translators.schema.responses import IncompleteDetails, Response, Usage
 from translators.usage import UsageSum
 from translators.writers import NewId, Writers
 
+_REFUSAL_AS_TEXT = Adaptation("changed", "choices[0].message.refusal", "the client reads no refusals: it is text")
 FINISH_REASON = "choices[0].finish_reason"
 _MAX_REASON = 64
 # Parts of answers that are told of in one response: more helps nobody, and an upstream may make up any number.
@@ -76,6 +77,7 @@ class ResponseStream:
         new_id: NewId,
         created_at: int,
         heard: bool = True,
+        reads_refusals: bool = True,
         tell: Callable[[BridgeError], BridgeError] = copy,
     ) -> None:
         # Never one that has been raised: by its traceback that would hold whoever holds the stream.
@@ -83,7 +85,7 @@ class ResponseStream:
         self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
         self.ended = False
         self.out = Emitter(heard=heard)
-        self._writers = Writers(translation, self.out, new_id)
+        self._writers = Writers(translation, self.out, new_id, reads_refusals=reads_refusals)
         self._reader = AnswerReader(translation)
         self._translation = translation
         self._tell_error = tell
@@ -267,6 +269,8 @@ class ResponseStream:
         speaking = self._speaking
         writer = speaking if type(speaking) is MessageWriter else self._open_message()
         writer.refuse(fragment.text)
+        if not self._writers.reads_refusals:
+            self._tell(_REFUSAL_AS_TEXT)
 
     def _annotation(self, fragment: fragments.Annotation) -> None:
         speaking = self._speaking

@@ -25,22 +25,26 @@ NewId = Callable[[str], str]
 class Writers:
     """`translation` is what the answer at hand is to."""
 
-    def __init__(self, translation: Translation, out: Emitter, new_id: NewId) -> None:
+    def __init__(self, translation: Translation, out: Emitter, new_id: NewId, *, reads_refusals: bool) -> None:
         self.translation = translation
+        self.reads_refusals = reads_refusals
         self.with_logprobs = wants_logprobs(translation.params)
         self._out = out
         self._new_id = new_id
 
     def message(self) -> MessageWriter:
-        return MessageWriter(self._out, self._new_id("msg"), with_logprobs=self.with_logprobs)
+        return MessageWriter(
+            self._out, self._new_id("msg"), with_logprobs=self.with_logprobs, reads_refusals=self.reads_refusals
+        )
 
     def reasoning(self) -> ReasoningWriter:
-        params = self.translation.params
+        params, thoughts = self.translation.params, self.translation.thoughts
         wanted = params.reasoning
+        asked = wanted is not None and bool(wanted.summary or wanted.generate_summary)
         return ReasoningWriter(
             self._out,
             self._new_id("rs"),
-            summarized=wanted is not None and bool(wanted.summary or wanted.generate_summary),
+            summarized=asked if thoughts == "as_asked" else thoughts == "summary",
             sealed=ENCRYPTED_REASONING in (params.include or ()),
             pack=self._pack,
         )

@@ -24,6 +24,7 @@ from proxy.config.fields import (
     TravellingHeader,
 )
 from translators.report import OnUnsupported
+from translators.schema.responses import Thoughts
 
 __all__ = [
     "LOCAL_MODEL",
@@ -127,6 +128,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     grammar_retries: Annotated[int, Meta(ge=0, le=10)] = 1
     empty_retries: Annotated[int, Meta(ge=0, le=10)] = 1
     estimate_usage: bool = True
+    thoughts: Thoughts = "as_asked"
     on_unsupported: OnUnsupported | None = None
     context_window: Annotated[int, Meta(ge=1)] | None = None
     input_modalities: tuple[Modality, ...] | None = None

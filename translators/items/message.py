@@ -198,9 +198,11 @@ class _RefusalPart:
 class MessageWriter(ItemWriter):
     """Text and refusals of the model, each kind a part of its own, one part open at a time."""
 
-    def __init__(self, out: Emitter, item_id: str, *, with_logprobs: bool) -> None:
+    def __init__(self, out: Emitter, item_id: str, *, with_logprobs: bool, reads_refusals: bool = True) -> None:
         super().__init__(out, item_id)
         self._with_logprobs = with_logprobs
+        self._reads_refusals = reads_refusals
+        self._refused = False
         self._parts: list[OutputText | OutputRefusal] = []
         self._part: _TextPart | _RefusalPart | None = None
         # Unknown while the message is open: `commentary` where the model goes on, else `final_answer` (case S24).
@@ -212,7 +214,8 @@ class MessageWriter(ItemWriter):
 
     @property
     def refused(self) -> bool:
-        return type(self._part) is _RefusalPart or any(type(part) is OutputRefusal for part in self._parts)
+        """Whether the model refused, in a part of its own or, for a client that reads none, in the text."""
+        return self._refused
 
     @property
     def said(self) -> str:
@@ -255,6 +258,10 @@ class MessageWriter(ItemWriter):
         part.annotations.append(annotation)
 
     def refuse(self, delta: str) -> None:
+        self._refused = True
+        if not self._reads_refusals:
+            self.text(delta, [])
+            return
         part = self._part if type(self._part) is _RefusalPart else self._open_refusal()
         part.pieces.append(delta)
         self.out.emit(events.RefusalDelta, self.id, self.index, len(self._parts), delta)

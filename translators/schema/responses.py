@@ -100,6 +100,9 @@ class ResponsesRequest(Struct, kw_only=True):
     client_metadata: Raw = NULL
 
 
+# How thoughts go out whatever a request says: as their raw text, or as a summary, which is all that some clients show.
+Thoughts = Literal["as_asked", "summary", "content"]
+
 # --- response ------------------------------------------------------------------------------------
 
 
