@@ -36,7 +36,8 @@ class JoiningTransport:
             self._held = held + data
         else:
             self.flush()
-            self._send(data)  # copying what is long costs more than a write
+            if not self.is_closing():  # uvloop's transports complain, asyncio's do not
+                self._send(data)  # copying what is long costs more than a write
 
     def flush(self) -> None:
         held = self._held

@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from types import FrameType
 from typing import Any, Self, cast
 
@@ -28,6 +29,8 @@ from proxy.http_protocol import HttpProtocol
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.log import logging_settings
 from proxy.memory import settle_memory
+from proxy.net.connections import ConnectionLimits, Connections
+from proxy.net.descriptors import within_descriptors
 from proxy.redaction import Redactor
 from proxy.routing import names_shown
 
@@ -35,7 +38,6 @@ _log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
 _GRACEFUL_SHUTDOWN_SECONDS = 25  # within the 30 that Kubernetes allows
-_IDLE_CONNECTION_SECONDS = 75  # longer than clients keep theirs, so that none reuses one that is being closed
 
 
 def serve(config: Config, overrides: Mapping[str, str], *, source: str) -> int:
@@ -162,7 +164,10 @@ def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvic
         factory=factory,
         workers=config.server.workers,
         loop="auto",  # uvloop, where the platform has it
-        http=HttpProtocol,
+        http=cast(
+            "type[asyncio.Protocol]",
+            partial(HttpProtocol, connections=Connections(within_descriptors(ConnectionLimits.of(config.server)))),
+        ),
         ws=cast("type[asyncio.Protocol]", _websocket_protocol),
         ws_max_size=config.server.max_message_bytes,
         ws_per_message_deflate=False,
@@ -174,7 +179,7 @@ def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvic
         date_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=_IDLE_CONNECTION_SECONDS,
+        timeout_keep_alive=config.server.idle_timeout,  # type: ignore[arg-type]  # seconds for the event loop
         timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_SECONDS,
     )
 

@@ -122,3 +122,13 @@ async def test_nothing_is_written_to_what_is_closed(done: list[object], outbox: 
     transport.abort()
     await asyncio.sleep(0)
     assert done == []
+
+
+@pytest.mark.parametrize("data", [b"a", b"a" * 100_000])
+async def test_nothing_is_written_to_a_connection_that_closes(done: list[object], outbox: Outbox, data: bytes) -> None:
+    """The transports of uvloop raise where asyncio's say nothing."""
+    transport = joining(done, outbox)
+    transport.abort()
+    transport.write(data)
+    await asyncio.sleep(0)
+    assert done == []

@@ -20,6 +20,7 @@ from proxy.access import Access, Caller
 from proxy.config import Config
 from proxy.errors import MISTAKE, error_response, no_such_route
 from proxy.headers import RawHeaders, request_headers
+from proxy.http_protocol import server_refusal
 from proxy.inbound.browsers import Browsers
 from proxy.inbound.visit import REQUEST_ID, WEBSOCKET, Visit, put_visit
 from proxy.request_body import ClientGone
@@ -58,7 +59,8 @@ class Door:
             await self._admit(visit, scope, receive, answer)
             outcome = "answered" if visit.exchange is None or visit.exchange.error is None else "failed"
         except ClientGone:
-            outcome = "client gone"
+            error = server_refusal(scope)
+            outcome = "client gone" if error is None else "refused"
         except BridgeError as refusal:
             error, outcome = refusal, "refused"
             await answer.refuse(_refusal(visit, refusal), scope, receive)
@@ -72,8 +74,8 @@ class Door:
             await answer.refuse(_refusal(visit, MISTAKE), scope, receive)
             raise  # for the server's log
         finally:
-            if outcome == "client gone" and not answer.status:
-                answer.status = CLIENT_GONE
+            if not answer.status:
+                answer.status = _without_answer(outcome) if error is None else error.status
             self._observer.ended(_ending(visit, scope, answer.status, outcome, error))
             error = None  # its traceback holds this frame
 
@@ -162,6 +164,11 @@ class _Handshake:
 
 
 _ANSWERS: Mapping[str, type[_Answer] | type[_Handshake]] = {"http": _Answer, "websocket": _Handshake}
+
+
+def _without_answer(outcome: Outcome) -> int:
+    """What stands for the status where nothing was sent."""
+    return {"client gone": CLIENT_GONE, "stopped": 503}.get(outcome, 500)
 
 
 def _check_content_type(headers: Mapping[str, str]) -> None:
