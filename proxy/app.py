@@ -39,6 +39,7 @@ from proxy.log import configure_logging
 from proxy.memory import settle_memory
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
+from proxy.process.grammars import Grammars
 from proxy.readiness import Readiness
 from proxy.recognition import Recognition
 from proxy.redaction import Redactor
@@ -66,12 +67,13 @@ def create_app(
     router = Router(config, create_sealer(config.store))
     guarded = bool(config.server.api_keys or config.keys)
     upstreams = Upstreams(config.upstreams, transport, Redactor.of(config), guarded=guarded)
+    documents, grammars = DocumentReader(config.documents), Grammars(config.grammars)
     services = Services(
         router=router,
         recognition=Recognition(router, upstreams),
         metrics=metrics,
         observer=Observers(RequestLog(), metrics),
-        sender=Sender(upstreams, Fetcher(config.fetch), DocumentReader(config.documents)),
+        sender=Sender(upstreams, Fetcher(config.fetch), documents, grammars),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
@@ -89,18 +91,21 @@ def create_app(
         await services.store.open()
         services.recognition.begin(config.upstreams)
         loop = asyncio.get_running_loop()
-        aside = [loop.create_task(keep_house(services)), loop.create_task(load_late())]
+        aside = [loop.create_task(keep_house(services)), loop.create_task(load_late(grammars.warm))]
         try:
             yield
         finally:
             for task in aside:
                 task.cancel()
+            await asyncio.wait(aside)
             await runs.aclose()
             await services.locks.aclose()
             await readiness.aclose()
             await services.recognition.aclose()
             await upstream_models.aclose()
             await upstreams.aclose()
+            await documents.aclose()
+            await grammars.aclose()
             await services.store.close()
 
     api = _Endpoints(services, runs, upstream_models, config)

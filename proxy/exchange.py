@@ -106,7 +106,9 @@ class Exchange:
                 limit = services.store_settings.max_references
                 parsed = await resolve_references(parsed, referred, services.store, caller, past, limit)
             parsed = leave_out_resent(parsed, past)
-            return cls._made(services, parsed, past, client_headers, caller, generate=generate, internal=internal)
+            exchange = cls._made(services, parsed, past, client_headers, caller, generate=generate, internal=internal)
+            await exchange._call.load_grammars()
+            return exchange
         except BaseException:
             if past.lock is not None:
                 await past.lock.release()
@@ -245,6 +247,7 @@ class Exchange:
         self._summary = exchange.response
         compacted = ParsedRequest.of(window.compacted(self.params, self._summary.output[0]))
         self._call = Sending(self._services.sender, self.route, compacted, (), self._client_headers, self.caller)
+        await self._call.load_grammars()
         self._call.stream = self._stream
 
     def start(self) -> list[AnyEvent]:
@@ -269,17 +272,30 @@ class Exchange:
             return self._seen(stream.insert(summary.output[0], summary.usage))
         try:
             while True:
-                if chunks := await self._call.read():
+                # No event is made and then kept waiting: a keep-alive would overtake it.
+                if stream.waits:
+                    events = stream.judge(await self._call.check(stream.checks()))
+                elif chunks := await self._call.read():
                     events = stream.feed(*chunks)
-                    if stream.ended:
-                        return await self._kept(events)
-                    if events:
-                        return self._seen(events)
-                elif not await self._ask_again(said_done := self._call.said_done):
+                elif not (events := await self._after_all()):
+                    if await self._ask_again(said_done := self._call.said_done):
+                        continue
                     self._chance.check()
-                    return await self._kept(stream.finish(said_done=said_done, completed_at=self._now()))
+                    events = stream.finish(said_done=said_done, completed_at=self._now())
+                if stream.ended:
+                    return await self._kept(events)
+                if events:
+                    return self._seen(events)
         except BridgeError as error:
             return await self.fail(error)
+
+    async def _after_all(self) -> list[AnyEvent]:
+        """What is left to be told before an answer that has arrived ends; its calls have been checked then."""
+        stream = self._stream
+        events = stream.flush()
+        while not events and not stream.ended and (checks := stream.checks(all_arrived=True)):
+            events = stream.judge(await self._call.check(checks), all_arrived=True)
+        return events
 
     async def pour(self, write: Callable[[list[AnyEvent]], bool], sink: FrameSink | None) -> None:
         """Gives `write` events in the step in which they arrive, until it answers False, or `read` has to go on.
@@ -292,10 +308,10 @@ class Exchange:
             if stream.ended:
                 self._last = events
                 return False
-            return not events or write(self._seen(events))
+            return (not events or write(self._seen(events))) and not stream.waits
 
         stream = self._stream
-        if self._generates and self._summary is None and not stream.ended:
+        if self._generates and self._summary is None and not stream.ended and not stream.waits:
             seen = self.stored and self.keeper.hears
             await self._call.pour(take, None if sink is None or seen else Straight(stream, sink))
 

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Awaitable, Callable
 
-# Grammars of custom tools, media at addresses, compressed request bodies.
-LATE = ("translators.tools.grammar_check", "httpx2", "brotli", "zstandard")
+# Media at addresses, compressed request bodies.
+LATE = ("httpx2", "brotli", "zstandard")
 # Whoever waits for the server, and what waits for it by then, goes first.
 _PAUSE_SECONDS = 0.2
 
 
-async def load_late() -> None:
+async def load_late(*more: Callable[[], Awaitable[None]]) -> None:
+    """The libraries, then `more` of what need not be there at the start."""
     await asyncio.sleep(_PAUSE_SECONDS)
     for name in LATE:
         await asyncio.to_thread(importlib.import_module, name)
+    for each in more:
+        await each()

@@ -14,6 +14,7 @@ from proxy.chat_answer import IntoChunks, Straight
 from proxy.documents import DocumentReader
 from proxy.fetch import Fetcher
 from proxy.learned import Learned
+from proxy.process.grammars import Grammars
 from proxy.routing import Route
 from proxy.upstream import UpstreamCall, Upstreams
 from translators.dialects import Dialect
@@ -26,29 +27,31 @@ from translators.request import ParsedRequest, Translation, to_chat
 from translators.runs import Chunk
 from translators.schema.chat import ChatRequest
 from translators.stream import ResponseStream
+from translators.tools import InputCheck
 
 
 class Sender:
     """What every sending needs."""
 
-    def __init__(self, upstreams: Upstreams, fetcher: Fetcher, documents: DocumentReader) -> None:
+    def __init__(self, upstreams: Upstreams, fetcher: Fetcher, documents: DocumentReader, grammars: Grammars) -> None:
         self.upstreams = upstreams
+        self.grammars = grammars
         self.learned = Learned()
         self._fetcher = fetcher
         self._documents = documents
 
-    async def prepare(self, request: ChatRequest, dialect: Dialect) -> None:
+    async def prepare(self, request: ChatRequest, dialect: Dialect, owner: str) -> None:
         """Fetches and reads what the upstream cannot. Raises InvalidRequest."""
         remote = addresses(request, dialect)
         if remote:
             inline(request, await self._fetcher.fetch_all(remote))
         unread = documents(request, dialect)
         if unread:
-            put_texts(request, await self._documents.read_all(unread), dialect)
+            put_texts(request, await self._documents.read_all(unread, owner), dialect)
 
 
 class Sending:
-    """Of a request behind a history; `stream` is told what its answer will be to, where that changes."""
+    """Of a request of `caller` behind a history; `stream` is told what its answer will be to, where that changes."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Sending:
         self._parsed = parsed
         self._history = history
         self._client_headers = client_headers
+        self._owner = caller.owner
         self._call: UpstreamCall | None = None
         self.stream: ResponseStream | None = None
 
@@ -78,6 +82,15 @@ class Sending:
     def said_done(self) -> bool:
         return self._call is not None and self._call.said_done
 
+    async def load_grammars(self) -> None:
+        """Finds out which inputs of tools can be checked. Raises InvalidRequest for a grammar that nobody can use."""
+        if self.translation.tools.grammars:
+            await self._sender.grammars.load(self.translation, self._owner)
+
+    async def check(self, inputs: Sequence[InputCheck]) -> list[Sequence[str | None]]:
+        """What is wrong with each reading of each input; nothing for one that could not be checked."""
+        return await self._sender.grammars.check(inputs, self.translation, self._owner)
+
     async def open(self) -> None:
         """Raises UpstreamError, and InvalidRequest for media that cannot be fetched."""
         try:
@@ -85,6 +98,7 @@ class Sending:
         except UpstreamError as error:
             if not self._learn_from(error):
                 raise
+            await self.load_grammars()
             await self._send()
 
     def read(self) -> Awaitable[list[Chunk]]:
@@ -113,7 +127,7 @@ class Sending:
 
     async def _send(self) -> None:
         if may_hold_media(self.translation.chat):
-            await self._sender.prepare(self.translation.chat, self.translation.dialect)
+            await self._sender.prepare(self.translation.chat, self.translation.dialect, self._owner)
         call = self._sender.upstreams.call(self._route, self.translation.body(), self._client_headers)
         await call.open()
         self._call = call

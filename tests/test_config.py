@@ -21,6 +21,7 @@ from proxy.config import (
     ConfigError,
     DocumentSettings,
     FetchSettings,
+    GrammarSettings,
     KeySettings,
     ModelSettings,
     Secret,
@@ -79,6 +80,7 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
         StoreSettings: [document["store"]],
         FetchSettings: [document["fetch"]],
         DocumentSettings: [document["documents"]],
+        GrammarSettings: [document["grammars"]],
     }
     return {key: value for section in sections[struct] for key, value in section.items()}
 
@@ -94,6 +96,7 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
         StoreSettings,
         FetchSettings,
         DocumentSettings,
+        GrammarSettings,
     ],
 )
 def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) -> None:
@@ -101,7 +104,8 @@ def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) 
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     assert shown.keys() == fields.keys()
     # What has no default, or whose default is a section of its own, is shown by an example.
-    examples = {"upstream", "base_url", "kind", "server", "keys", "upstreams", "models", "store", "fetch", "documents"}
+    examples = {"upstream", "base_url", "kind", "server", "keys", "upstreams", "models", "store", "fetch"}
+    examples |= {"documents", "grammars"}
     for name in fields.keys() - examples:
         default = struct(upstream="a") if struct is ModelSettings else struct()
         value = getattr(default, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import json
@@ -12,13 +11,17 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.config import DocumentSettings
-from proxy.documents import DocumentReader
+from proxy.documents import MEMORY_BYTES, DocumentReader
+from proxy.process.helpers import HelperFault, Helpers, Job, Reason
+from proxy.process.jobs.pdf import run as read_pdf
 from tests.chat_backend import Answer, ChatBackend, json_answer
 from tests.pdf import data_url, encrypted, pdf
 from tests.running import config_for, read_config, running
-from translators.errors import InvalidRequest
+from translators.errors import BridgeError, InvalidRequest
 
 Json = dict[str, Any]
 CHOICE: Json = {"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}
@@ -116,8 +119,18 @@ async def test_m07_a_longer_conversation_begins_with_the_same_bytes(tmp_path: Pa
 # ---- what cannot be read
 
 
+@contextlib.asynccontextmanager
+async def reading(**settings: Any) -> AsyncIterator[DocumentReader]:
+    reader = DocumentReader(DocumentSettings(**settings))
+    try:
+        yield reader
+    finally:
+        await reader.aclose()
+
+
 async def read(data: str, **settings: Any) -> str:
-    return (await DocumentReader(DocumentSettings(**settings)).read_all({data: "a.pdf"}))[data]
+    async with reading(**settings) as reader:
+        return (await reader.read_all({data: "a.pdf"}, "me"))[data]
 
 
 async def test_a_document_that_anybody_may_read() -> None:
@@ -151,68 +164,117 @@ async def test_what_is_no_base64() -> None:
         await read("data:application/pdf;base64,JVBERi0é!")
 
 
-class Children:
-    """The processes that were started; `first` is set when there is one."""
+def jobs(monkeypatch: pytest.MonkeyPatch, *outcomes: bytes | HelperFault) -> list[str]:
+    """Whose jobs were done; each has one of the outcomes."""
+    owners: list[str] = []
+    left = iter(outcomes)
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.started: list[asyncio.subprocess.Process] = []
-        self.first = asyncio.Event()
-        self._start = asyncio.create_subprocess_exec
-        monkeypatch.setattr(asyncio, "create_subprocess_exec", self._note)
+    async def run(helpers: Helpers, owner: str, job: Job) -> bytes:
+        owners.append(owner)
+        outcome = next(left)
+        if isinstance(outcome, HelperFault):
+            raise outcome
+        return outcome
 
-    async def _note(self, *arguments: Any, **options: Any) -> asyncio.subprocess.Process:
-        self.started.append(await self._start(*arguments, **options))
-        self.first.set()
-        return self.started[-1]
-
-
-@pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> Children:
-    return Children(monkeypatch)
+    monkeypatch.setattr(Helpers, "run", run)
+    return owners
 
 
-@pytest.fixture
-def hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whatever is read takes for ever."""
-    script = tmp_path / "hangs.py"
-    script.write_text("import threading\nthreading.Event().wait()\n")
-    monkeypatch.setattr("proxy.documents._CHILD", script)
-
-
-@pytest.mark.usefixtures("hangs")
-async def test_a_slow_document_is_given_up(children: Children) -> None:
-    with pytest.raises(InvalidRequest, match="reading it took too long"):
-        await read(REPORT, timeout=0.01)
-    assert [child.returncode for child in children.started] != [None]
-
-
-@pytest.mark.usefixtures("hangs")
-async def test_a_client_that_leaves_ends_the_reading(children: Children) -> None:
-    task = asyncio.create_task(read(REPORT))
-    await children.first.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert [child.returncode for child in children.started] != [None]
-
-
-async def test_a_process_that_dies_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.documents.MEMORY_BYTES", 1 << 20)
-    with pytest.raises(InvalidRequest, match=r"it could not be read|too much memory"):
+@pytest.mark.parametrize(
+    ("reason", "status", "said"),
+    [
+        ("time", 400, "reading it took longer than 20 seconds"),
+        ("memory", 400, f"reading it took more than {MEMORY_BYTES} bytes of memory"),
+        ("died", 400, "reading it failed"),
+        ("busy", 503, "too many documents are being read already"),
+    ],
+)
+async def test_over_a_limit(monkeypatch: pytest.MonkeyPatch, reason: Reason, status: int, said: str) -> None:
+    jobs(monkeypatch, HelperFault(reason))
+    with pytest.raises(BridgeError, match=said) as caught:
         await read(REPORT)
+    assert (caught.value.status, caught.value.param) == (status, "input")
 
 
-async def test_a_text_is_read_once(monkeypatch: pytest.MonkeyPatch, children: Children) -> None:
-    reader = DocumentReader(DocumentSettings())
-    for _ in range(3):
-        await reader.read_all({REPORT: "a.pdf"})
-    assert len(children.started) == 1
-    monkeypatch.setattr("proxy.documents.MAX_REMEMBERED_CHARACTERS", 30)
-    await reader.read_all({data_url(pdf("Other words.")): "b.pdf"})
-    await reader.read_all({REPORT: "a.pdf"})
-    assert len(children.started) == 3
+async def test_a_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = jobs(monkeypatch, b'{"text": "one"}', b'{"text": "other words"}', b'{"text": "one"}')
+    monkeypatch.setattr("proxy.documents.MAX_REMEMBERED_CHARACTERS", 100)
+    async with reading() as reader:
+        for owner in "abc":
+            assert await reader.read_all({REPORT: "a.pdf"}, owner) == {REPORT: "one"}
+        assert done == ["a"]
+        await reader.read_all({data_url(pdf("Other words.")): "b.pdf"}, "a")
+        await reader.read_all({REPORT: "a.pdf"}, "a")
+        assert len(done) == 3
+
+
+async def test_t14_what_failed_is_not_tried_again_for_whoever_sent_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, fine = HelperFault("time"), b'{"text": "one"}'
+    done = jobs(monkeypatch, slow, fine, b'{"fault": "it is encrypted"}')
+    async with reading() as reader:
+        for _ in range(3):
+            with pytest.raises(InvalidRequest, match="took longer"):
+                await reader.read_all({REPORT: "a.pdf"}, "a")
+        assert await reader.read_all({REPORT: "a.pdf"}, "b") == {REPORT: "one"}
+        for _ in range(3):
+            with pytest.raises(InvalidRequest, match="encrypted"):
+                await reader.read_all({data_url(pdf("?")): "a.pdf"}, "a")
+    assert done == ["a", "b", "a"]
+
+
+async def test_t14_a_lack_of_places_is_no_fault_of_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs(monkeypatch, HelperFault("busy"), b'{"text": "one"}')
+    async with reading() as reader:
+        with pytest.raises(BridgeError, match="too many documents"):
+            await reader.read_all({REPORT: "a.pdf"}, "a")
+        assert await reader.read_all({REPORT: "a.pdf"}, "a") == {REPORT: "one"}
 
 
 async def test_texts_need_no_reading() -> None:
     text = f"data:text/csv;base64,{base64.b64encode(b'a,b').decode()}"
-    assert await DocumentReader(DocumentSettings()).read_all({text: "a.csv"}) == {text: "a,b"}
+    async with reading() as reader:
+        assert await reader.read_all({text: "a.csv"}, "me") == {text: "a,b"}
+
+
+# ---- what is damaged
+
+
+WHOLE = pdf("Sales rose.", "Costs fell.")
+TABLE = WHOLE.index(b"xref")
+DAMAGED: list[tuple[str, bytes, str]] = [
+    ("without a table", WHOLE[:TABLE] + WHOLE[WHOLE.index(b"trailer") :], "Sales rose.\n\nCosts fell."),
+    ("without table and trailer", WHOLE[:TABLE], "Sales rose.\n\nCosts fell."),
+    ("without its end", WHOLE[: WHOLE.index(b"startxref")], "Sales rose.\n\nCosts fell."),
+    ("without a catalogue", WHOLE[:TABLE].replace(b"/Catalog", b"/Cxtalog"), "Sales rose.\n\nCosts fell."),
+    ("without a list of pages", WHOLE[:TABLE].replace(b"/Pages", b"/Pxges"), "Sales rose.\n\nCosts fell."),
+    (
+        "without what a page holds",
+        WHOLE[: WHOLE.index(b"7 0 obj")],
+        "Sales rose.\n\n[Page 2 could not be read: the document is damaged.]",
+    ),
+    (
+        "without a page",
+        WHOLE[: WHOLE.index(b"6 0 obj")],
+        "Sales rose.\n\n[Pages that are missing, since the document is damaged: 1.]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "text"), [row[1:] for row in DAMAGED], ids=[row[0] for row in DAMAGED])
+def test_r07_a_damaged_document_is_read_as_far_as_it_can_be(document: bytes, text: str) -> None:
+    assert read_pdf({"pages": 9, "characters": 999}, base64.b64encode(document)) == {"text": text}
+
+
+def test_r07_an_encrypted_document_without_its_table_is_not_read_as_noise() -> None:
+    locked = encrypted(WHOLE, "")
+    assert "fault" in read_pdf({"pages": 9, "characters": 999}, base64.b64encode(locked[: locked.index(b"xref")]))
+
+
+@given(st.data())
+def test_r07_any_damage_gives_a_text_or_a_reason(data: st.DataObject) -> None:
+    damaged = bytearray(WHOLE)
+    for at in data.draw(st.lists(st.integers(0, len(WHOLE) - 1), max_size=8)):
+        damaged[at] = data.draw(st.integers(0, 255))
+    kept = data.draw(st.integers(0, len(WHOLE)))
+    found = read_pdf({"pages": 9, "characters": 9999}, base64.b64encode(damaged[:kept]))
+    assert found.keys() <= {"text", "fault", "over"}

@@ -5,7 +5,7 @@ Most responses have one. Another begins where the model is asked again after an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from translators.answering.counts import Counts
 from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending, unfinished
@@ -33,6 +33,7 @@ class Answer:
         self.unsaid = False  # whether it held something for people that no response has a place for
         self.images: set[str] = set()  # their contents
         self.afterthought: ReasoningWriter | None = None  # for its end: what the backend wants back, and said late
+        self._unchecked: list[CallWriter] = []
         self._translation = translation
 
     def how_ended(self, *, said_done: bool) -> Ending | None:
@@ -72,6 +73,21 @@ class Answer:
             RejectedCall(call.call_id, name, call.arguments_text, call.problem)
             for name, call in zip(names, calls, strict=True)
         ]
+
+    def begin_call(self, key: int, call: CallWriter) -> None:
+        self.calls[key] = call
+        if call.grammar is not None:
+            self._unchecked.append(call)
+
+    def unchecked(self, *, all_arrived: bool) -> list[CallWriter]:
+        """The calls whose inputs have to be checked and have not been: those that are whole, in the end all."""
+        return [call for call in self._unchecked if call.check is not None and (all_arrived or call.whole)]
+
+    def judge(self, found: Iterable[tuple[CallWriter, Sequence[str | None]]]) -> None:
+        """Takes what is wrong with the readings of each input; nothing where nobody could tell."""
+        for call, problems in found:
+            call.judge(problems)
+        self._unchecked = [call for call in self._unchecked if call.check is not None]
 
     def held_back(self) -> Iterator[CallWriter]:
         """The calls that are whole and have not gone out."""

@@ -10,14 +10,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from translators.errors import MOST_OF_A_MESSAGE, MOST_OF_A_PATH, InvalidRequest, bounded
+from translators.errors import InvalidRequest
 
 OnUnsupported = Literal["report", "refuse"]
-Action = Literal["dropped", "ignored", "changed", "emulated"]
 
 
 class Adaptation(Struct, frozen=True):
-    action: Action
+    action: Literal["dropped", "ignored", "changed", "emulated"]
     param: str
     reason: str
 
@@ -36,20 +35,16 @@ class Report:
         """Something that means something is left out. Raises InvalidRequest where drops are refused."""
         if self.refuses:
             raise InvalidRequest(f"'{param}' is not supported: {reason}.", param=param, code="unsupported_parameter")
-        self._add("dropped", param, reason)
+        self.adaptations.append(Adaptation("dropped", param, reason))
 
     def ignored(self, param: str, reason: str) -> None:
         """A mere hint has no effect here; never refused."""
-        self._add("ignored", param, reason)
+        self.adaptations.append(Adaptation("ignored", param, reason))
 
     def changed(self, param: str, reason: str) -> None:
         """The same meaning travels in another form or with a nearby value."""
-        self._add("changed", param, reason)
+        self.adaptations.append(Adaptation("changed", param, reason))
 
     def emulated(self, param: str, reason: str) -> None:
         """The bridge itself does what the upstream cannot."""
-        self._add("emulated", param, reason)
-
-    def _add(self, action: Action, param: str, reason: str) -> None:
-        """Names and words may be a client's: none makes a header or a log line long."""
-        self.adaptations.append(Adaptation(action, bounded(param, MOST_OF_A_PATH), bounded(reason, MOST_OF_A_MESSAGE)))
+        self.adaptations.append(Adaptation("emulated", param, reason))

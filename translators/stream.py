@@ -34,6 +34,7 @@ from translators.schema import events
 from translators.schema.chat import ChatChunk
 from translators.schema.events import AnyEvent, Event
 from translators.schema.responses import IncompleteDetails, Response, Usage
+from translators.tools import InputCheck
 from translators.usage import UsageSum
 from translators.writers import NewId, Writers
 
@@ -55,6 +56,7 @@ class ResponseStream:
 
     __slots__ = (
         "_answer",
+        "_held",
         "_items",
         "_reader",
         "_speaking",
@@ -91,6 +93,7 @@ class ResponseStream:
         self._tell_error = tell
         self._answer = Answer(translation)
         self._items: list[ItemWriter] = []  # of all answers
+        self._held: list[Fragment] = []  # what waits for inputs to be checked
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._usage = UsageSum()
         self._told: set[Adaptation] = set()  # of the answers, not of the request
@@ -144,8 +147,35 @@ class ResponseStream:
         self._take_all(self._reader.read(run))
         # The reader itself keeps the arguments of calls.
         last = self.out.last_run
-        if last is not None and run.call is None and self._reader.lets_pass(run):
+        if last is not None and run.call is None and not self._held and self._reader.lets_pass(run):
             self.flow = (run.field, *last)
+        return self.out.take()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the answers to its `checks` are needed before what was fed goes on: calls keep their order."""
+        return bool(self._held)
+
+    def flush(self) -> list[AnyEvent]:
+        """The events of what was held back until it is certain that nothing more will be fed."""
+        if not self.ended:
+            self.flow = None
+            self._take_all(self._reader.flush())
+        return self.out.take()
+
+    def checks(self, *, all_arrived: bool = False) -> list[InputCheck]:
+        """What has to be found out of the inputs of calls, to be told to `judge`, in this order.
+
+        With `all_arrived`, which says that nothing more will be fed, of all calls of the answer.
+        """
+        return [call.check for call in self._answer.unchecked(all_arrived=all_arrived) if call.check is not None]
+
+    def judge(self, problems: Sequence[Sequence[str | None]], *, all_arrived: bool = False) -> list[AnyEvent]:
+        """Takes what is wrong with each reading of each input, nothing for one that nobody could check, and goes on."""
+        unchecked = self._answer.unchecked(all_arrived=all_arrived)
+        self._answer.judge(zip(unchecked, problems, strict=True))
+        held, self._held = self._held, []
+        self._take_all(held)
         return self.out.take()
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
@@ -192,6 +222,11 @@ class ResponseStream:
         """
         if not self.ended:
             self._take_all(self._reader.flush())
+        while self._held and not self.ended:
+            # Nobody has checked these; whoever drives the stream may not want to.
+            self._answer.judge((call, ()) for call in self._answer.unchecked(all_arrived=True))
+            held, self._held = self._held, []
+            self._take_all(held)
         if self.ended:
             return self.out.take()
         answer = self._answer
@@ -236,8 +271,15 @@ class ResponseStream:
         return self.out.again(events.ResponseFailed, self.response)
 
     def _take_all(self, found: Sequence[Fragment]) -> None:
-        for fragment in found:
+        if self._held:
+            self._held += found
+            return
+        for index, fragment in enumerate(found):
             if self.ended:
+                break
+            if type(fragment) is fragments.ToolCall and self._answer.unchecked(all_arrived=False):
+                # It lets the calls before it out: whether they can go has to be known.
+                self._held = [*found[index:]]
                 break
             _TAKE[type(fragment)](self, fragment)
 
@@ -341,7 +383,7 @@ class ResponseStream:
         self._close_speaking("completed")
         self._release_whole_calls()
         writer = self._writers.call(fragment, call_id)
-        self._answer.calls[fragment.key] = writer
+        self._answer.begin_call(fragment.key, writer)
         if writer.streams:
             self._open(writer)
 

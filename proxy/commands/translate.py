@@ -6,6 +6,7 @@ An upstream whose dialect only its list of models can tell is asked for that.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Iterator
 
@@ -16,10 +17,11 @@ from proxy.commands.configuration import add_config_argument, read_config
 from proxy.commands.terminal import complain, fail, say
 from proxy.config import Config, ConfigError
 from proxy.continuation import references
+from proxy.process.grammars import Grammars
 from proxy.recognition import recognise
 from proxy.routing import Router
 from translators.errors import BridgeError
-from translators.request import ParsedRequest, parse_request, to_chat
+from translators.request import ParsedRequest, Translation, parse_request, to_chat
 
 _NOT_READ = "left out what '{}' names: it is in the store of a server, and no store is read here"
 
@@ -49,6 +51,15 @@ class TranslateResult(Struct, frozen=True):
     notes: list[str]
 
 
+async def _load_grammars(config: Config, translation: Translation) -> None:
+    """Raises InvalidRequest."""
+    grammars = Grammars(config.grammars)
+    try:
+        await grammars.load(translation, owner="")
+    finally:
+        await grammars.aclose()
+
+
 def translate_command(config: Config, body: bytes, model: str | None) -> TranslateResult:
     """`model` replaces the request's own. Raises BridgeError, as the endpoint would."""
     parsed = parse_request(body, max_depth=config.server.max_depth)
@@ -58,6 +69,8 @@ def translate_command(config: Config, body: bytes, model: str | None) -> Transla
     recognise(router, config.upstreams)
     route = router.route(parsed.params.model)
     translation = to_chat(parsed, route.dialect, route.translation)
+    if translation.tools.grammars:
+        asyncio.run(_load_grammars(config, translation))
     notes = [_NOT_READ.format(name) for name in _stored_in(parsed)]
     return TranslateResult(translation.body(), [*notes, *map(str, translation.adaptations)])
 

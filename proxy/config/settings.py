@@ -31,6 +31,7 @@ __all__ = [
     "Config",
     "DocumentSettings",
     "FetchSettings",
+    "GrammarSettings",
     "KeySettings",
     "LogLevel",
     "ModelSettings",
@@ -149,6 +150,14 @@ class DocumentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_bytes: Annotated[int, Meta(ge=1)] = 20 * 1024 * 1024
     max_pages: Annotated[int, Meta(ge=1)] = 500
     timeout: Seconds = 20.0
+    processes: Annotated[int, Meta(ge=1, le=256)] = 3
+
+
+class GrammarSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Grammars and patterns of custom tools, by which the proxy checks what the model gives them."""
+
+    timeout: Seconds = 5.0
+    processes: Annotated[int, Meta(ge=1, le=256)] = 2
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -183,4 +192,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
     documents: DocumentSettings = DocumentSettings()
+    grammars: GrammarSettings = GrammarSettings()
     on_unsupported: OnUnsupported = "report"

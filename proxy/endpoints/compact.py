@@ -48,9 +48,7 @@ class CompactResponse(SingleExchange):
 
 
 def _split(raw: Raw) -> list[Raw]:
-    """The items of an input; an empty text is none. Raises InvalidRequest."""
-    if bytes(raw) == b'""':
-        return []
+    """Raises InvalidRequest."""
     try:
         return split_input(raw)
     except msgspec.ValidationError:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from proxy.process.jobs.grammar import run as run_job
 from tests.checks import Emitted, check_events
 from tests.strict_chat import check_chat_request
 from translators.chunks import parse_chunk
@@ -18,6 +19,7 @@ from translators.report import OnUnsupported
 from translators.request import Settings, Translation, parse_request, to_chat
 from translators.schema.events import AnyEvent, one_by_one
 from translators.stream import ResponseStream
+from translators.tools import InputCheck
 
 Json = dict[str, Any]
 GENERIC = PRESETS["generic"]
@@ -99,8 +101,15 @@ class Stream:
         return self
 
     def finish(self, *, said_done: bool = True) -> Answer:
+        self._check_inputs()
         self._add(self.inner.finish(said_done=said_done, completed_at=2))
         return Answer(self._emitted.check())
+
+    def _check_inputs(self) -> None:
+        """As the proxy does, but for the process that it does it in."""
+        self._add(self.inner.flush())
+        while checks := self.inner.checks(all_arrived=True):
+            self._add(self.inner.judge([_problems(check) for check in checks], all_arrived=True))
 
     def fail(self, error: BridgeError) -> Answer:
         self._add(self.inner.fail(error, completed_at=2))
@@ -109,6 +118,12 @@ class Stream:
     def _add(self, events: Iterable[AnyEvent]) -> None:
         for event in one_by_one(events):
             self._emitted.add(event)
+
+
+def _problems(check: InputCheck) -> list[str | None]:
+    head = {"syntax": check.grammar.syntax, "texts": check.readings}
+    problems: list[str | None] = run_job(head, check.grammar.definition.encode())["problems"]
+    return problems
 
 
 def answer(request: Json, *chunks: Json, said_done: bool = True, **settings: Any) -> Answer:

@@ -6,6 +6,7 @@ items have no deltas, or whose input is checked first, are held back until they 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from translators.decode import is_json_object
 from translators.emitter import Emitter
 from translators.items.writer import ItemWriter
-from translators.tools import Grammar, ToolName
+from translators.tools import Grammar, InputCheck, ToolName
 from translators.tools.repair import repaired
 
 T = TypeVar("T")
@@ -55,8 +56,16 @@ class CallWriter(ItemWriter):
         return True
 
     @property
+    def check(self) -> InputCheck | None:
+        """What has to be found out of a whole input before the client gets it; None once that is known."""
+        return None
+
+    def judge(self, problems: Sequence[str | None]) -> None:
+        """Takes the answer to its check: what is wrong with each reading, and nothing where nobody could tell."""
+
+    @property
     def problem(self) -> str | None:
-        """What is wrong with the input of a call that is checked before the client gets it."""
+        """What is wrong with the input of a call that has been checked."""
         return None
 
     def arguments(self, delta: str) -> None:

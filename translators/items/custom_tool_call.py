@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
@@ -10,7 +12,7 @@ from translators.items.call_writer import CallWriter
 from translators.items.item import Item
 from translators.messages import Call, MessageBuilder
 from translators.schema import events
-from translators.tools import Grammar, ToolMap, ToolName
+from translators.tools import Grammar, InputCheck, ToolMap, ToolName
 from translators.tools.unwrap import InputReader, readings
 
 
@@ -40,7 +42,7 @@ class OutputCustomToolCall(Struct, tag_field="type", tag="custom_tool_call", fro
 
 
 class CustomToolCallWriter(CallWriter):
-    """The input is unwrapped while it arrives; with a grammar it is held until it can be checked."""
+    """The input is unwrapped while it arrives; with a grammar it is held until it has been checked."""
 
     prefix = "ctc"
 
@@ -48,6 +50,8 @@ class CustomToolCallWriter(CallWriter):
         super().__init__(out, item_id, call_id, tool, grammar)
         self._reader = InputReader()
         self._input: list[str] = []
+        self._check: InputCheck | None = None
+        self._problems: Sequence[str | None] | None = None
 
     @property
     def streams(self) -> bool:
@@ -60,22 +64,29 @@ class CustomToolCallWriter(CallWriter):
         return self._reader.ended or super().whole
 
     @property
-    def problem(self) -> str | None:
-        if self.grammar is None:
+    def check(self) -> InputCheck | None:
+        if self.grammar is None or self._problems is not None:
             return None
-        problems = [self.grammar.problem(reading) for reading in readings(self._whole_input())]
-        return None if None in problems else problems[0]
+        if self._check is None:
+            self._check = InputCheck(self.grammar, tuple(readings(self._whole_input())))
+        return self._check
+
+    def judge(self, problems: Sequence[str | None]) -> None:
+        self._problems = problems
+
+    @property
+    def problem(self) -> str | None:
+        problems = self._problems
+        return None if not problems or None in problems else problems[0]
 
     def arguments(self, delta: str) -> None:
         super().arguments(delta)
+        self._check = self._problems = None
         if self.opened:
             self._emit(self._reader.feed(delta))
 
     def close_parts(self) -> None:
-        if self.grammar is None:
-            self._emit(self._reader.close())
-        else:
-            self._emit(self._best_reading(self.grammar))
+        self._emit(self._reader.close() if self.grammar is None else self._best_reading())
         self.out.emit(events.CustomToolCallInputDone, self.id, self.index, "".join(self._input))
 
     def snapshot(self, status: str) -> OutputCustomToolCall:
@@ -92,6 +103,8 @@ class CustomToolCallWriter(CallWriter):
         reader = InputReader()
         return reader.feed(self.arguments_text) + reader.close()
 
-    def _best_reading(self, grammar: Grammar) -> str:
+    def _best_reading(self) -> str:
+        """The first that fits the grammar; what has not been checked goes out as it is."""
         text = self._whole_input()
-        return next((reading for reading in readings(text) if grammar.problem(reading) is None), text)
+        problems = self._problems
+        return text if not problems or None not in problems else list(readings(text))[problems.index(None)]

@@ -18,14 +18,11 @@ class FunctionCall(Item):
     name: str
     arguments: str
     namespace: str | None = None
-    encrypted_function_args: list[str] | None = None  # by OpenAI, for itself
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         arguments, mended = as_object(self.arguments)
         if mended:
             into.report.changed(f"{at}.arguments", mended)
-        if self.encrypted_function_args:
-            into.report.ignored(f"{at}.encrypted_function_args", "only OpenAI can read such arguments")
         name = tools.chat_name(self.name, self.namespace)
         into.add_call(Call(self.call_id, name, arguments, at, cut=self.status == "incomplete", item_id=self.id))
 
@@ -37,7 +34,6 @@ class OutputFunctionCall(Struct, tag_field="type", tag="function_call", frozen=T
     arguments: str
     status: str
     namespace: str | UnsetType = UNSET
-    encrypted_function_args: list[str] | UnsetType = UNSET
 
 
 class FunctionCallWriter(CallWriter):
@@ -47,8 +43,6 @@ class FunctionCallWriter(CallWriter):
     """
 
     prefix = "fc"
-    # Codex takes such arguments for plain text only where the call says so.
-    plain_args_told = False
     _passing = False  # from the first brace on
     _delta: events.Event | None = None  # what all deltas of a run have in common
 
@@ -96,7 +90,6 @@ class FunctionCallWriter(CallWriter):
             self.arguments_text,
             status,
             self.tool.namespace or UNSET,
-            [] if self.plain_args_told else UNSET,
         )
 
     def _emit(self, delta: str) -> None:

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from translators.decode import decode_as
 from translators.schema import chat
 from translators.tools.function import required_name
-from translators.tools.grammar import Grammar
+from translators.tools.grammar import MAX_GRAMMARS, Grammar
 from translators.tools.map import ToolName
 from translators.tools.tool import Offering, Tool
 
@@ -42,9 +42,9 @@ class CustomFormat(Struct):
         if self.type == "text":
             return None
         if self.grammar is not None:
-            return Grammar(self.grammar.syntax, self.grammar.definition)
+            return Grammar(self.grammar.syntax, self.grammar.definition, f"{at}.grammar")
         fields = decode_as(NestedGrammar, Raw(msgspec.json.encode({"syntax": self.syntax, **self._given()})), at)
-        return Grammar(fields.syntax, fields.definition)
+        return Grammar(fields.syntax, fields.definition, at)
 
     def _given(self) -> dict[str, str]:
         return {} if self.definition is None else {"definition": self.definition}
@@ -67,10 +67,10 @@ class CustomTool(Tool):
         tool = ToolName(name, namespace, "custom")
         into.offer(chat.Function(name, _description(self.description, grammar), _PARAMETERS), tool, at)
         if grammar is not None and into.check_grammars:
-            if grammar.loadable:
-                into.tools.grammars[tool] = grammar
-            else:
-                into.report.ignored(f"{at}.format", "the grammar cannot be read here: inputs are not checked")
+            grammar.check_size()
+            into.tools.grammars.setdefault(tool, grammar)
+            if len(into.tools.grammars) > MAX_GRAMMARS:
+                raise grammar.refusal(f"no more than {MAX_GRAMMARS} tools of a request may have a grammar")
         return self
 
 

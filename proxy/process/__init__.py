@@ -1,0 +1,1 @@
+"""The process: what helps it, what watches it, how it ends."""
