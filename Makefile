@@ -75,9 +75,9 @@ image-check: $(VENV)/.dev ## replay the Dockerfile without a Docker engine (Linu
 
 lock: ## write requirements/*.txt anew from pyproject.toml (all to their newest: make lock ARGS=--upgrade)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	@$(lock) --extra local --group build --group dev --output-file requirements/dev.txt $(ARGS)
-	@$(lock) --extra local --group build --constraints requirements/dev.txt --output-file requirements/run.txt
-	@$(lock) --group build --constraints requirements/dev.txt --output-file requirements/slim.txt
+	@$(lock) --extra local --extra postgres --group build --group dev --output-file requirements/dev.txt $(ARGS)
+	@$(lock) --extra local --extra postgres --group build --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(lock) --extra postgres --group build --constraints requirements/dev.txt --output-file requirements/slim.txt
 	@$(compile) e2e/requirements.in --output-file e2e/requirements.txt $(ARGS)
 	@$(compile) e2e/guardrails.in --output-file e2e/guardrails.txt $(ARGS)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.background import BackgroundRuns
 from proxy.config import Config, load_config, with_data_dir
@@ -47,7 +48,7 @@ from proxy.request_body import BodyLimits
 from proxy.routing import Router
 from proxy.sealing import create_sealer
 from proxy.sending import Sender
-from proxy.store import Store, create_store
+from proxy.store import Store, StoreError, create_store
 from proxy.telemetry.observer import Observer, Observers
 from proxy.telemetry.request_log import RequestLog
 from proxy.transports import Transport
@@ -127,7 +128,22 @@ class _Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
-        await (self.router if scope["type"] == "lifespan" else self._door)(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self.router(scope, receive, _in_one_line(send))
+        else:
+            await self._door(scope, receive, send)
+
+
+def _in_one_line(send: Send) -> Send:
+    """Tells what keeps the server from starting without a traceback, where it is for the operator to mend."""
+
+    async def told(message: Message) -> None:
+        error = sys.exc_info()[1]
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, StoreError):
+            message = {**message, "message": f"dragoman: {error.message}"}
+        await send(message)
+
+    return told
 
 
 def _own_routes(services: Services, readiness: Readiness, config: Config) -> list[BaseRoute]:

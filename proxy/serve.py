@@ -33,6 +33,7 @@ from proxy.net.connections import ConnectionLimits, Connections
 from proxy.net.descriptors import within_descriptors
 from proxy.redaction import Redactor
 from proxy.routing import names_shown
+from proxy.store import StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -138,7 +139,11 @@ def _start_local_servers(config: Config, stack: contextlib.ExitStack, stop: _Sto
 def _serve_here(config: Config, listener: socket.socket, stop: _StopSignals, source: str) -> int:
     from proxy.app import create_app
 
-    settings = uvicorn_settings(create_app(with_data_dir(config, os.environ)), config)
+    try:
+        app = create_app(with_data_dir(config, os.environ))
+    except StoreError as error:  # the key that seals
+        return _fail(error.message, status=1)
+    settings = uvicorn_settings(app, config)
     settle_memory()
     try:
         _Server(settings, _announcement(config, listener, source), stop).run(sockets=[listener])

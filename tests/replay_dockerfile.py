@@ -27,6 +27,8 @@ from tests.dockerfile import Instruction, expand, is_ignored, parse_assignments,
 PROJECT = Path(__file__).parents[1]
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _RUN_SECONDS = 180
+# What a configuration may ask of the image besides what its own does: PostgreSQL.
+_IMPORTS_OF_EXTRAS = "import asyncpg"
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
 
@@ -93,6 +95,7 @@ def _run(image: Image) -> int:
             return 1  # it has said why, on standard error
         _say(announcement.rstrip())
         subprocess.run([*enter, *image.health], env=image.environment, check=True)
+        subprocess.run([*enter, "python", "-c", _IMPORTS_OF_EXTRAS], env=image.environment, check=True)
         _say(f"healthy, and it answers: {_ask(image.port)!r}")
         server.send_signal(signal.Signals[image.stop_signal])
         server.stdout.read()

@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_argument(parser)
     add_upstream_arguments(parser)
     parser.add_argument("--offline", action="store_true", help="ask no upstream")
+    parser.add_argument("--deep", action="store_true", help="search the whole SQLite database for damage")
     parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
 
 
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _tell_faulty(error, as_json=arguments.json)
     config = read.config
     router = Router(config)
-    trials = list(try_here(config))
+    trials = list(try_here(config, deep=arguments.deep))
     if not arguments.offline:
         recognise(router, config.upstreams)
         trials += try_upstreams(config, router.entries())

@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "run the proxy",
     "check": "read the configuration, show where each model goes, and try what a start needs",
     "translate": "read a Responses request on stdin, print the Chat Completions request",
+    "backup": "copy the SQLite database into a new file, while the server may be at work",
     "doctor": "find out an upstream's dialect with some fifty tiny requests",
     "codex-config": "print what Codex CLI needs in its config.toml",
     "init": "write a commented configuration for one upstream, and check it",

@@ -34,12 +34,12 @@ class Trial(Struct, frozen=True):
     told: str
 
 
-def try_here(config: Config) -> Iterator[Trial]:
-    """Tries what this machine has to have."""
+def try_here(config: Config, *, deep: bool = False) -> Iterator[Trial]:
+    """Tries what this machine has to have; `deep` searches a database for damage that no start looks for."""
     for name, upstream in config.upstreams.items():
         if upstream.kind == "local" and any(model.upstream == name for model in config.models.values()):
             yield _try_embedded(name, upstream)
-    yield _try_store(with_data_dir(config, os.environ))
+    yield _try_store(with_data_dir(config, os.environ), deep=deep)
 
 
 def _try_embedded(name: str, upstream: UpstreamSettings) -> Trial:
@@ -49,7 +49,7 @@ def _try_embedded(name: str, upstream: UpstreamSettings) -> Trial:
         return Trial(f"upstream {name}", "failed", str(error))
 
 
-def _try_store(config: Config) -> Trial:
+def _try_store(config: Config, *, deep: bool) -> Trial:
     store = config.store
     if store.kind == "postgres":
         if importlib.util.find_spec("asyncpg") is None:
@@ -57,7 +57,7 @@ def _try_store(config: Config) -> Trial:
         return _open_postgres(config)
     if store.kind == "memory" or store.data_dir is None:
         return Trial("store", "ok", "memory: responses are kept until the end of the process")
-    return _try_directory(Path(store.data_dir))
+    return _try_directory(Path(store.data_dir), deep=deep)
 
 
 def _open_postgres(config: Config) -> Trial:
@@ -75,12 +75,21 @@ def _open_postgres(config: Config) -> Trial:
     return Trial("store", "ok", "the database can be used")
 
 
-def _try_directory(directory: Path) -> Trial:
+def _try_directory(directory: Path, *, deep: bool) -> Trial:
     """Makes nothing: the files belong to whoever serves."""
+    from proxy.store import StoreError
+    from proxy.store.create import FILE
+    from proxy.store.upkeep import search
+
     nearest = next(place for place in (directory, *directory.absolute().parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         told = f"{nearest} cannot be written: give it to the user that serves, or name another in store.data_dir"
         return Trial("store", "failed", told)
+    if (directory / FILE).exists():
+        try:
+            search(directory / FILE, deep=deep)
+        except StoreError as error:
+            return Trial("store", "failed", error.message)
     return Trial("store", "ok", f"{directory}{'' if nearest == directory else ' (will be made)'}")
 
 
