@@ -16,12 +16,12 @@ from translators.chunks import ChunkDecoder, body_form, parse_chunk
 from translators.decode import is_json_object
 from translators.errors import UpstreamProtocolError
 from translators.flow import Flow, FrameSink
+from translators.limits import DEFAULT_LIMITS, AnswerLimits, answer_too_large
 from translators.runs import Chunk, ChunkRun
 from translators.schema.chat import ChatChunk
 from translators.stream import ResponseStream
 from translators.upstream_errors import error_in_chunk
 
-MAX_ANSWER_BYTES = 256 << 20
 _DRAIN_BYTES = 1 << 16
 _DRAIN_SECONDS = 0.25
 # For the usage and `[DONE]` behind a finish reason: both are made with it, so that only the network is waited for.
@@ -39,9 +39,10 @@ class Straight(Struct, frozen=True):
 
 class ChatAnswer:
     """`said_done` once the upstream said that its answer is complete; `left_open` is what it did instead,
-    where it gave a finish reason and no end."""
+    where it gave a finish reason and no end. Over one of `limits`, it fails."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, limits: AnswerLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self.said_done = False
         self.left_open = ""
         self._answer = answer
@@ -59,7 +60,7 @@ class ChatAnswer:
         """
         content_type = self._answer.headers.get("content-type", "")
         if content_type.startswith("text/event-stream"):
-            self._decoder = ChunkDecoder()
+            self._decoder = ChunkDecoder(self._limits)
             return  # the first event may be minutes away
         self._first = await self._receive()
         form = body_form(content_type, self._first)
@@ -69,7 +70,7 @@ class ChatAnswer:
         if form == "json":
             self._whole = self._read_whole(await self._rest())
         else:
-            self._decoder = ChunkDecoder()
+            self._decoder = ChunkDecoder(self._limits)
 
     async def read(self) -> list[Chunk]:
         """The chunks that arrived together, and none when all have been read. Raises UpstreamError, TransportError."""
@@ -139,8 +140,8 @@ class ChatAnswer:
             while piece := await self._receive():
                 pieces.append(piece)
                 size += len(piece)
-                if size > MAX_ANSWER_BYTES:
-                    raise UpstreamProtocolError("The upstream's answer is too long.")
+                if size > self._limits.answer:
+                    raise answer_too_large(self._limits.answer)
         except TransportError as error:
             if not is_json_object(b"".join(pieces)):
                 raise

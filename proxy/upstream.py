@@ -30,6 +30,7 @@ from proxy.transports import (
 )
 from translators.dialects import Dialect
 from translators.errors import UpstreamError, UpstreamProtocolError
+from translators.limits import AnswerLimits
 from translators.retry_after import retry_after
 from translators.runs import Chunk
 from translators.upstream_errors import read_error
@@ -38,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 10_000
 _MAX_ERROR_BYTES = 1 << 20
-_MAX_FACTS_BYTES = 64 << 20
+_MAX_FACTS_BYTES = 64 << 20  # the tokens of a long prompt, one by one, are the longest of them
 _HEADERS = (("content-type", "application/json"), ("accept", "application/json, text/event-stream"))
 _REQUEST_ID = "x-request-id"
 _RETURNED_AS = {_REQUEST_ID: "x-upstream-request-id"}  # the answer has an identifier of our own
@@ -51,6 +52,7 @@ class _Target(Struct, frozen=True):
     base_url: str
     transport: Transport
     timeouts: Timeouts
+    limits: AnswerLimits
     headers: list[tuple[str, str]]
     """Those that every request has."""
 
@@ -81,7 +83,13 @@ class Upstreams:
                 settings,
                 settings.base_url,
                 transport or self._transport(settings, settings.base_url),
-                Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.read_timeout),
+                Timeouts(
+                    settings.connect_timeout,
+                    settings.first_byte_timeout,
+                    settings.read_timeout,
+                    settings.answer_timeout,
+                ),
+                AnswerLimits(settings.max_event_bytes, settings.max_answer_bytes),
                 [*_HEADERS, *((name, value.reveal()) for name, value in settings.headers.items())],
             )
             for name, settings in upstreams.items()
@@ -222,7 +230,7 @@ class UpstreamCall:
             raise read_error(answer.status, await _error_body(answer), retry_after=retry_after(answer.headers))
         if answer.status != 200:
             raise UpstreamProtocolError(f"The upstream answered {answer.status}, which is no answer to this request.")
-        self._answer = ChatAnswer(answer)
+        self._answer = ChatAnswer(answer, self._target.limits)
         await self._answer.open()
 
     def _told(self, error: TransportError | UpstreamError) -> UpstreamError:

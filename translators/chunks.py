@@ -11,6 +11,7 @@ from typing import Literal
 
 from translators.ending import is_finish
 from translators.errors import UpstreamProtocolError
+from translators.limits import DEFAULT_LIMITS, AnswerLimits, answer_too_large
 from translators.runs import Chunk, ChunkPattern
 from translators.schema.chat import ChatChunk
 from translators.sse import DONE, SSEDecoder
@@ -28,20 +29,28 @@ _VAIN_LESSONS = 3
 class ChunkDecoder:
     """A stream of events, cut anywhere, into chunks; `finished` behind a finish reason, `said_done` behind `[DONE]`.
 
-    `ready` is the pattern that whole events may have, where nothing has come of one that has not ended.
+    `ready` is the pattern that whole events may have, where nothing has come of one that has not ended. `left` is how
+    many bytes the answer may still have; who reads some of it elsewhere counts them here.
     """
 
-    __slots__ = ("_events", "_lessons", "_pattern", "finished", "ready", "said_done")
+    __slots__ = ("_events", "_lessons", "_limits", "_pattern", "finished", "left", "ready", "said_done")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: AnswerLimits = DEFAULT_LIMITS) -> None:
         self.said_done = self.finished = False
         self.ready: ChunkPattern | None = None
-        self._events = SSEDecoder()
+        self.left = limits.answer
+        self._limits = limits
+        self._events = SSEDecoder(limits.event)
         self._pattern: ChunkPattern | None = None
         self._lessons = _VAIN_LESSONS
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """The chunks that ended within `data`; what is none is an error chunk, behind those before it."""
+        """The chunks that ended within `data`; what is none is an error chunk, behind those before it, and so is what
+        goes over a limit."""
+        self.left -= len(data)
+        if self.left < 0:
+            self.ready = None
+            return [_error_chunk(answer_too_large(self._limits.answer))]
         if self.ready is not None:
             run = self.ready.read_events(data)
             if run is not None:
@@ -51,7 +60,7 @@ class ChunkDecoder:
         try:
             self._parse(self._events.feed(data), chunks)
         except UpstreamProtocolError as error:
-            chunks.append(ChatChunk(error={"message": error.message}))
+            chunks.append(_error_chunk(error))
         self.ready = self._pattern if self._events.is_between else None
         return chunks
 
@@ -89,6 +98,10 @@ class ChunkDecoder:
         self._pattern = pattern
         self._lessons -= 1
         return pattern.first or chunk
+
+
+def _error_chunk(error: UpstreamProtocolError) -> ChatChunk:
+    return ChatChunk(error={"message": error.message} | ({"code": error.code} if error.code else {}))
 
 
 def body_form(content_type: str, first: bytes) -> Form:

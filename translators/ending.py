@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from translators.answering.words import bare
 from translators.errors import BridgeError, UpstreamError
+from translators.limits import ANSWER_TOO_LARGE
 from translators.retry_after import retry_after_in
 from translators.schema import events
 from translators.schema.responses import ResponseError
@@ -81,6 +82,7 @@ def ending_of(reason: str) -> Ending | None:
 
 
 EMPTY_ANSWER = "empty_answer"
+_OUR_OWN = frozenset({EMPTY_ANSWER, ANSWER_TOO_LARGE})
 
 TERMINAL: dict[str, type[events.Event]] = {
     "completed": events.ResponseCompleted,
@@ -119,7 +121,7 @@ def _failure_message(error: BridgeError) -> str:
 def _failure_code(error: BridgeError) -> str:
     """A code of the response's own list where the upstream's says nothing to a client."""
     code = (error.code or "").lower()
-    if code in FAILURE_CODES or code == EMPTY_ANSWER or is_policy(code):
+    if code in FAILURE_CODES or code in _OUR_OWN or is_policy(code):
         return code
     return _CODE_OF_STATUS.get(error.status, "server_error")
 

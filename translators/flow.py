@@ -62,7 +62,8 @@ class Flow:
         self._flow: tuple[str, Event, list[str]] | None = None
 
     def take(self, data: bytes) -> bool:
-        pattern, flow = self._decoder.ready, self._stream.flow
+        decoder = self._decoder
+        pattern, flow = decoder.ready, self._stream.flow
         if pattern is None or flow is None:
             return self._long_way(data)
         if pattern is not self._pattern or flow is not self._flow:
@@ -70,6 +71,9 @@ class Flow:
         out = self._out
         if self._fits and (text := pattern.read_text(data)):
             # One event: where many streams share a core, each has no more when its turn comes.
+            if (left := decoder.left - len(data)) < 0:
+                return self._long_way(data)
+            decoder.left = left
             number = out.next
             out.next = number + 1
             self._keep.append(text)
@@ -77,8 +81,10 @@ class Flow:
         else:
             texts = pattern.read_texts(data) if self._fits else None
             if texts is None:
-                self._decoder.ready = None  # it would look in vain, too
+                decoder.ready = None  # it would look in vain, too
+            if texts is None or decoder.left < len(data):
                 return self._long_way(data)
+            decoder.left -= len(data)
             number = out.next
             out.next = number + len(texts)
             self._keep += texts

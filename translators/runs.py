@@ -22,9 +22,12 @@ from translators.wire.payload import Odd, OddChunk, parse_chunk
 _SPOKEN = ("content", "reasoning_content", "reasoning", "reasoning_text")
 _TEXT = msgspec.json.Decoder(str)
 _TEXTS = msgspec.json.Decoder(list[str])
+# A pattern is for chunks of a few words; in one with a whole answer, its parts would be read again and again.
+_LONGEST_LESSON = 1 << 14
 _BEFORE, _BEHIND = b"data: ", b"\n\n"
 _LITERALS = {
-    field: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % field.encode()) for field in (*_SPOKEN, "arguments")
+    field: re.compile(rb'"%b"\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")' % field.encode())
+    for field in (*_SPOKEN, "arguments")
 }
 
 
@@ -97,6 +100,8 @@ class ChunkPattern:
     @classmethod
     def learn(cls, payload: bytes, chunk: chat.ChatChunk) -> ChunkPattern | None:
         """The pattern of a chunk and the bytes it was read from; None for one that says more than one text."""
+        if len(payload) > _LONGEST_LESSON:
+            return None
         place = _find_text(chunk)
         if place is None or b"\n" in payload:  # of an event of several lines, whose bytes were others
             return None

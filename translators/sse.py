@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from translators.decode import on_one_line
+from translators.limits import DEFAULT_LIMITS, event_too_large
 from translators.schema.events import AnyEvent, DeltaRun, Event
 
 DONE = b"[DONE]"
@@ -20,11 +21,20 @@ _LINE = re.compile(rb"\r\n|\n|\r")
 
 
 class SSEDecoder:
-    """Splits a byte stream, cut anywhere, into the `data` of its events; comments give nothing."""
+    """Splits a byte stream, cut anywhere, into the `data` of its events; comments give nothing.
 
-    def __init__(self) -> None:
-        self._rest = b""
-        self._data: list[bytes] = []
+    What has come of a line is put together once, when its end comes, and a line that has ended is not looked at again:
+    so an event takes time and memory by its length, however it arrives. One that is longer than `limit` bytes raises
+    UpstreamProtocolError, and nothing of it is kept.
+    """
+
+    __slots__ = ("_data", "_held", "_limit", "_rest")
+
+    def __init__(self, limit: int = DEFAULT_LIMITS.event) -> None:
+        self._rest: list[bytes] = []  # the pieces of a line that has not ended
+        self._data: list[bytes] = []  # of an event that has not ended: its lines
+        self._held = 0  # how many bytes both are
+        self._limit = limit
 
     @property
     def is_between(self) -> bool:
@@ -33,52 +43,69 @@ class SSEDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads of the events that ended within `data`."""
-        buffer = self._rest + data if self._rest else data
+        buffer = data
+        if self._rest:
+            if b"\n" not in data and b"\r" not in data and not self._rest[-1].endswith(b"\r"):
+                self._hold(data)
+                return []
+            buffer = self._join(data)
         if b"\r" in buffer:
             return self._feed_lines(buffer)
         end = buffer.rfind(b"\n\n") + 2
-        if end < 2:
-            self._rest = buffer
-            return []
-        self._rest = buffer[end:]
-        if buffer.startswith(b"data: ") and not self._data:
+        if end >= 2 and not self._data and buffer.startswith(b"data: "):
             # What nearly every server sends is one line an event, and so falls apart in one step: it was that if no
             # line end is left inside.
             payloads = buffer[6 : end - 2].split(b"\n\ndata: ")
             if b"\n" not in b"".join(payloads):
+                if end < len(buffer):
+                    return payloads + self._take_lines(buffer[end:].split(b"\n"))
                 return payloads
-        out: list[bytes] = []
-        for line in buffer[: end - 1].split(b"\n"):
-            self._take_line(line, out)
-        return out
+        return self._take_lines(buffer.split(b"\n"))
 
     def close(self) -> list[bytes]:
         """The payload of a last event that the end of the stream closed instead of a blank line."""
-        out: list[bytes] = []
-        for line in (*_LINE.split(self._rest), b""):
-            self._take_line(line, out)
-        self._rest = b""
-        return out
+        return self._take_lines([*_LINE.split(self._join(b"")), b"", b""])
 
     def _feed_lines(self, buffer: bytes) -> list[bytes]:
         # A CR at the very end may be half of a CRLF: it waits for the next byte.
         held = b""
         if buffer.endswith(b"\r"):
             buffer, held = buffer[:-1], b"\r"
-        *lines, rest = _LINE.split(buffer)
-        self._rest = rest + held
+        lines = _LINE.split(buffer)
+        lines[-1] += held
+        return self._take_lines(lines)
+
+    def _take_lines(self, lines: list[bytes]) -> list[bytes]:
+        """Of whole lines and, in the end, what has come of the next."""
         out: list[bytes] = []
+        rest = lines.pop()
         for line in lines:
-            self._take_line(line, out)
+            if line:
+                if line.startswith(b"data:"):
+                    self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+                    self._count(len(line))
+            elif self._data:
+                out.append(b"\n".join(self._data))
+                self._data, self._held = [], 0
+        if rest:
+            self._hold(rest)
         return out
 
-    def _take_line(self, line: bytes, out: list[bytes]) -> None:
-        if line:
-            if line.startswith(b"data:"):
-                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-        elif self._data:
-            out.append(b"\n".join(self._data))
-            self._data = []
+    def _hold(self, piece: bytes) -> None:
+        self._rest.append(piece)
+        self._count(len(piece))
+
+    def _join(self, data: bytes) -> bytes:
+        line = b"".join(self._rest)
+        self._held -= len(line)
+        self._rest = []
+        return line + data
+
+    def _count(self, size: int) -> None:
+        self._held += size
+        if self._held > self._limit:
+            self._rest, self._data, self._held = [], [], 0
+            raise event_too_large(self._limit)
 
 
 _HEADS = {kind: f"event: {kind.__struct_config__.tag}\ndata: ".encode() for kind in Event.__subclasses__()}

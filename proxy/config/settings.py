@@ -23,6 +23,7 @@ from proxy.config.fields import (
     Sha256,
     TravellingHeader,
 )
+from translators.limits import DEFAULT_LIMITS
 from translators.report import OnUnsupported
 from translators.schema.responses import Thoughts
 
@@ -112,6 +113,9 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     connect_timeout: Seconds = 10.0
     first_byte_timeout: Seconds = 600.0
     read_timeout: Seconds = 300.0
+    answer_timeout: Seconds = 14_400.0
+    max_event_bytes: Annotated[int, Meta(ge=1 << 20)] = DEFAULT_LIMITS.event
+    max_answer_bytes: Annotated[int, Meta(ge=1 << 20)] = DEFAULT_LIMITS.answer
     model_path: ExistingFile | None = None
     context_size: Annotated[int, Meta(ge=256)] = 8192
     threads: Annotated[int, Meta(ge=1, le=1024)] = 1

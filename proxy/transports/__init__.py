@@ -32,18 +32,20 @@ __all__ = [
     "create_transport",
 ]
 
-Phase = Literal["connect", "first_byte", "between"]
+Phase = Literal["connect", "first_byte", "between", "total"]
 # Takes a piece of a body; whether it takes the next one, too.
 Into = Callable[[bytes], bool]
 
 
 class Timeouts(msgspec.Struct, frozen=True):
     """Seconds. `connect` includes TLS and the wait for a free connection; `first_byte` runs from the request being
-    written to the answer's headers; `between` is the longest silence while a body read waits."""
+    written to the answer's headers; `between` is the longest silence while a body read waits, and `total` the longest
+    that all of it may take, from the request on, however steadily bytes come."""
 
     connect: float
     first_byte: float
     between: float
+    total: float = 86_400.0
 
 
 class TransportError(Exception):

@@ -91,7 +91,7 @@ class _Progress:
 
 
 class HttpxAnswer(BodyReader):
-    def __init__(self, response: httpx2.Response, between: float) -> None:
+    def __init__(self, response: httpx2.Response, between: float, ends_at: float) -> None:
         self.status = response.status_code
         self.headers = join_fields(response.headers.raw)
         self._response = response
@@ -99,16 +99,22 @@ class HttpxAnswer(BodyReader):
             "AsyncGeneratorType[bytes, None]", response.aiter_raw()
         )
         self._between = between
+        self._ends_at = ends_at
 
     async def arrived(self) -> bytes:
         if self._raw is None:
             raise ConnectionCut("the answer was closed before its end")
+        now = asyncio.get_running_loop().time()
         try:
+            if now > self._ends_at:  # where there is always more, nothing below ever waits
+                raise TimeoutError
             with _translated():
-                async with asyncio.timeout(self._between):
+                async with asyncio.timeout_at(min(now + self._between, self._ends_at)):
                     return await anext(self._raw, b"")
         except TimeoutError:
             await self.aclose()
+            if self._ends_at <= now + self._between:
+                raise TimedOut("it took longer than it may as a whole (answer_timeout)", "total") from None
             raise TimedOut("the answer fell silent", "between") from None
         except TransportError:
             await self.aclose()
@@ -151,12 +157,13 @@ class HttpxTransport:
         # A Request built here carries these headers alone; the client would add its own.
         fields = [(b"accept-encoding", b"identity")]
         fields += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        ends_at = asyncio.get_running_loop().time() + timeouts.total
         request = httpx2.Request(method, endpoint.url, headers=fields, content=body)
         try:
             response = await self._attempt(request, timeouts)
         except _StaleConnection:
             response = await self._attempt(request, timeouts)
-        return HttpxAnswer(response, timeouts.between)
+        return HttpxAnswer(response, timeouts.between, ends_at)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -164,7 +171,7 @@ class HttpxTransport:
     async def _attempt(self, request: httpx2.Request, timeouts: Timeouts) -> httpx2.Response:
         limits = {"connect": timeouts.connect, "pool": timeouts.connect, "read": None, "write": None}
         clock = asyncio.timeout(None)
-        progress = _Progress(clock, timeouts.first_byte)
+        progress = _Progress(clock, min(timeouts.first_byte, timeouts.total))
         request.extensions = {"timeout": limits, "trace": progress}
         try:
             with _translated():

@@ -67,11 +67,12 @@ class NativeAnswer(BodyReader):
             if self._connection is None:
                 # Closed by another task meanwhile: the connection may serve another request already.
                 raise ConnectionCut("the answer was closed before its end")
+        late = connection.ended_late()
         data = connection.take()
         if connection.complete:
             self._ended = True
             await self.aclose()
-        elif not data:
+        elif late or not data:
             await self.aclose()
             raise connection.broken("the answer was closed before its end")
         return data
@@ -146,9 +147,10 @@ class NativeTransport:
     async def _exchange(
         self, endpoint: Endpoint, head: bytes, body: bytes | None, timeouts: Timeouts, *, head_only: bool
     ) -> Connection:
+        ends_at = asyncio.get_running_loop().time() + timeouts.total
         idle = self._idle.pop(endpoint.origin)
         if idle is not None:
-            idle.begin(head, body, head_only=head_only)
+            idle.begin(head, body, head_only=head_only, ends_at=ends_at)
             if len(self._open) == len(self._idle) + 1:  # nobody else asks for anything: nothing to wait for
                 idle.flush()
             try:
@@ -158,7 +160,7 @@ class NativeTransport:
                 if idle.answered:
                     raise
         fresh = self._new_connection(endpoint)
-        fresh.begin(head, body, head_only=head_only)
+        fresh.begin(head, body, head_only=head_only, ends_at=ends_at)
         await self._connect(fresh, endpoint, timeouts.connect)
         await fresh.head(timeouts.first_byte)
         return fresh

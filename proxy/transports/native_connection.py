@@ -9,6 +9,7 @@ A wait only moves a deadline: the one timer of the connection looks at it when i
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from copy import copy
 from typing import cast
@@ -36,6 +37,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_between",
         "_deadline",
+        "_ends_at",
         "_feed",
         "_fields",
         "_head_only",
@@ -94,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._deadline = 0.0
+        self._ends_at = math.inf
 
     @property
     def answered(self) -> bool:
@@ -118,8 +121,12 @@ class Connection(asyncio.Protocol):
         """
         return ConnectionCut(otherwise) if self.failure is None else copy(self.failure)
 
-    def begin(self, head: bytes, body: bytes | None, *, head_only: bool) -> None:
-        """Writes a request. Where there is no connection yet, it leaves when one is made, before any task knows."""
+    def begin(self, head: bytes, body: bytes | None, *, head_only: bool, ends_at: float = math.inf) -> None:
+        """Writes a request. Where there is no connection yet, it leaves when one is made, before any task knows.
+
+        No wait for its answer goes beyond `ends_at`, in the time of the loop.
+        """
+        self._ends_at = ends_at
         self.status = 0
         self.complete = self._until_eof = self._keep_alive = False
         self._head_only = head_only
@@ -147,7 +154,7 @@ class Connection(asyncio.Protocol):
     async def wait(self, seconds: float) -> None:
         """Until there is more than there was: the head, bytes of the body, the end, or a failure."""
         self._waiter = waiter = self._loop.create_future()
-        self._deadline = deadline = self._loop.time() + seconds
+        self._deadline = deadline = min(self._loop.time() + seconds, self._ends_at)
         if self._timer is None or deadline < self._timer_at:
             self._set_timer(deadline)
         try:
@@ -167,6 +174,13 @@ class Connection(asyncio.Protocol):
             await self.wait(seconds)
         finally:
             self._into, self._between = None, 0.0
+
+    def ended_late(self) -> bool:
+        """Whether the time of an answer is over, of which there may always be more, so that nobody ever waits."""
+        if self.complete or self._loop.time() <= self._ends_at:
+            return False
+        self._fail(_took_too_long())
+        return True
 
     def take(self) -> bytes:
         """The bytes of the body that have arrived."""
@@ -296,9 +310,11 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        deadline = max(self._deadline, self._poured_at + self._between)
+        deadline = min(max(self._deadline, self._poured_at + self._between), self._ends_at)
         if deadline - self._loop.time() > _CLOCK_STEP:
             self._set_timer(deadline)
+        elif deadline == self._ends_at:
+            self._fail(_took_too_long())
         elif self.status:
             self._fail(TimedOut("the answer fell silent", "between"))
         else:
@@ -323,3 +339,7 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _took_too_long() -> TimedOut:
+    return TimedOut("it took longer than it may as a whole (answer_timeout)", "total")

@@ -18,9 +18,10 @@ from translators.errors import UpstreamProtocolError
 from translators.schema import chat
 
 _DECODER = msgspec.json.Decoder(chat.ChatChunk)
-# Half of a surrogate pair, as servers escape an emoji that they cut between two chunks.
-_LONE_SURROGATE = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+# One escape after the other: a whole surrogate pair, half of one, as servers escape an emoji that they cut between two
+# chunks, or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 # Of what one payload holds: more is an upstream gone mad, and a report of all of it helps nobody.
 _MAX_ODD = 32
@@ -85,7 +86,9 @@ def _salvage(payload: bytes) -> chat.ChatChunk:
 
 
 def _decode_anything(payload: bytes) -> Any:
-    repaired = _LONE_SURROGATE.sub(lambda match: match[0] if match[2] else match[1] + rb"\ufffd", payload)
+    repaired = payload
+    if b"\\ud" in payload or b"\\uD" in payload:
+        repaired = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], payload)
     try:
         return msgspec.json.decode(repaired.decode("utf-8", "replace"))
     except (msgspec.DecodeError, RecursionError):

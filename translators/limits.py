@@ -1,0 +1,48 @@
+"""How much of an upstream's answer is taken: what goes over is a failure that says which limit, never a shorter answer.
+
+The two that a configuration may set are in `AnswerLimits`; `MAX_ITEMS` is far beyond what any model says and only there
+so that no answer takes more memory than its bytes explain.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from translators.errors import UpstreamProtocolError
+
+ANSWER_TOO_LARGE = "answer_too_large"
+"""The code of a response that failed for any of these limits."""
+
+MAX_ITEMS = 10_000
+"""Messages, thoughts and calls of one response: agents make a few dozen calls at once, an item costs some kilobytes."""
+
+
+class AnswerLimits(Struct, frozen=True):
+    """In bytes, of the body after it was inflated.
+
+    `event` is what has come of one event whose end has not: the longest known are pictures of some 20 MB in base64.
+    `answer` is everything: a server that repeats itself in every chunk takes 300 bytes for a token, so that this is
+    four hundred thousand tokens, three times what any model says in one answer.
+    """
+
+    event: int = 32 << 20
+    answer: int = 128 << 20
+
+
+DEFAULT_LIMITS = AnswerLimits()
+
+
+def event_too_large(limit: int) -> UpstreamProtocolError:
+    return _too_large(f"An event of the upstream's answer is larger than the limit of {limit} bytes (max_event_bytes).")
+
+
+def answer_too_large(limit: int) -> UpstreamProtocolError:
+    return _too_large(f"The upstream's answer is larger than the limit of {limit} bytes (max_answer_bytes).")
+
+
+def too_many_items() -> UpstreamProtocolError:
+    return _too_large(f"The upstream's answer has more than {MAX_ITEMS} items.")
+
+
+def _too_large(message: str) -> UpstreamProtocolError:
+    return UpstreamProtocolError(message, code=ANSWER_TOO_LARGE)
