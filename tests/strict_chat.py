@@ -121,10 +121,17 @@ class ToolMessage(Strict, tag_field="role", tag="tool"):
 Message = DeveloperMessage | SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
 
+class Parameters(msgspec.Struct):
+    """The root of a function's schema."""
+
+    type: Literal["object"]
+    properties: Json
+
+
 class Function(Strict):
     name: Name
     description: str | UnsetType = UNSET
-    parameters: Json | UnsetType = UNSET
+    parameters: Parameters | UnsetType = UNSET
     strict: bool | None = None
 
 

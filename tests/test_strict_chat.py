@@ -14,6 +14,7 @@ CALLS = [
     {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
     {"id": "c2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
 ]
+PARAMETERS: Json = {"type": "object", "properties": {}}
 FULL: Json = {
     "model": "m",
     "messages": [
@@ -25,7 +26,7 @@ FULL: Json = {
         {"role": "assistant", "content": "Done."},
         {"role": "user", "content": "Thanks"},
     ],
-    "tools": [{"type": "function", "function": {"name": name, "parameters": {}}} for name in "fg"],
+    "tools": [{"type": "function", "function": {"name": name, "parameters": PARAMETERS}} for name in "fg"],
     "tool_choice": {"type": "function", "function": {"name": "g"}},
     "parallel_tool_calls": False,
     "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "strict": True}},
@@ -83,6 +84,9 @@ OTHER: Json = {"type": "function", "function": {"name": "h"}}
         ),
         pytest.param(_changed("messages", 2, "tool_calls", 0, "function", "name", value="a.b"), id="call name"),
         pytest.param(_changed("messages", 2, "tool_calls", 0, "id", value="c2"), id="call id twice"),
+        pytest.param(_changed("messages", 2, "tool_calls", 0, "function", "arguments", value="{"), id="cut arguments"),
+        pytest.param(_changed("messages", 2, "tool_calls", 0, "function", "arguments", value="[]"), id="no object"),
+        pytest.param(_messages(*FULL["messages"][2:5], *FULL["messages"][2:5]), id="call ids of an earlier turn"),
         pytest.param(_messages({"role": "tool", "tool_call_id": "c1", "content": ""}), id="orphan output"),
         pytest.param(_messages(TURN), id="calls unanswered at the end"),
         pytest.param(_changed("messages", 3, value={"role": "user", "content": ""}), id="message before the outputs"),
@@ -91,6 +95,7 @@ OTHER: Json = {"type": "function", "function": {"name": "h"}}
         pytest.param(_changed("tools", value=None), id="null tools"),
         pytest.param(_changed("tools", 0, "function", "name", value="f" * 65), id="long name"),
         pytest.param(_changed("tools", 0, "function", "name", value="g"), id="name twice"),
+        pytest.param(_changed("tools", 0, "function", "parameters", value={}), id="no object"),
         pytest.param(_changed("tools", 0, value={"type": "function", "name": "f"}), id="flat tool"),
         pytest.param(_without("tools", "parallel_tool_calls"), id="choice without tools"),
         pytest.param(_without("tools", "tool_choice"), id="parallel without tools"),

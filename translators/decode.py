@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
 
 T = TypeVar("T")
 
@@ -20,6 +20,7 @@ T = TypeVar("T")
 _LOCATED = re.compile(r"(?P<said>.*?)(?: - at `(?P<key>key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 _SHORT = 1 << 15
+MOST_OF_A_VALUE = 300  # characters: what is wrong, with the value that is
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -54,6 +55,7 @@ def _invalid_value(message: str, at: str) -> InvalidRequest:
         param = join_path(param, "." + missing["name"])
         return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
     code = "invalid_type" if ", got" in said else "invalid_value"
+    said = bounded(said, MOST_OF_A_VALUE)
     where = f"Invalid value for '{param}': " if param else "Invalid request body: "
     return InvalidRequest(f"{where}{said[:1].lower()}{said[1:]}.", param=param or None, code=code)
 

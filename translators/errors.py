@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 MOST_OF_A_WORD = 100  # characters: enough to know one's own words by
+
+MOST_OF_A_PATH = 256  # a path into a request, whose keys are the client's
+MOST_OF_A_MESSAGE = 1000
 
 
 def bounded(words: object, limit: int = MOST_OF_A_WORD) -> str:
@@ -94,6 +97,10 @@ class InvalidRequest(BridgeError):
 
     status = 400
     type = "invalid_request_error"
+
+    def __init__(self, message: str, *, param: str | None = None, **more: Any) -> None:
+        param = None if param is None else bounded(param, MOST_OF_A_PATH)
+        super().__init__(bounded(message, MOST_OF_A_MESSAGE), param=param, **more)
 
 
 class UpstreamError(BridgeError):

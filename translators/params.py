@@ -47,7 +47,7 @@ def set_params(
     """Fills `request` from `params`; what is asked of the answer's form, if anything. Raises InvalidRequest."""
     has_seldom = _seldom(params) != _NONE_OF_IT
     if has_seldom:
-        _refuse(params)
+        refuse_unsupported(params)
         _set_sampling(request, params, dialect, report)
     length = params.max_output_tokens or dialect.always_max_tokens
     if length is not None:
@@ -88,7 +88,8 @@ def _set_hints(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dia
             report.ignored(name, reason)
 
 
-def _refuse(params: ResponsesRequest) -> None:
+def refuse_unsupported(params: ResponsesRequest) -> None:
+    """Raises InvalidRequest for a parameter without which the answer would be another."""
     for name, reason in _REFUSED.items():
         if getattr(params, name) not in _ABSENT:
             raise InvalidRequest(f"'{name}' is not supported: {reason}.", param=name, code="unsupported_parameter")

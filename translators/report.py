@@ -10,13 +10,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-from translators.errors import InvalidRequest
+from translators.errors import MOST_OF_A_MESSAGE, MOST_OF_A_PATH, InvalidRequest, bounded
 
 OnUnsupported = Literal["report", "refuse"]
+Action = Literal["dropped", "ignored", "changed", "emulated"]
 
 
 class Adaptation(Struct, frozen=True):
-    action: Literal["dropped", "ignored", "changed", "emulated"]
+    action: Action
     param: str
     reason: str
 
@@ -35,16 +36,20 @@ class Report:
         """Something that means something is left out. Raises InvalidRequest where drops are refused."""
         if self.refuses:
             raise InvalidRequest(f"'{param}' is not supported: {reason}.", param=param, code="unsupported_parameter")
-        self.adaptations.append(Adaptation("dropped", param, reason))
+        self._add("dropped", param, reason)
 
     def ignored(self, param: str, reason: str) -> None:
         """A mere hint has no effect here; never refused."""
-        self.adaptations.append(Adaptation("ignored", param, reason))
+        self._add("ignored", param, reason)
 
     def changed(self, param: str, reason: str) -> None:
         """The same meaning travels in another form or with a nearby value."""
-        self.adaptations.append(Adaptation("changed", param, reason))
+        self._add("changed", param, reason)
 
     def emulated(self, param: str, reason: str) -> None:
         """The bridge itself does what the upstream cannot."""
-        self.adaptations.append(Adaptation("emulated", param, reason))
+        self._add("emulated", param, reason)
+
+    def _add(self, action: Action, param: str, reason: str) -> None:
+        """Names and words may be a client's: none makes a header or a log line long."""
+        self.adaptations.append(Adaptation(action, bounded(param, MOST_OF_A_PATH), bounded(reason, MOST_OF_A_MESSAGE)))

@@ -19,13 +19,13 @@ from translators.items import decode_item, read_items
 from translators.items.compaction_trigger import is_compaction
 from translators.items.item import Item, LocatedItem
 from translators.messages import Instruction, MessageBuilder, UserSpeech
-from translators.params import set_params
+from translators.params import refuse_unsupported, set_params
 from translators.report import Adaptation, OnUnsupported, Report
 from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest, Thoughts
 from translators.sealing import PLAIN, Sealer
 from translators.structured import AnswerForm
-from translators.tools import Offering, ToolMap, apply_tool_choice, declare_tools, has_client_search
+from translators.tools import Offering, ToolMap, apply_tool_choice, declare_tools, forces_a_call, has_client_search
 
 MAX_DEPTH = 256
 
@@ -229,6 +229,7 @@ def _input_items(parsed: ParsedRequest, history: Sequence[Item], report: Report)
     if not is_null(raw) and not is_list(raw):
         decode_as(list[Raw], raw, "input")  # it says what is wrong with it
     if not parsed.items and not history:
+        refuse_unsupported(parsed.params)  # a prompt template would have brought the input
         raise _missing_input()
     located = []
     for index, item in enumerate(parsed.items):
@@ -278,6 +279,12 @@ def _offer_tools(
     request: chat.ChatRequest, params: ResponsesRequest, tools: ToolMap, dialect: Dialect, report: Report
 ) -> None:
     offered, choice = apply_tool_choice(params.tool_choice, tools, dialect, report)
+    if offered and not dialect.tools and forces_a_call(params.tool_choice):
+        raise InvalidRequest(
+            "'tool_choice' requires a tool, and this model's upstream takes none.",
+            param="tool_choice",
+            code="unsupported_value",
+        )
     offered = fit_tools(offered, dialect, report)
     if not offered:
         return  # servers refuse an empty list, and what goes with it

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from translators.decode import compact, is_null
+from translators.decode import compact, decode_as, is_null
 from translators.dialects import Dialect
 from translators.dialects.schemas import adapt_schema
 from translators.errors import InvalidRequest
@@ -62,7 +62,7 @@ def set_format(
         return None
     at = "text.format" if text.format is not None else "text.response_format"
     rung = dialect.structured
-    if not dialect.structured_with_tools and request.tools is not UNSET:
+    if request.tools is not UNSET and not (dialect.structured_with_tools and _leaves_calls(request, dialect)):
         rung = "prompt"
     if wanted.type == "json_object":
         return _set_object(request, dialect.json_object and rung != "prompt", at, report)
@@ -76,6 +76,11 @@ def set_format(
         fenced=rung in ("prompt", "json_object"),
         refuse=report.refuses,
     )
+
+
+def _leaves_calls(request: chat.ChatRequest, dialect: Dialect) -> bool:
+    """Whether the model could still call a tool, if it may, where the format is held to."""
+    return dialect.calls_beside_format or request.tool_choice == "none"
 
 
 def _set_object(request: chat.ChatRequest, known: bool, at: str, report: Report) -> AnswerForm | None:
@@ -92,6 +97,8 @@ def _read(wanted: TextFormat, at: str) -> _Wanted:
     if is_null(fields.schema):
         param = f"{at}.json_schema.schema" if wanted.json_schema else f"{at}.schema"
         raise InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    where = f"{at}.json_schema.schema" if wanted.json_schema else f"{at}.schema"
+    decode_as(dict[str, Raw], fields.schema, where)
     name = fields.name or ""
     return _Wanted(name if _NAME.fullmatch(name) else "response", fields.schema, fields.strict, fields.description, at)
 

@@ -6,14 +6,17 @@ from collections.abc import Callable
 
 from translators import fragments
 from translators.emitter import Emitter
+from translators.errors import bounded
 from translators.items.call_writer import CallWriter
 from translators.items.calls import CALL_WRITERS
 from translators.items.compaction import CompactionWriter
+from translators.items.function_call import FunctionCallWriter
 from translators.items.image import ImageWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.opaque import Kept, Opaque, pack
 from translators.params import ENCRYPTED_REASONING, wants_logprobs
+from translators.report import Adaptation
 from translators.request import Translation
 
 NewId = Callable[[str], str]
@@ -54,9 +57,17 @@ class Writers:
 
     def call(self, fragment: fragments.ToolCall, call_id: str) -> CallWriter:
         tools = self.translation.tools
-        tool = tools.client_name(fragment.name)
+        tool = tools.nearest(fragment.name)
+        if tool is None:
+            tool = tools.client_name(fragment.name)
+        else:
+            reason = f"the model called '{bounded(fragment.name)}', which can only be '{tool.name}'"
+            self.translation.adaptations.append(Adaptation("changed", "tools", reason))
         kind = CALL_WRITERS[tool.kind]
-        return kind(self._out, self._new_id(kind.prefix), call_id, tool, tools.grammars.get(tool))
+        writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, tools.grammars.get(tool))
+        if tool in tools.marked_encrypted and isinstance(writer, FunctionCallWriter):
+            writer.plain_args_told = True
+        return writer
 
     def unused_call_id(self, said: str | None, used: set[str]) -> str:
         """The upstream's own, unless it has used it for another call of this answer."""

@@ -48,7 +48,9 @@ class CompactResponse(SingleExchange):
 
 
 def _split(raw: Raw) -> list[Raw]:
-    """Raises InvalidRequest."""
+    """The items of an input; an empty text is none. Raises InvalidRequest."""
+    if bytes(raw) == b'""':
+        return []
     try:
         return split_input(raw)
     except msgspec.ValidationError:

@@ -81,6 +81,7 @@ def _check_part(part: Json, dialect: Dialect) -> None:
         kind = "data" if part["image_url"]["url"].startswith("data:") else "http"
         assert kind in dialect.images
     assert part["type"] != "file" or dialect.files & {"data", "id", "url"} or _is_read_on_the_way(part)
+    assert part["type"] != "video_url" or dialect.video == "video_url"
     assert part["type"] != "document_url" or "document_url" in dialect.files
 
 
@@ -97,7 +98,9 @@ def _check_tools(body: Json, dialect: Dialect) -> None:
         assert "named" in dialect.tool_choice
     formatted = body.get("response_format", {}).get("type")
     assert formatted != "json_schema" or dialect.structured == "json_schema"
-    assert "tools" not in body or formatted is None or dialect.structured_with_tools
+    if "tools" in body and formatted is not None:
+        assert dialect.structured_with_tools
+        assert dialect.calls_beside_format or choice == "none"
     strict = {tool["function"].get("strict") is True for tool in body.get("tools", [])}
     assert dialect.mixed_strict or len(strict) <= 1
     assert dialect.strict_tools or True not in strict
@@ -126,6 +129,7 @@ def _plain(body: Json, dialect: Dialect) -> Json:
 def _plain_part(part: Json) -> Json:
     kinds: dict[str, Any] = {
         "thinking": lambda: {"type": "text", "text": "thought"},
+        "video_url": lambda: {"type": "text", "text": "video"},
         "document_url": lambda: {"type": "file", "file": {"file_data": part["document_url"]}},
         "audio_url": lambda: {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
     }

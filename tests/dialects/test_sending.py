@@ -310,7 +310,7 @@ SCHEMAS: list[tuple[str, Json, Json]] = [
     (
         "dashscope",
         {"type": "object", "$defs": {"n": {"properties": {"n": {"$ref": "#/$defs/n"}}}}, "$ref": "#/$defs/n"},
-        {"properties": {"n": {"description": "(a value like n)"}}, "type": "object"},
+        {"type": "object", "properties": {"n": {"properties": {"n": {"description": "(a value like n)"}}}}},
     ),
 ]
 

@@ -166,6 +166,10 @@ async def tool_loop_with_reasoning(b: Bridge) -> None:
 
 
 async def tool_choice(b: Bridge, choice: Any) -> None:
+    if not b.facts.tools and choice not in ("none", "auto"):
+        answer = await b.post({"input": "scene:text", "tools": [TOOL, OTHER], "tool_choice": choice})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "tool_choice")
+        return
     response = await b.respond({"input": "scene:text", "tools": [TOOL, OTHER], "tool_choice": choice})
     form = "named" if isinstance(choice, dict) else choice
     enough = {"required"} if form == "required" else {"required", "named"}
@@ -266,9 +270,11 @@ async def errors(b: Bridge) -> None:
 
 async def required_of_one(b: Bridge) -> None:
     """A backend that takes a name and no `required` is told the name."""
+    if not b.facts.tools:
+        return
     response = await b.respond({"input": "scene:text", "tools": [TOOL], "tool_choice": "required"})
     must = {"required", "named"} & b.facts.choices
-    if must and b.facts.tools and not b.facts.ignores_choice and "tool_choice" not in b.facts.refuses:
+    if must and not b.facts.ignores_choice and "tool_choice" not in b.facts.refuses:
         assert [call["name"] for call in calls_of(response)] == ["weather"]
 
 

@@ -63,6 +63,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     refusal_field: bool = False  # assistant messages may carry `refusal`; otherwise it goes as text
     images: frozenset[Literal["data", "http"]] = frozenset({"data", "http"})  # kinds of image URL
     audio: Literal["none", "input_audio", "input_audio_uri", "audio_url"] = "input_audio"
+    video: Literal["none", "video_url"] = "none"
     files: frozenset[Literal["data", "id", "url", "document_url"]] = frozenset({"data"})
     # Parameters
     params: frozenset[str] = SAMPLING | LOGPROBS  # the optional parameters it takes
@@ -93,7 +94,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     structured: Literal["json_schema", "json_object_schema", "json_object", "tool", "prompt"] = "json_schema"
     json_object: bool = True
     json_schema_name: bool = True  # `response_format.json_schema` has its `name`
-    structured_with_tools: bool = True
+    structured_with_tools: bool = True  # otherwise a request with tools and a format is refused
+    calls_beside_format: bool = True  # otherwise a format holds from the first token on, and no call can be made
     # Reasoning
     reasoning_controls: tuple[Control, ...] = ("effort",)
     efforts: tuple[str, ...] = EFFORTS  # the levels it takes, in order; others become the nearest

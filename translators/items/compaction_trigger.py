@@ -22,7 +22,11 @@ class CompactionTrigger(Item):
 
 
 def is_compaction(items: list[LocatedItem]) -> bool:
-    """Whether the request asks for a compaction. Raises InvalidRequest for a trigger that is not the last item."""
+    """Whether the request asks for a compaction.
+
+    Raises InvalidRequest for a trigger that is not the last item, or the only one."""
+    if len(items) == 1 and type(items[0].item) is CompactionTrigger:
+        raise InvalidRequest("There is nothing to compact in 'input'.", param="input", code="invalid_value")
     for located in items[:-1]:
         if type(located.item) is CompactionTrigger:
             raise InvalidRequest("'compaction_trigger' must be the last item of the input.", param=located.at)

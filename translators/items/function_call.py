@@ -18,11 +18,14 @@ class FunctionCall(Item):
     name: str
     arguments: str
     namespace: str | None = None
+    encrypted_function_args: list[str] | None = None  # by OpenAI, for itself
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         arguments, mended = as_object(self.arguments)
         if mended:
             into.report.changed(f"{at}.arguments", mended)
+        if self.encrypted_function_args:
+            into.report.ignored(f"{at}.encrypted_function_args", "only OpenAI can read such arguments")
         name = tools.chat_name(self.name, self.namespace)
         into.add_call(Call(self.call_id, name, arguments, at, cut=self.status == "incomplete", item_id=self.id))
 
@@ -34,6 +37,7 @@ class OutputFunctionCall(Struct, tag_field="type", tag="function_call", frozen=T
     arguments: str
     status: str
     namespace: str | UnsetType = UNSET
+    encrypted_function_args: list[str] | UnsetType = UNSET
 
 
 class FunctionCallWriter(CallWriter):
@@ -43,6 +47,8 @@ class FunctionCallWriter(CallWriter):
     """
 
     prefix = "fc"
+    # Codex takes such arguments for plain text only where the call says so.
+    plain_args_told = False
     _passing = False  # from the first brace on
     _delta: events.Event | None = None  # what all deltas of a run have in common
 
@@ -90,6 +96,7 @@ class FunctionCallWriter(CallWriter):
             self.arguments_text,
             status,
             self.tool.namespace or UNSET,
+            [] if self.plain_args_told else UNSET,
         )
 
     def _emit(self, delta: str) -> None:

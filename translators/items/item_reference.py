@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
 from translators.items.item import Item
 from translators.messages import MessageBuilder
 from translators.tools import ToolMap
@@ -11,7 +11,7 @@ from translators.tools import ToolMap
 class ItemReference(Item):
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         raise InvalidRequest(
-            f"Item with id '{self.id}' not found. Items are not stored here: send them in full "
+            f"Item with id '{bounded(self.id)}' not found. Items are not stored here: send them in full "
             "(clients do so when 'store' is false).",
             param=f"{at}.id",
             code="item_not_found",

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Raw, Struct
 
 from translators.decode import decode_as, is_string, read_text
 from translators.dialects import Dialect
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
 from translators.media import as_file, document_text, pdf_base64, with_image_type
 from translators.report import Report
 from translators.schema import chat
@@ -158,6 +158,21 @@ class InputAudio(Part):
         return chat.AudioPart(chat.InputAudio(uri if dialect.audio == "input_audio_uri" else audio.data, audio.format))
 
 
+class InputVideo(Part):
+    """As gateways have it: an address or a data URL, plain or in an object."""
+
+    video_url: str | ImageUrl | None = None
+    input_video: str | ImageUrl | None = None
+
+    def to_chat(self, dialect: Dialect, at: str, report: Report) -> chat.Part:
+        video = self.video_url or self.input_video
+        if video is None:
+            raise _needs(at, "video_url", None)
+        if dialect.video == "none":
+            raise InvalidRequest("This model's upstream takes no video.", param=at, code="unsupported_value")
+        return chat.VideoPart(chat.VideoUrl(video.url if type(video) is ImageUrl else str(video)))
+
+
 PART_TYPES: dict[str, type[Part]] = {
     "input_text": Text,
     "output_text": Text,
@@ -169,6 +184,8 @@ PART_TYPES: dict[str, type[Part]] = {
     "image_url": InputImage,
     "input_file": InputFile,
     "input_audio": InputAudio,
+    "input_video": InputVideo,
+    "video_url": InputVideo,
 }
 
 
@@ -189,7 +206,8 @@ class LocatedPart(Struct, gc=False):
 
 
 def decode_parts(raw: Raw, at: str, report: Report) -> list[LocatedPart]:
-    """The parts of a `content` or `output`. A part of an unknown type is reported and left out."""
+    """The parts of a `content` or `output`. Raises InvalidRequest for one that is not known: without it, the rest would
+    mean something else."""
     if is_string(raw):
         return [LocatedPart(Text(decode_as(str, raw, at)), at)]
     parts = []
@@ -201,8 +219,11 @@ def decode_parts(raw: Raw, at: str, report: Report) -> list[LocatedPart]:
         kind = decode_as(_Typed, item, where).type
         part_type = PART_TYPES.get(kind)
         if part_type is None:
-            report.dropped(where, f"content parts of type '{kind}' are not known")
-            continue
+            raise InvalidRequest(
+                f"Invalid value: '{bounded(kind)}'. Supported types of content parts are {', '.join(PART_TYPES)}.",
+                param=f"{where}.type",
+                code="invalid_value",
+            )
         parts.append(LocatedPart(decode_as(part_type, item, where), at, index))
     return parts
 
@@ -279,7 +300,9 @@ def locate_parts(content: PlainContent, at: str) -> list[LocatedPart]:
     return [LocatedPart(part, at, index) for index, part in enumerate(content)]
 
 
-def _needs(at: str, field: Literal["image_url", "file_data", "input_audio"], file_id: str | None) -> InvalidRequest:
+def _needs(
+    at: str, field: Literal["image_url", "file_data", "input_audio", "video_url"], file_id: str | None
+) -> InvalidRequest:
     if file_id is not None:
         return InvalidRequest(
             "Uploaded files are not supported here; give the content itself.",

@@ -44,6 +44,14 @@ class AudioUrlPart(Struct, tag_field="type", tag="audio_url", frozen=True):
     audio_url: AudioUrl
 
 
+class VideoUrl(Struct, frozen=True):
+    url: str
+
+
+class VideoPart(Struct, tag_field="type", tag="video_url", frozen=True):
+    video_url: VideoUrl
+
+
 class DocumentPart(Struct, tag_field="type", tag="document_url", frozen=True):
     document_url: str
     document_name: str | UnsetType = UNSET
@@ -59,7 +67,7 @@ class FilePart(Struct, tag_field="type", tag="file", frozen=True):
     file: FileData
 
 
-Part = TextPart | ImagePart | AudioPart | AudioUrlPart | DocumentPart | FilePart
+Part = TextPart | ImagePart | AudioPart | AudioUrlPart | VideoPart | DocumentPart | FilePart
 # Mostly the very JSON string that the client sent: nobody had to unescape it.
 Text = str | Raw
 Content = Text | list[Part]

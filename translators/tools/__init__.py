@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from translators.tools.choice import apply_tool_choice
+from translators.tools.choice import apply_tool_choice, forces_a_call
 from translators.tools.declare import TOOL_TYPES, declare_tools, has_client_search, tool_names
 from translators.tools.grammar import Grammar, InputCheck
 from translators.tools.map import ToolMap, ToolName
@@ -20,6 +20,7 @@ __all__ = [
     "ToolName",
     "apply_tool_choice",
     "declare_tools",
+    "forces_a_call",
     "has_client_search",
     "tool_names",
 ]

@@ -6,7 +6,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import decode_as, is_null, is_string
 from translators.dialects import Dialect
-from translators.errors import InvalidRequest
+from translators.errors import InvalidRequest, bounded
 from translators.report import Report
 from translators.schema import chat
 from translators.tools.apply_patch import APPLY_PATCH
@@ -72,12 +72,22 @@ def apply_tool_choice(
     return offered, _by_mode(mode, offered, dialect, report)
 
 
+def forces_a_call(raw: Raw) -> bool:
+    """Whether a choice leaves the model none: any but the modes `none` and `auto`."""
+    if is_null(raw):
+        return False
+    if is_string(raw):
+        return bytes(raw) not in (b'"none"', b'"auto"')
+    choice = decode_as(ToolChoiceObject, raw, "tool_choice")
+    return choice.type != "allowed_tools" or choice.mode == "required"
+
+
 def _by_mode(
     mode: str, offered: list[chat.FunctionTool], dialect: Dialect, report: Report
 ) -> chat.ToolChoice | UnsetType:
     if mode not in _MODES:
         raise InvalidRequest(
-            f"Invalid value for 'tool_choice': '{mode}' is none of {', '.join(_MODES)}.",
+            f"Invalid value for 'tool_choice': '{bounded(mode)}' is none of {', '.join(_MODES)}.",
             param="tool_choice",
             code="invalid_value",
         )
@@ -140,7 +150,7 @@ def _resolve(choice: ToolChoiceObject, tools: ToolMap, at: str) -> str:
         candidates = (ToolName(choice.wanted, choice.namespace, choice.type),)
     else:
         raise InvalidRequest(
-            f"The tool type '{choice.type}' cannot be chosen here: {why_not_offered(choice.type)}.",
+            f"The tool type '{bounded(choice.type)}' cannot be chosen here: {why_not_offered(choice.type)}.",
             param=f"{at}.type",
             code="unsupported_value",
         )
@@ -153,7 +163,7 @@ def _resolve(choice: ToolChoiceObject, tools: ToolMap, at: str) -> str:
 def _not_found(choice: ToolChoiceObject, at: str) -> InvalidRequest:
     field = "name" if choice.wanted else "type"
     return InvalidRequest(
-        f"Tool choice '{choice.wanted or choice.type}' not found in 'tools'.",
+        f"Tool choice '{bounded(choice.wanted or choice.type)}' not found in 'tools'.",
         param=f"{at}.{field}",
         code="invalid_value",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from translators.errors import bounded
+
 HOSTED_TYPES = frozenset(
     {
         "code_interpreter",
@@ -20,4 +22,4 @@ HOSTED_TYPES = frozenset(
 def why_not_offered(kind: str) -> str:
     if kind in HOSTED_TYPES:
         return f"the server runs tools of type '{kind}' itself, and none is configured here"
-    return f"tools of type '{kind}' are not known"
+    return f"tools of type '{bounded(kind)}' are not known"

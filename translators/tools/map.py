@@ -37,10 +37,13 @@ class ToolMap:
         self._fits = _LETTER_FIRST if letter_first else _CHAT_NAME
         self.offered: list[chat.FunctionTool] = []
         self.grammars: dict[ToolName, Grammar] = {}
+        # Tools with a parameter whose argument OpenAI would encrypt: Codex has to be told that it is plain (case C10).
+        self.marked_encrypted: set[ToolName] = set()
         self._offered_names: set[str] = set()
         self._chat_names: dict[ToolName, str] = {}
         self._known: dict[tuple[str, str | None], ToolName] = {}
         self._client_names: dict[str, ToolName] = {}
+        self._near: dict[str, ToolName | None] | None = None
 
     def offer(self, function: chat.Function, stands_for: ToolName) -> bool:
         """Adds a function under the chat name of the tool. False where that tool is offered already."""
@@ -72,6 +75,28 @@ class ToolMap:
         known = self._client_names.get(chat_name)
         return ToolName(chat_name) if known is None else known
 
+    def nearest(self, chat_name: str) -> ToolName | None:
+        """The one offered tool that a name which is nobody's can mean, or None.
+
+        Models leave the namespace out, write a dot for the separator or put `functions.` before it (case C12).
+        """
+        if chat_name in self._client_names:
+            return None
+        if self._near is None:
+            self._near = self._by_likeness()
+        return self._near.get(_likeness(chat_name))
+
+    def _by_likeness(self) -> dict[str, ToolName | None]:
+        """None where more than one tool is like that."""
+        tools = [self._client_names[name] for name in self._offered_names]
+        children: dict[str, ToolName | None] = {}
+        wholes: dict[str, ToolName | None] = {}
+        for tool in tools:
+            whole, child = _likeness(_joined(tool)), _likeness(tool.name)
+            wholes[whole] = None if whole in wholes else tool
+            children[child] = None if child in children else tool
+        return children | wholes
+
     def _enter(self, tool: ToolName) -> str:
         known = self._chat_names.get(tool)
         if known is not None:
@@ -86,7 +111,14 @@ class ToolMap:
 
 
 def _joined(tool: ToolName) -> str:
-    return f"{tool.namespace}__{tool.name}" if tool.namespace else tool.name
+    """As Codex writes it; a namespace such as `mcp__files__` brings its separator along (case C12)."""
+    if not tool.namespace:
+        return tool.name
+    return tool.namespace + tool.name if tool.namespace.endswith("__") else f"{tool.namespace}__{tool.name}"
+
+
+def _likeness(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower().removeprefix("functions.")).strip("_")
 
 
 def _alias(tool: ToolName) -> str:

@@ -32,7 +32,9 @@ class ToolSearchTool(Tool):
         if not self.by_client:
             into.report.emulated(at, "the proxy does not search: every deferred tool is offered at once")
             return self
-        parameters = _PARAMETERS if is_null(self.parameters) else read_schema(self.parameters, f"{at}.parameters")
+        parameters = (
+            _PARAMETERS if is_null(self.parameters) else read_schema(self.parameters, f"{at}.parameters", into.report)
+        )
         function = chat.Function(TOOL_SEARCH.name, self.description or _DESCRIPTION, parameters, UNSET)
         into.offer(function, TOOL_SEARCH, at)
         into.search = into.search or function

@@ -9,6 +9,7 @@ PRESET = preset(
     "dashscope",
     hosts=("dashscope*.aliyuncs.com", "*.maas.aliyuncs.com"),
     audio="input_audio_uri",
+    video="video_url",  # Qwen-VL and Qwen-Omni
     files=frozenset(),
     params=(SAMPLING | LOGPROBS) - {"frequency_penalty"},
     tool_choice=frozenset({"auto", "none", "named"}),

@@ -8,7 +8,9 @@ from translators.dialects.preset import preset, when
 PRESET = preset(
     "vllm",
     listed=Listed("vllm", ("max_model_len",)),  # some wrappers copy the owner alone
+    video="video_url",  # docs.vllm.ai, Multimodal Inputs
     files=frozenset(),
+    calls_beside_format=False,  # vllm-project/vllm#39929: decoding is held to the format from the first token on
     strict_tools=True,  # and only the arguments of strict ones are held to their schema
     reasoning_replay="all",
     reasoning_field="reasoning",
