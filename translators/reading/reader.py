@@ -52,13 +52,13 @@ from translators.wire.payload import OddChunk, says_something
 
 _DELTA, _MESSAGE = "choices[0].delta", "choices[0].message"
 _ONE_CHOICE = "one answer was asked for, and this is another"
-_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 # What few messages hold.
 _seldom = attrgetter(
     *("reasoning_details", "reasoning_text", "reasoning_opaque", "thinking_blocks", "extra_content"),
     "provider_specific_fields",
 )
 _NONE_OF_IT = _seldom(chat.Delta())
+_IN_REASONING_TEXT = Kept({"reasoning_text": None})
 
 
 class _Call:
@@ -88,7 +88,6 @@ class ChatReader:
         self._by_index: dict[int, _Call] = {}
         self._sources = Sources()
         self._index: Any = None  # of the choice that is the answer
-        self._marked = False  # whether it has been told that the thought came as `reasoning_text`
 
     def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
         """The fragments of one chunk, in the order in which they mean something."""
@@ -165,6 +164,8 @@ class ChatReader:
             out.append(TextRun(run.texts))
         else:
             out.append(ReasoningRun(run.texts))
+            if run.field == "reasoning_text":
+                out.append(_IN_REASONING_TEXT)
         return out
 
     def flush(self) -> list[Fragment]:
@@ -229,9 +230,8 @@ class ChatReader:
 
     def _read_seldom(self, delta: chat.Delta, out: list[Fragment], at: str, *, spoken: bool) -> None:
         """What the backend wants back, and records of the thought."""
-        if delta.reasoning_text and not (self._marked or delta.reasoning_content or delta.reasoning):
-            self._marked = True
-            out.append(Kept({"reasoning_text": None}))
+        if delta.reasoning_text and not (delta.reasoning_content or delta.reasoning):
+            out.append(_IN_REASONING_TEXT)
         if delta.reasoning_details:
             read_details(delta.reasoning_details, out, f"{at}.reasoning_details", spoken=spoken)
             spoken = True
