@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.surface.answer_notes import NOTES as NOTES_OF_ANSWERS
+from tests.surface.answers import UNKNOWN, answer_rows
 from tests.surface.notes import DONE_BY_THE_SHELL, NOTES
 from tests.surface.outcome import NAMES, Row, rows
 from tests.surface.page import page
 from tests.surface.place import COVERAGE
 from translators.items import ITEM_TYPES
+from translators.schema.chat import ChoiceBeside, ChunkBeside, DeltaBeside
 from translators.schema.responses import ResponsesRequest
 from translators.tools import TOOL_TYPES
 
@@ -28,6 +31,14 @@ def test_the_names_hold_what_the_code_knows() -> None:
     assert set(ResponsesRequest.__struct_fields__) - extra <= set(NAMES["parameters"])
     assert set(ITEM_TYPES) - {"agent_message", "compaction_summary"} == set(NAMES["input items"])
     assert set(TOOL_TYPES) - {"computer_use"} <= set(NAMES["tools"])
+
+
+def test_of_an_answer_only_what_says_nothing_of_it_is_left_out() -> None:
+    beside = {*ChunkBeside.__struct_fields__, *ChoiceBeside.__struct_fields__, *DeltaBeside.__struct_fields__}
+    for row in answer_rows():
+        if row.level != "error" and row.outcome == "left out":
+            assert row.name in beside or NOTES_OF_ANSWERS[row.level].get(row.name), row
+        assert row.name != UNKNOWN or row.outcome == "reported" or row.level == "error"
 
 
 def test_notes_are_of_names() -> None:

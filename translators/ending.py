@@ -44,7 +44,7 @@ OVERLOADED = Ending("failed", error="server_is_overloaded")
 
 # Beyond the standard five: OpenRouter, DeepSeek, GLM, Mistral, TGI, SGLang, Cohere, Anthropic, Bedrock, Gemini and
 # Copilot say it their own way, and gateways hand it on (theopenco/llmgateway#1682, BerriAI/litellm#22138).
-_FINISHES: dict[Ending, tuple[str, ...]] = {
+FINISHES: dict[Ending, tuple[str, ...]] = {
     COMPLETED: (
         *("stop", "tool_calls", "tool_call", "tool_use", "function_call", "end", "eos", "eos_token", "end_turn"),
         *("stop_sequence", "complete", "completed"),
@@ -66,7 +66,7 @@ _FINISHES: dict[Ending, tuple[str, ...]] = {
     OVERFLOWN: ("model_context_window_exceeded",),
     OVERLOADED: ("insufficient_system_resource",),
 }
-_ENDINGS = {bare(word): ending for ending, words in _FINISHES.items() for word in words}
+_ENDINGS = {bare(word): ending for ending, words in FINISHES.items() for word in words}
 _MAX_REASON = 64
 _NO_REASON = frozenset({"", "null", "none"})
 

@@ -62,7 +62,7 @@ _CLIENTS_FAULT = re.compile(
 )
 
 
-class _Said(Struct):
+class Said(Struct):
     """The union of the fields in which backends put an error; any of them may hold anything."""
 
     error: Any = None
@@ -102,7 +102,7 @@ def read_error(status: int, body: bytes, *, retry_after: str | None = None) -> U
     retry_after = retry_after or retry_after_in(body[:_HINT_BYTES].decode(errors="replace"))
     if said is None:
         # Cerebras says no more of a full context.
-        said = _Said(code=CONTEXT_LENGTH.code) if status == 413 and not body.strip() else _Said()
+        said = Said(code=CONTEXT_LENGTH.code) if status == 413 and not body.strip() else Said()
         return _error(status, f"The upstream answered {status} without an error message.", said, retry_after)
     return _error(status, _message(said) or f"The upstream answered {status}.", _inner(said), retry_after)
 
@@ -111,9 +111,7 @@ def error_in_chunk(chunk: chat.ChatChunk) -> UpstreamError | None:
     """The error a chunk carries, or None."""
     if chunk.error is None and chunk.base_resp is None and (chunk.choices is not None or chunk.message is None):
         return None
-    said = _Said(
-        error=chunk.error, message=chunk.message, code=chunk.code, base_resp=chunk.base_resp, type=chunk.object
-    )
+    said = Said(error=chunk.error, message=chunk.message, code=chunk.code, base_resp=chunk.base_resp, type=chunk.object)
     inner = _inner(said)
     if chunk.error is None and chunk.base_resp is not None and inner.status_code in (0, None):
         return None  # MiniMax reports its success, too
@@ -122,23 +120,23 @@ def error_in_chunk(chunk: chat.ChatChunk) -> UpstreamError | None:
     )
 
 
-def _said(value: Any) -> _Said | None:
+def _said(value: Any) -> Said | None:
     if type(value) is list and value:  # Gemini wraps its error in an array
         value = value[0]
     if type(value) is str:
-        return _Said(message=value)
-    return msgspec.convert(value, _Said) if type(value) is dict else None
+        return Said(message=value)
+    return msgspec.convert(value, Said) if type(value) is dict else None
 
 
-def _inner(said: _Said) -> _Said:
+def _inner(said: Said) -> Said:
     """The innermost object that speaks of the error."""
     for nested in (said.error, said.base_resp):
         if type(nested) is dict:
-            return msgspec.convert(nested, _Said)
+            return msgspec.convert(nested, Said)
     return said
 
 
-def _message(said: _Said) -> str:
+def _message(said: Said) -> str:
     inner = _inner(said)
     hidden = _said(inner.metadata) if type(inner.metadata) is dict else None
     candidates = (
@@ -165,12 +163,12 @@ def _text(value: Any) -> str:
     if type(value) is list:
         return "; ".join(filter(None, (_text(member) for member in value)))
     if type(value) is dict:
-        said = msgspec.convert(value, _Said)
+        said = msgspec.convert(value, Said)
         return next(filter(None, (_text(field) for field in (said.message, said.msg, said.detail))), "")
     return ""
 
 
-def _error(status: int, message: str, said: _Said, retry_after: str | None) -> UpstreamError:
+def _error(status: int, message: str, said: Said, retry_after: str | None) -> UpstreamError:
     code = said.code if said.code is not None else said.error_code
     kind = said.type if type(said.type) is str else said.error_type
     words = [word.lower() for word in (code, kind, said.status) if type(word) is str]
@@ -199,7 +197,7 @@ def _seconds(delay: float) -> str | None:
     return str(math.ceil(delay)) if 0 <= delay <= _LONGEST_HINT else None
 
 
-def _meaning(status: int, text: str, words: list[str], said: _Said) -> Meaning:
+def _meaning(status: int, text: str, words: list[str], said: Said) -> Meaning:
     """`words` are what it calls itself, in lower case."""
     if type(said.status_code) is int and said.status_code in BASE_RESP:
         known = BASE_RESP[said.status_code]
@@ -236,7 +234,7 @@ def _own_status(code: Any, words: list[str]) -> int:
     return next((STATUS_OF_WORD[word] for word in words if word in STATUS_OF_WORD), 502)
 
 
-def _code(status: int, said: _Said) -> str:
+def _code(status: int, said: Said) -> str:
     """Its own code, where that is a word; else what its status says."""
     code = said.code if said.code is not None else said.error_code
     if type(code) is str and code and not code.isdigit():
@@ -244,7 +242,7 @@ def _code(status: int, said: _Said) -> str:
     return CODE_OF_STATUS.get(status) or ("server_error" if status >= 500 else "upstream_error")
 
 
-def _wait(message: str, said: _Said, meaning: Meaning) -> str | None:
+def _wait(message: str, said: Said, meaning: Meaning) -> str | None:
     """How long to wait, in seconds, where the headers did not say; every rate limit has an answer."""
     hint = _hint(message, said.details) if meaning.status in (429, 503) else None
     if hint is None and meaning.status == 429 and meaning is not QUOTA:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
+from tests.surface.answers import UNKNOWN, AnswerRow, answer_rows, count_rows, finish_rows
 from tests.surface.outcome import FULL, Row, rows
 from translators.dialects import PRESETS
 
@@ -24,6 +25,24 @@ request is what the translation did with a request that uses it, and a test fail
 The second column holds for an upstream that takes what OpenAI's own API takes (the `{FULL}` dialect); the third says
 for how many of the {len(PRESETS)} dialects it is otherwise. [backends.md](backends.md) tells what each backend takes.
 """
+ANSWERS = """## Answers of upstreams
+
+What becomes of every field of a Chat answer, streamed or whole.
+
+- **read**: the response holds what it says.
+- **left out**: it says nothing of the answer.
+- **reported**: it has no place in a response. `x-dragoman-adapted` says so, as a header of a plain answer and as a
+  comment at the end of a stream; log and metrics say it. A field of a wrong type is reported, too, and the rest
+  of the answer is read. What holds nothing (null, false, 0, an empty text, list or object) is passed over.
+"""
+LEVEL_TITLES = {
+    "chunk": "The chunk, or the whole answer",
+    "choice": "The choice",
+    "delta": "The delta, or the message",
+    "tool call": "A tool call",
+    "function": "The function of a call",
+    "error": "An error within an answer",
+}
 TITLES = {
     "parameters": "Parameters of `POST /v1/responses`",
     "input items": "Input items",
@@ -36,9 +55,9 @@ TITLES = {
 
 
 def page() -> str:
-    return "\n".join(
-        [HEAD, *(_section(title, list(found)) for title, found in groupby(rows(), lambda row: row.section))]
-    )
+    asked = (_section(title, list(found)) for title, found in groupby(rows(), lambda row: row.section))
+    answered = (_fields(level, list(found)) for level, found in groupby(answer_rows(), lambda row: row.level))
+    return "\n".join([HEAD, *asked, ANSWERS, *answered, _counts(), _finishes()])
 
 
 def _section(section: str, found: list[Row]) -> str:
@@ -50,6 +69,49 @@ def _section(section: str, found: list[Row]) -> str:
     for row in found:
         cells = [f"`{row.name}`", row.outcome, *([row.elsewhere] if elsewhere else []), _cell(row.note)]
         lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
+    return "\n".join([*lines, ""])
+
+
+def _fields(level: str, found: list[AnswerRow]) -> str:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in Counter(row.outcome for row in found).most_common())
+    lines = [
+        f"### {LEVEL_TITLES[level]}",
+        "",
+        f"{len(found)}: {counts}.",
+        "",
+        "| field | what happens | how |",
+        "|---|---|---|",
+    ]
+    for row in found:
+        name = row.name if row.name == UNKNOWN else f"`{row.name}`"
+        lines.append(f"| {name} | {row.outcome} |" + (f" {_cell(row.note)} |" if row.note else " |"))
+    return "\n".join([*lines, ""])
+
+
+def _counts() -> str:
+    lines = [
+        "### Usage",
+        "",
+        "Compared without regard to case and punctuation. Costs and durations are left out; counts that",
+    ]
+    lines += ["nobody knows or that cannot be true are reported.", "", "| count | spelled | how |", "|---|---|---|"]
+    for count, spelled, note in count_rows():
+        words = ", ".join(f"`{word}`" for word in spelled.split())
+        lines.append(f"| {count} | {words} |" + (f" {note} |" if note else " |"))
+    return "\n".join([*lines, ""])
+
+
+def _finishes() -> str:
+    lines = [
+        "### Finish reasons",
+        "",
+        "Compared likewise. Any other is completed, and reported.",
+        "",
+        "| the response | words |",
+        "|---|---|",
+    ]
+    for ending, words in finish_rows():
+        lines.append(f"| {ending} | {', '.join(f'`{word}`' for word in words)} |")
     return "\n".join([*lines, ""])
 
 

@@ -57,27 +57,33 @@ class Counts(Struct):
         return both
 
 
-def _table(**words: str) -> dict[str, str]:
-    return {bare(word): meaning for meaning, spelled in words.items() for word in spelled.split()}
-
-
-_WORDS = _table(
-    prompt="prompt_tokens input_tokens prompt_token_count input_token_count",
-    completion="completion_tokens output_tokens candidates_token_count completion_token_count output_token_count"
+# Each count in the words of everybody.
+SPELLINGS: dict[str, str] = {
+    "prompt": "prompt_tokens input_tokens prompt_token_count input_token_count",
+    "completion": "completion_tokens output_tokens candidates_token_count completion_token_count output_token_count"
     " generated_tokens",
-    total="total_tokens total_token_count",
-    cached="cached_tokens num_cached_tokens prompt_cache_hit_tokens cached_content_token_count cached_prompt_tokens",
-    cache_write="cache_write_tokens created_cache_tokens",
-    cache_read="cache_read_input_tokens cache_read_input_token_count",
-    cache_creation="cache_creation_input_tokens cache_write_input_tokens cache_write_input_token_count",
-    reasoning="reasoning_tokens",
-    thoughts="thoughts_token_count",
-)
+    "total": "total_tokens total_token_count",
+    "cached": "cached_tokens num_cached_tokens prompt_cache_hit_tokens cached_content_token_count cached_prompt_tokens",
+    "cache_write": "cache_write_tokens created_cache_tokens",
+    "cache_read": "cache_read_input_tokens cache_read_input_token_count",
+    "cache_creation": "cache_creation_input_tokens cache_write_input_tokens cache_write_input_token_count",
+    "reasoning": "reasoning_tokens",
+    "thoughts": "thoughts_token_count",
+}
+
+
+def _table(spellings: Mapping[str, str]) -> dict[str, str]:
+    return {bare(word): meaning for meaning, words in spellings.items() for word in words.split()}
+
+
+_WORDS = _table(SPELLINGS)
 # Inside of the objects below; what is about the prompt there is a part of it.
 _WORDS_OF_DETAILS = _WORDS | _table(
-    cached="cache_read_input_tokens",
-    cache_write="cache_creation_input_tokens cache_creation_tokens",
-    reasoning="thinking_tokens",
+    {
+        "cached": "cache_read_input_tokens",
+        "cache_write": "cache_creation_input_tokens cache_creation_tokens",
+        "reasoning": "thinking_tokens",
+    }
 )
 _WORDS_FOR_DETAILS = frozenset(
     map(
