@@ -81,10 +81,11 @@ def create_app(
         store=store,
         store_settings=config.store,
         locks=ConversationLocks(store, clock, new_id, config.store.lease_seconds),
+        upstream_models=UpstreamModels(upstreams),
+        error_codes=config.errors.codes,
     )
 
     runs = BackgroundRuns(services)
-    upstream_models = UpstreamModels(upstreams)
     readiness = Readiness(services.store, clock)
 
     @contextlib.asynccontextmanager
@@ -103,13 +104,13 @@ def create_app(
             await services.locks.aclose()
             await readiness.aclose()
             await services.recognition.aclose()
-            await upstream_models.aclose()
+            await services.upstream_models.aclose()
             await upstreams.aclose()
             await documents.aclose()
             await grammars.aclose()
             await services.store.close()
 
-    api = _Endpoints(services, runs, upstream_models, config)
+    api = _Endpoints(services, runs, config)
     routes = [*api.routes("/v1"), *api.routes(""), *_own_routes(services, readiness, config)]
     return _Application(config, services.observer, api.create, routes=routes, lifespan=lifespan)
 
@@ -158,9 +159,7 @@ def _own_routes(services: Services, readiness: Readiness, config: Config) -> lis
 class _Endpoints:
     """Every endpoint, made once, for the routes under `/v1` and those at the root: clients append either."""
 
-    def __init__(
-        self, services: Services, runs: BackgroundRuns, upstream_models: UpstreamModels, config: Config
-    ) -> None:
+    def __init__(self, services: Services, runs: BackgroundRuns, config: Config) -> None:
         keep_alive_seconds = config.server.keep_alive_seconds
         limits = BodyLimits(config.server.max_body_bytes, config.server.max_depth)
         self.create = CreateResponse(
@@ -180,7 +179,7 @@ class _Endpoints:
         self._input_tokens = InputTokens(services, limits=limits)
         self._stored = StoredResponses(services, runs, keep_alive_seconds=keep_alive_seconds)
         self._conversations = Conversations(services, max_body_bytes=config.server.max_body_bytes)
-        self._models = Models(services, upstream_models)
+        self._models = Models(services)
 
     def routes(self, prefix: str) -> list[BaseRoute]:
         responses, models = f"{prefix}/responses", f"{prefix}/models"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -12,8 +12,11 @@ from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.report import Adaptation
 
 
-def error_response(error: BridgeError, adaptations: Sequence[Adaptation] = ()) -> Response:
-    response = Response(error.envelope(), status_code=error.status, media_type="application/json")
+def error_response(
+    error: BridgeError, adaptations: Sequence[Adaptation] = (), codes: Mapping[str, str] = {}
+) -> Response:
+    """An answer of the error's status; `codes` are other names for codes, by our own."""
+    response = Response(error.envelope(codes), status_code=error.status, media_type="application/json")
     headers: RawHeaders = answer_headers(error.headers if isinstance(error, UpstreamError) else {}, adaptations)
     if error.retry_after is not None:
         headers = [header for header in headers if header[0] != b"retry-after"]

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.access import Caller
+from proxy.catalogue import facts_of
 from proxy.chat_answer import Straight
 from proxy.config import StoreSettings
 from proxy.context import Window, is_over, threshold_of, window_of
@@ -35,6 +36,7 @@ from proxy.ids import NewId, ResponseIds
 from proxy.inbound.clients import reads_refusals
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
+from proxy.model_facts import UpstreamModels
 from proxy.recognition import Recognition
 from proxy.recording import Recorder
 from proxy.routing import Route, Router
@@ -42,6 +44,7 @@ from proxy.second_chance import SecondChance
 from proxy.sending import Sender, Sending
 from proxy.store import Store, StoreError
 from proxy.telemetry.observer import Observer
+from proxy.truncation import Truncation
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.flow import FrameSink
 from translators.report import Adaptation
@@ -71,6 +74,9 @@ class Services(Struct, frozen=True):
     store: Store
     store_settings: StoreSettings
     locks: ConversationLocks
+    upstream_models: UpstreamModels
+    error_codes: Mapping[str, str]
+    """Other names for the codes of errors, by our own."""
 
 
 class Exchange:
@@ -140,6 +146,8 @@ class Exchange:
             threshold = threshold_of(exchange.params)
             if generate and threshold is not None and is_over(threshold, exchange.chat):
                 exchange._window = window_of(exchange.params, past)
+            if generate and exchange._window is None and exchange.params.truncation == "auto":
+                await exchange._begin_truncation(asked)
         return exchange
 
     def __init__(
@@ -168,6 +176,7 @@ class Exchange:
         self._unanswered = "abandoned"
         self._window: Window | None = None
         self._summary: Response | None = None
+        self._truncation: Truncation | None = None
         self._last: list[AnyEvent] = []
         self._settled = False
         self._clock = services.clock
@@ -225,11 +234,41 @@ class Exchange:
             if self._window is not None:
                 await self._summarise(self._window)
             if self._generates:
-                await self._call.open()
+                await self._open_call()
         except BridgeError:
             self._unanswered = "refused"
             await self._free()
             raise
+
+    async def _open_call(self) -> None:
+        """Raises UpstreamError where the upstream refuses, for its length only when nothing more can be left out."""
+        try:
+            await self._call.open()
+        except UpstreamError as error:
+            shorter = None if self._truncation is None else self._truncation.after(error)
+            if shorter is None:
+                raise
+            self._send_shorter(shorter)
+            await self._open_call()
+
+    async def _begin_truncation(self, parsed: ParsedRequest) -> None:
+        """Leaves out what is known to be too long already."""
+        self._truncation = truncation = Truncation(parsed, self.past.items)
+        asked = [self.route.upstream_name] if self.route.upstream.kind == "chat" else []
+        said = await self._services.upstream_models.facts(asked, self._client_headers)
+        window = facts_of(self.route, said).context_window
+        shorter = None if window is None else truncation.to_fit(self._call.translation, window)
+        if shorter is not None:
+            self._send_shorter(shorter)
+
+    def _send_shorter(self, parsed: ParsedRequest) -> None:
+        assert self._truncation is not None, "nothing else shortens a request"
+        call = Sending(self._services.sender, self.route, parsed, (), self._client_headers)
+        self.adaptations[:] = [*call.translation.adaptations, self._truncation.adaptation]  # others hold this very list
+        call.translation = msgspec.structs.replace(call.translation, adaptations=self.adaptations)
+        call.stream = self._stream
+        self._stream.answers(call.translation)
+        self._call = call
 
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""

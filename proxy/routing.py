@@ -60,6 +60,7 @@ class _Entry(Struct, frozen=True):
     on_unsupported: OnUnsupported
     defaults: ResponsesRequest | None
     sealer: Sealer
+    error_codes: Mapping[str, str]
 
     def sent_name(self) -> str | None:
         """The name that the upstream is sent whatever the client asked for, if there is one."""
@@ -91,6 +92,7 @@ class _Entry(Struct, frozen=True):
                 grammar_retries=self.settings.grammar_retries,
                 estimate_usage=self.settings.estimate_usage,
                 thoughts=self.settings.thoughts,
+                error_codes=self.error_codes,
                 sealer=self.sealer,
             ),
         )
@@ -194,7 +196,8 @@ def _default_model(config: Config, entries: Mapping[str, _Entry], exact: Sequenc
 def _entry(name: str, settings: ModelSettings, config: Config, sealer: Sealer) -> _Entry:
     defaults = parse_defaults(settings.defaults) if settings.defaults else None
     on_unsupported = settings.on_unsupported or config.on_unsupported
-    return _Entry(name, settings, config.upstreams[settings.upstream], on_unsupported, defaults, sealer)
+    upstream = config.upstreams[settings.upstream]
+    return _Entry(name, settings, upstream, on_unsupported, defaults, sealer, config.errors.codes)
 
 
 def _literal_length(pattern: str) -> int:

@@ -20,6 +20,7 @@ from proxy.config import (
     Config,
     ConfigError,
     DocumentSettings,
+    ErrorSettings,
     FetchSettings,
     GrammarSettings,
     KeySettings,
@@ -81,6 +82,7 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
         FetchSettings: [document["fetch"]],
         DocumentSettings: [document["documents"]],
         GrammarSettings: [document["grammars"]],
+        ErrorSettings: [document["errors"]],
     }
     return {key: value for section in sections[struct] for key, value in section.items()}
 
@@ -97,6 +99,7 @@ def documented(struct: type[msgspec.Struct]) -> dict[str, Any]:
         FetchSettings,
         DocumentSettings,
         GrammarSettings,
+        ErrorSettings,
     ],
 )
 def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) -> None:
@@ -105,7 +108,7 @@ def test_the_shipped_file_documents_every_setting(struct: type[msgspec.Struct]) 
     assert shown.keys() == fields.keys()
     # What has no default, or whose default is a section of its own, is shown by an example.
     examples = {"upstream", "base_url", "kind", "server", "keys", "upstreams", "models", "store", "fetch"}
-    examples |= {"documents", "grammars"}
+    examples |= {"documents", "grammars", "errors"}
     for name in fields.keys() - examples:
         default = struct(upstream="a") if struct is ModelSettings else struct()
         value = getattr(default, name)

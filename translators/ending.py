@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -101,9 +102,12 @@ def unfinished(ending: Ending) -> UpstreamError:
     return UpstreamError("The upstream could not finish its answer.", status=status, code=ending.error)
 
 
-def response_error(error: BridgeError | None) -> ResponseError | None:
-    """What the response says of why it failed."""
-    return None if error is None else ResponseError(_failure_code(error), _failure_message(error))
+def response_error(error: BridgeError | None, codes: Mapping[str, str]) -> ResponseError | None:
+    """What the response says of why it failed; `codes` are other names for codes, by our own."""
+    if error is None:
+        return None
+    code = _failure_code(error)
+    return ResponseError(codes.get(code, code), _failure_message(error))
 
 
 def _failure_message(error: BridgeError) -> str:

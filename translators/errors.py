@@ -66,12 +66,13 @@ class BridgeError(Exception):
         if type is not None:
             self.type = type
 
-    def body(self) -> ErrorBody:
-        return ErrorBody(self.message, self.type, self.param, self.code)
+    def body(self, codes: Mapping[str, str] = {}) -> ErrorBody:
+        """OpenAI's error object; `codes` are other names for codes, by our own."""
+        return ErrorBody(self.message, self.type, self.param, codes.get(self.code or "", self.code))
 
-    def envelope(self) -> bytes:
+    def envelope(self, codes: Mapping[str, str] = {}) -> bytes:
         """The JSON body of an error answer, as OpenAI's SDKs read it."""
-        return msgspec.json.encode(Envelope(self.body()))
+        return msgspec.json.encode(Envelope(self.body(codes)))
 
 
 MAX_MESSAGE = 4000

@@ -81,8 +81,6 @@ def _set_hints(request: chat.ChatRequest, params: ResponsesRequest, dialect: Dia
             _pass_on(request, name, hint, dialect, report)
     if params.service_tier is not None and params.service_tier not in _ORDINARY_TIERS:
         _pass_on(request, "service_tier", params.service_tier, dialect, report)
-    if params.truncation == "auto":
-        report.ignored("truncation", "nothing is cut here; the upstream decides about what is too long")
     for name, reason in _HINTS_WITHOUT_EFFECT.items():
         if getattr(params, name) not in _ABSENT:
             report.ignored(name, reason)

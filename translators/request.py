@@ -60,6 +60,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     estimate_usage: bool = True
     thoughts: Thoughts = "as_asked"
     sealer: Sealer = PLAIN
+    error_codes: Mapping[str, str] = {}
 
 
 class Translation(Struct, frozen=True, kw_only=True):
@@ -77,6 +78,7 @@ class Translation(Struct, frozen=True, kw_only=True):
     compacts: bool = False
     estimate_usage: bool = True
     thoughts: Thoughts = "as_asked"
+    error_codes: Mapping[str, str] = {}
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
@@ -204,6 +206,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         compacts=compacts,
         estimate_usage=settings.estimate_usage,
         thoughts=settings.thoughts,
+        error_codes=settings.error_codes,
     )
 
 

@@ -266,7 +266,11 @@ class ResponseStream:
         """Instead of the last event, which has not gone out: the response could not be stored, so it failed."""
         self.error = copy(error)
         self.response = msgspec.structs.replace(
-            self.response, status="failed", completed_at=None, incomplete_details=None, error=response_error(error)
+            self.response,
+            status="failed",
+            completed_at=None,
+            incomplete_details=None,
+            error=response_error(error, self._translation.error_codes),
         )
         return self.out.again(events.ResponseFailed, self.response)
 
@@ -477,7 +481,7 @@ class ResponseStream:
             status=ending.status,
             completed_at=completed_at if whole else None,
             output=[writer.final for writer in self._items],
-            error=response_error(self.error),
+            error=response_error(self.error, self._translation.error_codes),
             incomplete_details=IncompleteDetails(ending.reason) if ending.reason else None,
             usage=self._usage.total(),
             service_tier="default" if self.response.service_tier == "auto" else self.response.service_tier,

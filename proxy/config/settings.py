@@ -31,6 +31,7 @@ __all__ = [
     "LOCAL_MODEL",
     "Config",
     "DocumentSettings",
+    "ErrorSettings",
     "FetchSettings",
     "GrammarSettings",
     "KeySettings",
@@ -164,6 +165,12 @@ class GrammarSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     processes: Annotated[int, Meta(ge=1, le=256)] = 2
 
 
+class ErrorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How errors are told."""
+
+    codes: dict[Name, Name] = {}
+
+
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where responses are kept, and for how long."""
 
@@ -197,4 +204,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fetch: FetchSettings = FetchSettings()
     documents: DocumentSettings = DocumentSettings()
     grammars: GrammarSettings = GrammarSettings()
+    errors: ErrorSettings = ErrorSettings()
     on_unsupported: OnUnsupported = "report"

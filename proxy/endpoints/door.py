@@ -44,6 +44,7 @@ class Door:
         self._access = Access(config)
         self._browsers = Browsers(config.server, asks_for_keys=self._access.asks_for_keys)
         self._observer = observer
+        self._codes = config.errors.codes
         self._create = create
         self._others = others
 
@@ -63,15 +64,15 @@ class Door:
             outcome = "client gone" if error is None else "refused"
         except BridgeError as refusal:
             error, outcome = refusal, "refused"
-            await answer.refuse(_refusal(visit, refusal), scope, receive)
+            await answer.refuse(self._refusal(visit, refusal), scope, receive)
         except HTTPException as refusal:
             error, outcome = no_such_route(refusal, visit.method, visit.path), "refused"
-            await answer.refuse(_refusal(visit, error, refusal.headers), scope, receive)
+            await answer.refuse(self._refusal(visit, error, refusal.headers), scope, receive)
         except asyncio.CancelledError:
             outcome = "stopped"
             raise
         except Exception:
-            await answer.refuse(_refusal(visit, MISTAKE), scope, receive)
+            await answer.refuse(self._refusal(visit, MISTAKE), scope, receive)
             raise  # for the server's log
         finally:
             if not answer.status:
@@ -83,6 +84,12 @@ class Door:
         headers = [(_REQUEST_ID, visit.id.encode())]
         origin = visit.headers.get("origin")
         return headers if origin is None else headers + self._browsers.answer_headers(origin)
+
+    def _refusal(self, visit: Visit, error: BridgeError, headers: Mapping[str, str] | None = None) -> Response:
+        adaptations = () if visit.exchange is None else visit.exchange.adaptations
+        response = error_response(error, adaptations, self._codes)
+        response.headers.update(headers or {})
+        return response
 
     async def _admit(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises BridgeError, HTTPException and ClientGone."""
@@ -186,12 +193,6 @@ def _check_content_type(headers: Mapping[str, str]) -> None:
         status=415,
         code="unsupported_media_type",
     )
-
-
-def _refusal(visit: Visit, error: BridgeError, headers: Mapping[str, str] | None = None) -> Response:
-    response = error_response(error, () if visit.exchange is None else visit.exchange.adaptations)
-    response.headers.update(headers or {})
-    return response
 
 
 def _ending(visit: Visit, scope: Scope, status: int, outcome: Outcome, error: BridgeError | None) -> Ending:

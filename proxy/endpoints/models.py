@@ -9,15 +9,14 @@ from proxy.catalogue import ModelList, asked_upstreams, codex_model, facts_of, l
 from proxy.endpoints.answers import json_answer
 from proxy.exchange import Services
 from proxy.inbound.visit import visit_of
-from proxy.model_facts import UpstreamModels
 
 
 class Models:
     """The names that the configuration knows, and through its patterns those that upstreams list."""
 
-    def __init__(self, services: Services, upstream_models: UpstreamModels) -> None:
+    def __init__(self, services: Services) -> None:
         self._router = services.router
-        self._upstream_models = upstream_models
+        self._upstream_models = services.upstream_models
         self._created = int(services.clock())
 
     async def list(self, request: Request) -> Response:

@@ -258,7 +258,7 @@ class _Session:
             self._remembered = exchange.recorder.remember(exchange.response)
 
     async def _send_error(self, error: BridgeError, stream_id: str | None) -> None:
-        await self._send(ErrorEvent(error.status, error.body()), stream_id)
+        await self._send(ErrorEvent(error.status, error.body(self._services.error_codes)), stream_id)
 
     async def _send(self, event: Struct, stream_id: str | None) -> None:
         await self.send_json(msgspec.json.encode(event), stream_id)

@@ -16,6 +16,7 @@ DONE_BY_THE_SHELL: dict[str, dict[str, tuple[str, str]]] = {
         "model": ("transformed", "the configuration says which upstream gets it, under which name"),
         "previous_response_id": ("emulated", "the stored responses go before the input"),
         "store": ("emulated", "kept here, never by the upstream"),
+        "truncation": ("emulated", "`auto` leaves out the oldest turns of what does not fit, and says so"),
     },
     "input items": {"item_reference": ("emulated", "looked up among the stored items")},
     "tools": {},
