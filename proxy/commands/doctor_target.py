@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from proxy.routing import Route
 from proxy.upstream import Upstreams
+from translators.answering.counts import read_counts
 from translators.errors import UpstreamError
 from translators.runs import one_by_one
 from translators.schema.chat import ChatChunk, Delta
@@ -39,7 +40,7 @@ class ProbeResult(Struct):
     def add(self, chunk: ChatChunk) -> None:
         self.usage = self.usage or chunk.usage is not None or chunk.x_groq is not None
         if chunk.usage is not None:
-            self.prompt_tokens = chunk.usage.prompt_tokens or 0
+            self.prompt_tokens = read_counts(chunk.usage)[0].prompt or 0
         for choice in chunk.choices or ():
             self.usage = self.usage or choice.usage is not None
             said = choice.message or choice.delta

@@ -122,7 +122,7 @@ models:
     status, out, err = command.run("check")
     assert (status, err) == (0, "")
     assert "upstream there: warning: does not list medium, but small, large\n" in out
-    assert "upstream gone: warning: The upstream 'gone' could not be reached" in out
+    assert "upstream gone: warning: The upstream 'gone' at 127.0.0.1:9" in out
     assert "upstream halfway: warning: The upstream 'halfway' answered 404 to GET /models." in out
 
 

@@ -79,7 +79,7 @@ def test_every_rule_for_models_is_a_change(name: str) -> None:
         ("opnai", (), "did you mean openai?"),
         ({"preset": "opnai"}, ("preset",), "did you mean openai?"),
         ({"max_token_field": "max_tokens"}, ("max_token_field",), "did you mean max_tokens_field?"),
-        ({"images": ["zip"]}, ("images",), "invalid enum value 'zip'"),
+        ({"images": ["zip"]}, ("images",), "expected one of"),
         ({"tools": "yes"}, ("tools",), "expected `bool`, got `str`"),
     ],
 )
