@@ -2,7 +2,8 @@
 
 It asks when the proxy starts, and where nobody was there, or a client's own key is needed, at the next request. A
 request waits a moment for an answer that is under way and goes out in the generic dialect without it; so a dialect
-changes at most once, early. Not to be answered is no error.
+changes at most once, early. Not to be answered is no error, and what says nothing of a list (a key that is refused, a
+limit of rates, a fault) decides nothing: it is asked again some time later.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from proxy.access import digest_of
 from proxy.config import UpstreamSettings
 from proxy.routing import Router
-from proxy.upstream import Upstreams
+from proxy.upstream import QuestionRefused, Upstreams
 from translators.dialects import GENERIC, preset_of_list
 from translators.errors import UpstreamError
 
@@ -27,6 +29,13 @@ LIMIT_SECONDS = 5.0
 ONCE_PATIENCE_SECONDS = 2.0
 MAX_REFUSALS = 3
 """So many answers that are no list of models make an upstream generic for good."""
+PAUSE_SECONDS = 60.0
+"""How long whoever's question was not answered for its key, a limit or a fault asks no other."""
+MAX_PAUSES = 1000
+
+
+# A key, a payment, a permission, a limit of rates.
+_SAYS_NOTHING = frozenset({401, 402, 403, 407, 408, 425, 429})
 
 
 class _Question(Struct, frozen=True):
@@ -51,6 +60,8 @@ class Recognition:
         self._limit = limit
         self._questions: dict[str, _Question] = {}
         self._refusals: Counter[str] = Counter()
+        # By upstream and whose key is sent, so that nobody's wrong key keeps others from asking; the oldest first.
+        self._pauses: dict[tuple[str, str], float] = {}
 
     def begin(self, settings: Mapping[str, UpstreamSettings]) -> None:
         """Asks all that can be asked without a client's key."""
@@ -62,7 +73,11 @@ class Recognition:
         """Returns when the dialect of `upstream` is decided, or a moment later."""
         if upstream not in self._router.undecided:
             return
-        question = self._questions.get(upstream) or self._ask(upstream, dict(client_headers))
+        question = self._questions.get(upstream)
+        if question is None:
+            if self._is_paused(upstream, client_headers):
+                return
+            question = self._ask(upstream, dict(client_headers))
         left = question.patience_ends - asyncio.get_running_loop().time()
         if left > 0:
             await asyncio.wait([question.task], timeout=left)
@@ -89,6 +104,11 @@ class Recognition:
                 listed = await self._upstreams.get(name, "/models", client_headers)
         except TimeoutError:
             self._refused(name, "it did not answer in time")
+        except QuestionRefused as error:
+            if error.answered in _SAYS_NOTHING or error.answered >= 500:
+                self._pause(name, client_headers, error.message)
+            else:
+                self._refused(name, error.message)
         except UpstreamError as error:
             if error.code != "upstream_unreachable":  # what cannot be reached has answered no request either
                 self._refused(name, error.message)
@@ -96,6 +116,23 @@ class Recognition:
             self._settle(name, preset_of_list(listed))
         finally:
             del self._questions[name]
+
+    def _is_paused(self, name: str, client_headers: Mapping[str, str]) -> bool:
+        until = self._pauses.get((name, self._asker(name, client_headers)))
+        return until is not None and asyncio.get_running_loop().time() < until
+
+    def _pause(self, name: str, client_headers: Mapping[str, str], reason: str) -> None:
+        _log.info("upstream does not tell its models now", extra={"upstream": name, "reason": reason})
+        asker = (name, self._asker(name, client_headers))
+        self._pauses.pop(asker, None)
+        if len(self._pauses) >= MAX_PAUSES:
+            del self._pauses[next(iter(self._pauses))]
+        self._pauses[asker] = asyncio.get_running_loop().time() + PAUSE_SECONDS
+
+    def _asker(self, name: str, client_headers: Mapping[str, str]) -> str:
+        """Whose key the question has, as a digest; "" where it is the operator's."""
+        key = client_headers.get("authorization", "") if self._upstreams.passes_client_key(name) else ""
+        return digest_of(key) if key else ""
 
     def _refused(self, name: str, reason: str) -> None:
         self._refusals[name] += 1

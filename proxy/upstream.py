@@ -130,6 +130,9 @@ class Upstreams:
             self._endpoints[base_url, path] = Endpoint.parse(base_url + path)
         return self._endpoints[base_url, path]
 
+    def passes_client_key(self, name: str) -> bool:
+        return self._targets[name].settings.pass_client_key
+
     async def get(self, name: str, path: str, client_headers: Mapping[str, str]) -> bytes:
         """The body of `GET {base_url}{path}`. Raises UpstreamError."""
         return await self.ask(name, f"{self._targets[name].settings.base_url}{path}", client_headers)
@@ -148,12 +151,20 @@ class Upstreams:
             raise _transport_error(error, name, endpoint) from error
         if answer.status != 200:
             message = f"The upstream '{name}' answered {answer.status} to {method} {endpoint.path}."
-            raise UpstreamError(message, status=502)
+            raise QuestionRefused(message, answer.status)
         return answered
 
     async def aclose(self) -> None:
         for transport in self._transports.values():
             await transport.aclose()
+
+
+class QuestionRefused(UpstreamError):
+    """A question beside the requests was answered with another status than 200."""
+
+    def __init__(self, message: str, answered: int) -> None:
+        super().__init__(message, status=502)
+        self.answered = answered
 
 
 class UpstreamCall:

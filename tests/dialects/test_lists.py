@@ -228,6 +228,36 @@ async def test_one_that_has_no_list_is_not_asked_for_ever(tmp_path: Path) -> Non
         assert lists_asked(backend) == MAX_REFUSALS
 
 
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+async def test_what_says_nothing_of_a_list_settles_nothing(tmp_path: Path, status: int) -> None:
+    async with ChatBackend() as backend:
+        backend.serve("/v1/models", json_answer({"error": "no"}, status=status))
+        async with bridge(tmp_path, backend, pass_client_key=True) as http:
+            for _ in range(MAX_REFUSALS + 2):
+                assert await dialect_shown(http, backend, authorization="Bearer wrong") == "generic"
+            assert lists_asked(backend) == 1  # whose key it is asks no more for now
+            backend.serve("/v1/models", json_answer(TOLD["ollama"]))
+            assert await dialect_shown(http, backend, authorization="Bearer right") == "ollama"
+            assert await dialect_shown(http, backend, authorization="Bearer wrong") == "ollama"
+
+
+async def test_whose_question_was_refused_asks_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ChatBackend() as backend:
+        settings = {"up": UpstreamSettings(base_url=backend.base_url, verify_tls=False)}
+        router = Router(Config(upstreams=settings, models={"*": ModelSettings(upstream="up")}))
+        upstreams = Upstreams(settings)
+        recognition = Recognition(router, upstreams, patience=30)
+        backend.serve("/v1/models", json_answer({"error": "no"}, status=401))
+        await recognition.wait_for("up", {})
+        backend.serve("/v1/models", json_answer(TOLD["sglang"]))
+        await recognition.wait_for("up", {})
+        assert router.undecided
+        monkeypatch.setattr(recognition, "_pauses", {})  # the minute is over
+        await recognition.wait_for("up", {})
+        assert router.route("m").dialect.name == "sglang"
+        await upstreams.aclose()
+
+
 async def test_one_that_wants_the_client_s_key_is_asked_with_it(tmp_path: Path) -> None:
     async with ChatBackend() as backend:
         backend.serve("/v1/models", json_answer(TOLD["ollama"]))
