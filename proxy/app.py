@@ -151,7 +151,7 @@ def _own_routes(services: Services, readiness: Readiness, config: Config) -> lis
     """What is about the proxy itself."""
     routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", Ready(readiness).get)]
     if config.server.metrics:
-        page = MetricsPage(services.metrics)
+        page = MetricsPage(services.metrics, services.sender.learned)
         routes.append(Route("/metrics", page.get))
     return routes
 

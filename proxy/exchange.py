@@ -364,6 +364,7 @@ class Exchange:
 
     async def _kept(self, events: list[AnyEvent]) -> list[AnyEvent]:
         """The last events, once the response is stored; where it cannot be, the last of them says so."""
+        self._call.ended(well=self._stream.error is None)
         told = self.streamed or self.background or self._stream.error is None  # else its id never reaches anybody
         if not self._settled and self.stored and told:
             self._settled = True

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from proxy.telemetry.observer import Ending, Kind
@@ -88,9 +89,18 @@ class Metrics:
             tokens[upstream, "output"] += usage.output_tokens
             tokens[upstream, "reasoning"] += usage.output_tokens_details.reasoning_tokens
 
-    def page(self) -> bytes:
+    def page(self, lessons: Mapping[Labels, int] = MappingProxyType({})) -> bytes:
+        """`lessons` are those in force, by upstream and what each is about."""
         process = str(os.getpid())
-        families = (self._requests, self._under_way, self._responses, self._tokens, self._adaptations)
+        learned = _Family(
+            "dragoman_lessons",
+            "What upstreams have refused, and are not sent for a time, by the parameter it is about.",
+            ("upstream", "about"),
+            kind="gauge",
+        )
+        for (upstream, about), count in lessons.items():
+            learned.values[upstream, _about(about)] += count
+        families = (self._requests, self._under_way, self._responses, self._tokens, self._adaptations, learned)
         return "".join(f"{line}\n" for family in families for line in family.lines(process)).encode()
 
 

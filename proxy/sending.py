@@ -21,7 +21,7 @@ from translators.dialects import Dialect
 from translators.errors import UpstreamError
 from translators.inline import addresses, documents, inline, may_hold_media, put_texts
 from translators.items.item import Item
-from translators.learned import learn
+from translators.learned import Lesson, learn
 from translators.report import Adaptation
 from translators.request import ParsedRequest, Translation, to_chat
 from translators.runs import Chunk
@@ -64,13 +64,14 @@ class Sending:
     ) -> None:
         sealer = route.translation.sealer.of(caller.owners)
         self._settings = msgspec.structs.replace(route.translation, sealer=sealer)
-        self.translation = to_chat(parsed, sender.learned.dialect(route), self._settings, history)
+        self.translation = to_chat(parsed, sender.learned.dialect(route, caller), self._settings, history)
         self._sender = sender
         self._route = route
         self._parsed = parsed
         self._history = history
         self._client_headers = client_headers
-        self._owner = caller.owner
+        self._caller = caller
+        self._lesson: Lesson | None = None  # until the answer has proved it
         self._call: UpstreamCall | None = None
         self.stream: ResponseStream | None = None
 
@@ -85,21 +86,30 @@ class Sending:
     async def load_grammars(self) -> None:
         """Finds out which inputs of tools can be checked. Raises InvalidRequest for a grammar that nobody can use."""
         if self.translation.tools.grammars:
-            await self._sender.grammars.load(self.translation, self._owner)
+            await self._sender.grammars.load(self.translation, self._caller.owner)
 
     async def check(self, inputs: Sequence[InputCheck]) -> list[Sequence[str | None]]:
         """What is wrong with each reading of each input; nothing for one that could not be checked."""
-        return await self._sender.grammars.check(inputs, self.translation, self._owner)
+        return await self._sender.grammars.check(inputs, self.translation, self._caller.owner)
 
     async def open(self) -> None:
         """Raises UpstreamError, and InvalidRequest for media that cannot be fetched."""
         try:
             await self._send()
         except UpstreamError as error:
-            if not self._learn_from(error):
+            lesson = learn(error, self.translation.chat, self.translation.dialect)
+            if lesson is None:
                 raise
+            self._translate_again(lesson, error)
             await self.load_grammars()
             await self._send()
+            self._lesson = lesson if lesson.certain else None
+
+    def ended(self, *, well: bool) -> None:
+        """What the refusal of its first form taught is kept, if its second had an answer."""
+        lesson, self._lesson = self._lesson, None
+        if lesson is not None and well:
+            self._sender.learned.remember(self._route, self._caller, lesson)
 
     def read(self) -> Awaitable[list[Chunk]]:
         """The chunks that arrived together, and none when all have been read. Raises UpstreamError."""
@@ -127,20 +137,15 @@ class Sending:
 
     async def _send(self) -> None:
         if may_hold_media(self.translation.chat):
-            await self._sender.prepare(self.translation.chat, self.translation.dialect, self._owner)
+            await self._sender.prepare(self.translation.chat, self.translation.dialect, self._caller.owner)
         call = self._sender.upstreams.call(self._route, self.translation.body(), self._client_headers)
         await call.open()
         self._call = call
 
-    def _learn_from(self, error: UpstreamError) -> bool:
-        lesson = learn(error, self.translation.chat, self.translation.dialect)
-        if lesson is None:
-            return False
-        self._sender.learned.remember(self._route, lesson)
+    def _translate_again(self, lesson: Lesson, error: UpstreamError) -> None:
         again = to_chat(self._parsed, lesson.dialect, self._settings, self._history)
         adaptations = self.translation.adaptations  # others hold this very list
         adaptations[:] = [*again.adaptations, Adaptation("changed", lesson.about, f"refused: {error.message}")]
         self.translation = msgspec.structs.replace(again, adaptations=adaptations)
         if self.stream is not None:
             self.stream.answers(self.translation)
-        return True

@@ -1,6 +1,8 @@
 """`learn(error, request, dialect)`: what an upstream's refusal teaches about it, as a changed fact.
 
-A lesson is drawn only from a refusal that names something which the request had and the dialect can do without.
+A lesson is drawn only from a refusal that names something which the request had and the dialect can do without. It is
+`certain` where that thing itself is what the refusal is about: not a word of a schema, a name of a tool or a quotation
+of the request, all of which a client chooses. Any other is good for the request that was refused, and for none else.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from msgspec import UNSET, Struct
 from translators.dialects import Dialect
 from translators.dialects.dialect import EFFORTS, FIELDS_OF_CONTROL, LOGPROBS
 from translators.errors import UpstreamError
+from translators.refused_subject import is_about
 from translators.schema import chat
 
 _STATUSES = (400, 422)
@@ -32,10 +35,11 @@ _LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
 class Lesson(Struct, frozen=True):
-    """`about` is what the upstream refused."""
+    """`about` is what the upstream refused; `certain` whether other requests may go by it, once this one succeeds."""
 
     about: str
     dialect: Dialect
+    certain: bool
 
 
 def learn(error: UpstreamError, request: chat.ChatRequest, dialect: Dialect) -> Lesson | None:
@@ -45,7 +49,7 @@ def learn(error: UpstreamError, request: chat.ChatRequest, dialect: Dialect) -> 
     for about, facts in _lessons(error, request, dialect):
         learned = msgspec.structs.replace(dialect, **facts)
         if learned != dialect:
-            return Lesson(about, learned)
+            return Lesson(about, learned, certain=is_about(about, error, request))
     return None
 
 
@@ -64,9 +68,9 @@ def _lessons(error: UpstreamError, request: chat.ChatRequest, dialect: Dialect) 
         facts = _without_field(field, text, request, dialect)
         if facts:
             yield field, facts
-    for word, facts in _WORDS.items():
+    for about, (word, facts) in _WORDS.items():
         if re.search(word, text, re.IGNORECASE):
-            yield "messages", facts
+            yield about, facts
 
 
 def _named_fields(text: str, param: str | None, request: chat.ChatRequest) -> list[str]:
@@ -127,13 +131,14 @@ _FIELDS: dict[str, Callable[[str, chat.ChatRequest, Dialect], dict[str, Any]]] =
     "parallel_tool_calls": lambda text, request, dialect: {"parallel_tool_calls": "never"},
     "tools": lambda text, request, dialect: {"strict_tools": False} if "strict" in text else {},
 }
-_WORDS: dict[str, dict[str, Any]] = {
-    r"\bdeveloper\b": {"developer_role": False},
-    r"\breasoning_content\b|\breasoning_details\b|messages.*\breasoning\b": {"reasoning_replay": "never"},
-    r"\bextra_content\b": {"tool_extra": False, "message_extras": False},
-    r"\breasoning_opaque\b|\breasoning_text\b|\bthinking_blocks\b|\bprovider_specific_fields\b": {
-        "message_extras": False
-    },
-    r"\b(?:part|content|tag|type)\b[^.]{0,40}\bfile\b": {"files": frozenset()},
-    r"\bstrict\b": {"strict_tools": False},
+# What stands within messages and tools, by what is told of it.
+_WORDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "messages[].role": (r"\bdeveloper\b", {"developer_role": False}),
+    "messages[].reasoning_content": (
+        r"\breasoning_content\b|\breasoning_details\b|messages.*\breasoning\b",
+        {"reasoning_replay": "never"},
+    ),
+    "messages[].tool_calls[].extra_content": (r"\bextra_content\b", {"tool_extra": False}),
+    "messages[].content[].file": (r"\b(?:part|content|tag|type)\b[^.]{0,40}\bfile\b", {"files": frozenset()}),
+    "tools[].function.strict": (r"\bstrict\b", {"strict_tools": False}),
 }

@@ -117,6 +117,7 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     answer_timeout: Seconds = 14_400.0
     max_event_bytes: Annotated[int, Meta(ge=1 << 20)] = DEFAULT_LIMITS.event
     max_answer_bytes: Annotated[int, Meta(ge=1 << 20)] = DEFAULT_LIMITS.answer
+    lesson_seconds: Annotated[float, Meta(ge=0, le=31_536_000)] = 86_400.0
     model_path: ExistingFile | None = None
     context_size: Annotated[int, Meta(ge=256)] = 8192
     threads: Annotated[int, Meta(ge=1, le=1024)] = 1

@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
-from proxy.config import FetchSettings
+from proxy.access import Caller
+from proxy.config import Config, FetchSettings, ModelSettings, UpstreamSettings
 from proxy.fetch import Fetcher
+from proxy.learned import MAX_REMEMBERED, Learned
+from proxy.metrics import Metrics
+from proxy.routing import Router
 from tests.chat_backend import Answer, ChatBackend, Request, json_answer
 from tests.running import config_for, read_config, running
 from tests.translation import Json, encode
 from translators.dialects import PRESETS, Dialect
 from translators.errors import InvalidRequest, UpstreamError
-from translators.learned import learn
+from translators.learned import Lesson, learn
 from translators.request import Settings, parse_request, to_chat
 from translators.upstream_errors import read_error
 
@@ -66,9 +71,13 @@ LESSONS: list[tuple[str, str, dict[str, Any]]] = [
     ("tool_choice 'required' is not supported", "tool_choice", {"tool_choice": frozenset({"auto", "none", "named"})}),
     ("response_format is not supported by this model", "response_format", {"json_object": False}),
     ("logprobs is not supported", "logprobs", {}),
-    ("unsupported content[].type: file", "messages", {"files": frozenset()}),
-    ("Unknown part type: file", "messages", {"files": frozenset()}),
-    ("Input should be 'system', 'user' or 'assistant': unknown role developer", "messages", {}),
+    ("unsupported content[].type: file", "messages[].content[].file", {"files": frozenset()}),
+    ("Unknown part type: file", "messages[].content[].file", {"files": frozenset()}),
+    (
+        "Input should be 'system', 'user' or 'assistant': unknown role developer",
+        "messages[].role",
+        {"developer_role": False},
+    ),
     ("System message must be at the beginning.", "messages[].role", {}),
 ]
 
@@ -79,7 +88,7 @@ def test_a_refusal_teaches(message: str, about: str, facts: dict[str, Any]) -> N
     request = to_chat(parse_request(encode(EVERYTHING)), dialect, Settings(model="m")).chat
     lesson = learn(read_error(400, encode({"error": {"message": message}})), request, dialect)
     assert lesson is not None
-    assert lesson.about == about
+    assert (lesson.about, lesson.certain) == (about, True)
     assert {name: getattr(lesson.dialect, name) for name in facts} == facts
     if about in ("temperature", "logprobs"):
         assert about not in lesson.dialect.params
@@ -224,3 +233,156 @@ async def test_redirects_to_public_places_are_followed_by_address() -> None:
         ("8.8.8.8", "8.8.8.8"),
         ("1.1.1.1", "1.1.1.1"),
     ]
+
+
+# ---- what one caller's words cannot teach
+
+
+def _lesson(message: str, asked: Json, **error: Any) -> Any:
+    dialect = Dialect(developer_role=True, strict_tools=True)
+    request = to_chat(parse_request(encode({"model": "m", "input": "hi", **asked})), dialect, Settings(model="m")).chat
+    return learn(read_error(400, encode({"error": {"message": message, **error}})), request, dialect)
+
+
+def _tool(name: str, *properties: str) -> Json:
+    schema = {"type": "object", "properties": {each: {"type": "string"} for each in properties}}
+    return {"type": "function", "name": name, "parameters": schema, "strict": True}
+
+
+SCHEMA: Json = {"format": {"type": "json_schema", "name": "x", "schema": {"oneOf": [{"type": "object"}]}}}
+# What the backend said, and the request whose words it repeats.
+NOT_FOR_OTHERS: list[tuple[str, Json]] = [
+    ("Invalid schema for response_format 'x': In context=(), 'oneOf' is not permitted.", {"text": SCHEMA}),
+    ("response_format.json_schema.schema.oneOf is not supported", {"text": SCHEMA}),
+    ("response_format: schema keyword oneOf is not supported", {"text": SCHEMA}),
+    ("property 'temperature' is not supported", {"temperature": 1, "tools": [_tool("f", "temperature")]}),
+    (
+        "Invalid schema for function 'f': In context=('properties', 'temperature'), 'default' is not permitted",
+        {"temperature": 1, "tools": [_tool("f", "temperature")]},
+    ),
+    ("tools[0].function.parameters.properties.temperature: unsupported", {"temperature": 1, "tools": [_tool("f")]}),
+    ("Unknown tool: strict", {"tools": [_tool("strict")]}),
+    ("unexpected tool 'strict' in the request", {"tools": [_tool("strict")]}),
+    (
+        "Your text could not be read: parameter temperature is not supported",
+        {"temperature": 1, "input": "Say: Parameter 'temperature' is not supported"},
+    ),
+    (
+        "Bad: \"they said 'temperature is not supported', twice\", so it is not supported",
+        {"temperature": 1},
+    ),
+    (
+        "{'type': 'string', 'loc': 'body.messages.0', 'msg': 'unsupported', 'input': 'temperature is unsupported'}",
+        {"temperature": 1},
+    ),
+    ("unsupported content in message: 'the developer file'", {"instructions": "be brief"}),
+]
+
+
+@pytest.mark.parametrize(("message", "asked"), NOT_FOR_OTHERS)
+def test_words_of_the_request_teach_nobody_else(message: str, asked: Json) -> None:
+    lesson = _lesson(message, asked)
+    assert lesson is None or not lesson.certain
+
+
+def test_a_code_about_the_parameter_is_certain() -> None:
+    """Though the client has a property of that name."""
+    asked = {"temperature": 1, "tools": [_tool("f", "temperature")]}
+    certain = _lesson("Unsupported parameter: temperature", asked, param="temperature", code="unsupported_parameter")
+    assert certain.certain
+    assert not _lesson("Unsupported parameter: temperature", asked).certain
+
+
+def test_long_echoes_cost_linear_time() -> None:
+    """Steps of a pattern that looks ahead would grow with the square of these."""
+    for echo in ("'" * 4000, "messages[0]." * 300, "unsupported " * 300, "temperature " * 300, "a, " * 1300):
+        _lesson(f"Unsupported: {echo}", {"temperature": 1})
+
+
+def test_a_lesson_expires_and_is_counted() -> None:
+    now = [0.0]
+    learned = Learned(clock=lambda: now[0])
+    upstreams = {"up": UpstreamSettings(base_url="http://h/v1", dialect="generic", lesson_seconds=60)}
+    router = Router(Config(upstreams=upstreams, models={"*": ModelSettings(upstream="up")}))
+    caller, route = Caller("", "a"), router.route("m")
+    lesson = Lesson("temperature", msgspec.structs.replace(route.dialect, params=frozenset()), certain=True)
+    learned.remember(route, caller, lesson)
+    assert learned.dialect(route, caller) is lesson.dialect
+    assert learned.dialect(route, Caller("", "b")) is lesson.dialect  # the backend has proved it
+    assert learned.in_force() == {("up", "temperature"): 1}
+    assert b'dragoman_lessons{upstream="up",about="temperature"' in Metrics().page(learned.in_force())
+    now[0] = 60.0
+    assert learned.in_force() == {}
+    assert learned.dialect(route, caller) is route.dialect
+
+
+def test_lessons_of_a_callers_own_key_are_its_own() -> None:
+    learned = Learned()
+    upstreams = {"up": UpstreamSettings(base_url="http://h/v1", dialect="generic", pass_client_key=True)}
+    router = Router(Config(upstreams=upstreams, models={"*": ModelSettings(upstream="up")}))
+    route = router.route("m")
+    lesson = Lesson("temperature", msgspec.structs.replace(route.dialect, params=frozenset()), certain=True)
+    learned.remember(route, Caller("", "a"), lesson)
+    assert learned.dialect(route, Caller("", "a")) is lesson.dialect
+    assert learned.dialect(route, Caller("", "b")) is route.dialect
+
+
+def test_lessons_are_bounded_and_may_be_off() -> None:
+    learned = Learned()
+    upstreams = {
+        "up": UpstreamSettings(base_url="http://h/v1", dialect="generic"),
+        "off": UpstreamSettings(base_url="http://h/v1", dialect="generic", lesson_seconds=0),
+    }
+    models = {"off": ModelSettings(upstream="off"), "*": ModelSettings(upstream="up")}
+    router = Router(Config(upstreams=upstreams, models=models))
+    lesson = Lesson("temperature", router.route("m").dialect, certain=True)
+    learned.remember(router.route("off"), Caller("", ""), lesson)
+    assert learned.in_force() == {}
+    for number in range(MAX_REMEMBERED + 5):
+        learned.remember(router.route(f"m{number}"), Caller("", ""), lesson)
+    assert sum(learned.in_force().values()) == MAX_REMEMBERED
+
+
+@pytest.mark.parametrize("second", [400, 500])
+async def test_what_did_not_help_is_not_learned(tmp_path: Path, second: int) -> None:
+    refusal = {"error": {"message": "Unsupported parameter: temperature"}}
+    async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
+        backend.always(json_answer(COMPLETION))
+        backend.script(json_answer(refusal, status=400), json_answer({"error": "no"}, status=second))
+        async with httpx2.AsyncClient(base_url=url, verify=False) as client:
+            body = {"model": "m", "input": "hi", "temperature": 0.5}
+            answers = [await client.post("/v1/responses", json=body) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [second, 200]
+        assert ["temperature" in request.json for request in backend.requests] == [True, False, True]
+
+
+async def test_what_is_not_certain_is_left_out_once(tmp_path: Path) -> None:
+    """A's schema does not turn B's into an object of any form."""
+    async with ChatBackend() as backend:
+        settings = config_for(backend, upstream={"dialect": {"preset": "generic", "structured": "json_schema"}})
+        async with running(read_config(settings, tmp_path)) as url:
+            refusal = "Invalid schema for response_format 'x': In context=(), 'oneOf' is not permitted."
+            answer = {
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": "{}"}, "finish_reason": "stop"}]
+            }
+            backend.script(json_answer({"error": {"message": refusal, "param": "response_format"}}, status=400))
+            backend.always(json_answer(answer))
+            async with httpx2.AsyncClient(base_url=url, verify=False) as client:
+                await client.post("/v1/responses", json={"model": "m", "input": "JSON", "text": SCHEMA})
+                other = {"format": {"type": "json_schema", "name": "y", "schema": {"type": "object"}}}
+                await client.post("/v1/responses", json={"model": "m", "input": "JSON", "text": other})
+        sent = [request.json["response_format"]["type"] for request in backend.requests]
+        assert (sent[0], sent[-1]) == ("json_schema", "json_schema")
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 413, 429, 500, 502, 503])
+async def test_other_statuses_teach_nothing(tmp_path: Path, status: int) -> None:
+    refusal = {"error": {"message": "Unsupported parameter: temperature", "param": "temperature"}}
+    async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
+        backend.always(json_answer(COMPLETION))
+        backend.script(json_answer(refusal, status=status))
+        async with httpx2.AsyncClient(base_url=url, verify=False) as client:
+            body = {"model": "m", "input": "hi", "temperature": 0.5}
+            answers = [await client.post("/v1/responses", json=body) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [status, 200]
+        assert all("temperature" in request.json for request in backend.requests)
