@@ -38,7 +38,7 @@ class PostgresServer:
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
-        self._user = _unprivileged_user()
+        self._user = unprivileged_user()
         self._numbers = itertools.count()
         self._stack = contextlib.ExitStack()
 
@@ -49,11 +49,18 @@ class PostgresServer:
             shutil.chown(home, self._user)
         home.chmod(0o755)
         self._run("initdb", "--pgdata", str(home / "data"), "--username", "dragoman", "--auth", "trust", "--no-sync")
-        self.port = _free_port()
+        self._home = home
+        self.port = free_port()
+        self.start()
+        self._stack.callback(self.stop)
+        return self
+
+    def start(self) -> None:
+        """Once more, if it has been stopped."""
         self._process = subprocess.Popen(
             [
                 str(self._programs / "postgres"),
-                *("-D", str(home / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(home)),
+                *("-D", str(self._home / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._home)),
                 *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=100"),
             ],
             stdout=subprocess.DEVNULL,
@@ -61,11 +68,10 @@ class PostgresServer:
             text=True,
             **self._as_user(),
         )
-        self._stack.callback(self._stop)
         assert self._process.stderr is not None
         for line in self._process.stderr:
             if "ready to accept connections" in line:
-                return self
+                return
         raise AssertionError("PostgreSQL did not start")
 
     def __exit__(
@@ -76,6 +82,13 @@ class PostgresServer:
     @property
     def dsn(self) -> str:
         return f"postgresql://dragoman@127.0.0.1:{self.port}/postgres"
+
+    def send(self, number: int) -> None:
+        """A signal to every process of the server: SIGSTOP freezes it."""
+        parent = self._process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        for pid in (parent, *map(int, children)):
+            os.kill(pid, number)
 
     async def database(self) -> str:
         """The address of a new, empty database."""
@@ -95,19 +108,19 @@ class PostgresServer:
     def _as_user(self) -> dict[str, Any]:
         return {} if self._user is None else {"user": self._user, "cwd": "/"}
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         self._process.send_signal(2)  # SIGINT: fast shutdown
         self._process.communicate(timeout=60)
 
 
-def _unprivileged_user() -> str | None:
+def unprivileged_user() -> str | None:
     if os.geteuid() != 0:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in UNPRIVILEGED if name in known)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -113,6 +113,7 @@ class SqliteDatabase:
     def _inspect(self) -> None:
         if self._file.path is None:
             return
+        self._file.check_room()
         connection = _connect(self._file)
         try:
             if self._file.small_enough(CHECKED_OFTEN):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import sys
 import threading
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from proxy.store.schema import MIGRATIONS
@@ -26,6 +28,8 @@ LOG_PAGES = 4000
 CHECKED_AT_START = 1 << 30
 # Readiness, which asks often, has a file checked as a whole up to this size: some ten milliseconds in the thread.
 CHECKED_OFTEN = 16 << 20
+# With less room the next response may not fit, though a row of readiness still does.
+LEAST_FREE = 1 << 20
 BUSY_SECONDS = 10.0
 
 GONE, DAMAGED, READ_ONLY, FULL, LOCKED, CLOSED, FAILED = (
@@ -64,6 +68,7 @@ _SPOILING = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
+E = TypeVar("E", bound=sqlite3.Error)
 _connecting = threading.Lock()
 
 
@@ -159,6 +164,11 @@ class SqliteFile:
     def small_enough(self, limit: int) -> bool:
         return self.path is not None and os.stat(self.path).st_size <= limit
 
+    def check_room(self) -> None:
+        """Raises sqlite3.OperationalError where the disk is nearly full."""
+        if self.path is not None and shutil.disk_usage(self.path.parent).free < LEAST_FREE:
+            raise _coded(sqlite3.OperationalError(FULL), sqlite3.SQLITE_FULL)
+
     def explain(self, error: Exception) -> StoreError:
         """What is wrong and the way out, for whoever starts the program."""
         reason = meaning(error)
@@ -188,8 +198,12 @@ def find_damage(connection: sqlite3.Connection, *, deep: bool = False) -> None:
 
 
 def damaged(found: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(" ".join(found.split()))
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return _coded(sqlite3.DatabaseError(" ".join(found.split())), sqlite3.SQLITE_CORRUPT)
+
+
+def _coded(error: E, code: int) -> E:
+    """As SQLite itself would have raised it."""
+    error.sqlite_errorcode = code
     return error
 
 
