@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from translators.answering.counts import Counts
 from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending, unfinished
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
+from translators.fragments import Text
 from translators.items.call_writer import CallWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
@@ -34,11 +35,38 @@ class Answer:
         self.images: set[str] = set()  # their contents
         self.afterthought: ReasoningWriter | None = None  # for its end: what the backend wants back, and said late
         self._unchecked: list[CallWriter] = []
+        self.blank: list[Text] = []  # white space that waits for something visible
+        self.usage: Counts | None = None
         self._translation = translation
 
     def how_ended(self, *, said_done: bool) -> Ending | None:
-        """When all has arrived: an upstream that said it is done may leave the reason out."""
-        return self.ending or (COMPLETED if said_done else None)
+        """When all has arrived: an upstream that said it is done may leave the reason out.
+
+        Where a call was cut, its length limit ended the answer, whatever reason stands there: vLLM says `tool_calls`
+        all the same (vllm-project/vllm#53269).
+        """
+        ending = self.ending or (COMPLETED if said_done else None)
+        if ending is COMPLETED and self.calls and any(map(self._is_cut, self.calls.values())):
+            return CUT_BY_LENGTH
+        return ending
+
+    def _is_cut(self, call: CallWriter) -> bool:
+        """Certain where the arguments break off; where they are merely wrong, or not there, if all tokens were used."""
+        if call.whole:
+            return False
+        if call.is_cut:
+            return True
+        translation = self._translation
+        limit = translation.params.max_output_tokens or translation.dialect.always_max_tokens
+        written = self.usage.completion if self.usage is not None else None
+        if limit is None or written is None or written < limit:
+            return False
+        return bool(call.arguments_text.strip()) or translation.needs_arguments(call.tool)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it holds thoughts and white space at most: then that is what the model said."""
+        return not self.calls and all(type(item) is ReasoningWriter for item in self.items)
 
     @property
     def thought(self) -> str:
@@ -56,9 +84,9 @@ class Answer:
 
     @property
     def _says_nothing(self) -> bool:
-        if self.calls or self.unsaid:
+        if self.unsaid or self.blank:
             return False
-        return all(type(item) is ReasoningWriter for item in self.items)
+        return self.is_blank
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
         """Its calls, if one of them breaks its grammar and none has gone out yet."""

@@ -25,7 +25,15 @@ from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest, Thoughts
 from translators.sealing import PLAIN, Sealer
 from translators.structured import AnswerForm
-from translators.tools import Offering, ToolMap, apply_tool_choice, declare_tools, forces_a_call, has_client_search
+from translators.tools import (
+    Offering,
+    ToolMap,
+    ToolName,
+    apply_tool_choice,
+    declare_tools,
+    forces_a_call,
+    has_client_search,
+)
 
 MAX_DEPTH = 256
 
@@ -63,6 +71,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     error_codes: Mapping[str, str] = {}
 
 
+class _Needs(Struct):
+    required: Any = None
+
+
 class Translation(Struct, frozen=True, kw_only=True):
     """A Chat request and what it takes to translate its answer back."""
 
@@ -79,6 +91,14 @@ class Translation(Struct, frozen=True, kw_only=True):
     estimate_usage: bool = True
     thoughts: Thoughts = "as_asked"
     error_codes: Mapping[str, str] = {}
+
+    def needs_arguments(self, tool: ToolName) -> bool:
+        """Whether the function that stands for `tool` has parameters that every call must give."""
+        name = self.tools.chat_name(tool.name, tool.namespace, tool.kind)
+        found = next((each.function for each in self.tools.offered if each.function.name == name), None)
+        return (
+            found is not None and found.parameters is not UNSET and bool(decode_as(_Needs, found.parameters).required)
+        )
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""

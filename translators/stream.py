@@ -147,7 +147,8 @@ class ResponseStream:
         self._take_all(self._reader.read(run))
         # The reader itself keeps the arguments of calls.
         last = self.out.last_run
-        if last is not None and run.call is None and not self._held and self._reader.lets_pass(run):
+        speaks = last is not None and run.call is None and not self._held and not self._answer.blank
+        if last is not None and speaks and self._reader.lets_pass(run):
             self.flow = (run.field, *last)
         return self.out.take()
 
@@ -230,6 +231,9 @@ class ResponseStream:
         if self.ended:
             return self.out.take()
         answer = self._answer
+        if answer.blank and answer.is_blank:
+            self._close_speaking("completed")
+            self._open_message()
         ending = answer.how_ended(said_done=said_done and bool(self._items or answer.calls))
         if ending is None:
             cut = UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error")
@@ -294,7 +298,14 @@ class ResponseStream:
             self._summarize(fragment.text)
             return
         speaking = self._speaking
-        writer = speaking if type(speaking) is MessageWriter else self._open_message()
+        if type(speaking) is not MessageWriter:
+            if fragment.text.isspace():
+                self._answer.blank.append(fragment)
+                return
+            speaking = self._open_message()
+        self._write(fragment, speaking)
+
+    def _write(self, fragment: fragments.Text, writer: MessageWriter) -> None:
         logprobs = response_logprobs(fragment.logprobs) if self._writers.with_logprobs else []
         writer.text(fragment.text, logprobs)
 
@@ -303,8 +314,12 @@ class ResponseStream:
             self._summarize("".join(run.texts))
             return
         speaking = self._speaking
-        writer = speaking if type(speaking) is MessageWriter else self._open_message()
-        writer.text_run(run.texts)
+        if type(speaking) is not MessageWriter:
+            if "".join(run.texts).isspace():
+                self._answer.blank += [fragments.Text(text) for text in run.texts]
+                return
+            speaking = self._open_message()
+        speaking.text_run(run.texts)
 
     def _summarize(self, text: str) -> None:
         speaking = self._speaking
@@ -384,6 +399,7 @@ class ResponseStream:
             speaking = self._speaking
             thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
             thought.keep_extra(call_id, fragment.extra)
+        self._answer.blank = []
         self._close_speaking("completed")
         self._release_whole_calls()
         writer = self._writers.call(fragment, call_id)
@@ -399,6 +415,7 @@ class ResponseStream:
 
     def _take_usage(self, fragment: fragments.Usage) -> None:
         self._usage.take(fragment.usage)
+        self._answer.usage = self._usage.said
 
     def _service_tier(self, fragment: fragments.ServiceTier) -> None:
         self.response = msgspec.structs.replace(self.response, service_tier=fragment.tier)
@@ -430,7 +447,12 @@ class ResponseStream:
         return writer
 
     def _open_message(self) -> MessageWriter:
-        return self._speak(self._writers.message())
+        """White space that came before what is visible is a part of it; alone it makes no message (case C9)."""
+        writer = self._speak(self._writers.message())
+        blank, self._answer.blank = self._answer.blank, []
+        for fragment in blank:
+            self._write(fragment, writer)
+        return writer
 
     def _open_reasoning(self) -> ReasoningWriter:
         return self._speak(self._writers.reasoning())

@@ -36,7 +36,7 @@ def calls_of(*chunks: Json) -> list[tuple[str, str]]:
         ('```json\n{"a":1}\n```', '{"a":1}'),
         ('The call: {"a":1} as asked', '{"a":1}'),
         ('{<|"|>a<|"|>:1}', '{<|"|>a<|"|>:1}'),  # it begins as an object does, so it is out already
-        ("nothing of the kind", "nothing of the kind"),
+        ("nothing of the kind", '{"arguments":"nothing of the kind"}'),
         ("", "{}"),
         ("  ", "{}"),
         (' {"a" : 1}', ' {"a" : 1}'),

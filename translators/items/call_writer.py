@@ -15,6 +15,7 @@ from translators.decode import is_json_object
 from translators.emitter import Emitter
 from translators.items.writer import ItemWriter
 from translators.tools import Grammar, InputCheck, ToolName
+from translators.tools.cut import closed
 from translators.tools.repair import repaired
 
 T = TypeVar("T")
@@ -49,6 +50,11 @@ class CallWriter(ItemWriter):
     def whole(self) -> bool:
         """Whether the arguments are one JSON object, which no later text could continue."""
         return is_json_object(self.arguments_text)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the arguments certainly break off: they are the beginning of a JSON object."""
+        return closed(self.arguments_text) is not None
 
     @property
     def readable(self) -> bool:

@@ -64,6 +64,13 @@ class CustomToolCallWriter(CallWriter):
         return self._reader.ended or super().whole
 
     @property
+    def is_cut(self) -> bool:
+        """Raw text may end anywhere; the string around an input may not."""
+        reader = InputReader()
+        reader.feed(self.arguments_text)
+        return reader.is_inside or super().is_cut
+
+    @property
     def check(self) -> InputCheck | None:
         if self.grammar is None or self._problems is not None:
             return None

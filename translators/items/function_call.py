@@ -10,6 +10,7 @@ from translators.items.item import Item
 from translators.messages import Call, MessageBuilder
 from translators.schema import events
 from translators.tools import ToolMap
+from translators.tools.cut import closed
 from translators.tools.repair import as_object, repaired
 
 
@@ -74,7 +75,7 @@ class FunctionCallWriter(CallWriter):
     def close_parts(self) -> None:
         if not self._passing:
             text = self.arguments_text
-            self._pieces = [repaired(text) if text.strip() else "{}"]
+            self._pieces = [as_object(text)[0]]
             self._emit(self._pieces[0])
         self.out.emit(events.FunctionCallArgumentsDone, self.id, self.index, self.tool.name, self.arguments_text)
 
@@ -82,6 +83,18 @@ class FunctionCallWriter(CallWriter):
     def whole(self) -> bool:
         text = self.arguments_text
         return is_json_object(text if self._passing else repaired(text))
+
+    @property
+    def is_cut(self) -> bool:
+        text = self.arguments_text
+        return closed(text[text.find("{") :]) is not None
+
+    @property
+    def readable(self) -> bool:
+        """Clients run what is done: arguments that are no JSON object never are. Of what nobody has seen yet, one is
+        made.
+        """
+        return not self._passing or self.whole
 
     def cut(self) -> None:
         if not self._passing:

@@ -64,8 +64,9 @@ _IN_REASONING_TEXT = Kept({"reasoning_text": None})
 class _Call:
     """A call while it arrives; it is announced when its first argument shows that the name is whole."""
 
-    def __init__(self, key: int) -> None:
+    def __init__(self, key: int, index: int | None) -> None:
         self.key = key
+        self.index = index
         self.id: str | None = None
         self.name = ""
         self.announced = False
@@ -253,7 +254,7 @@ class ChatReader:
         function = delta.function or chat.FunctionDelta()
         name = function.name if type(function.name) is str else ""
         arguments = _arguments_text(function.arguments)
-        call = self._find(delta, starts_over=bool(name and arguments))
+        call = self._find(delta, named=bool(name), starts_over=bool(name and arguments))
         call.id = call.id or _id(delta)
         if not call.announced:
             # A name may come in pieces, or again and again with every piece of the arguments.
@@ -271,7 +272,7 @@ class ChatReader:
             self._release(out)
 
     def _read_arguments(self, delta: chat.ToolCallDelta, texts: list[str], out: list[Fragment]) -> None:
-        call = self._find(delta, starts_over=False)
+        call = self._find(delta, named=False, starts_over=False)
         if call.announced:
             call.arguments += texts
             out.append(ArgumentsRun(texts, call.key))
@@ -280,16 +281,22 @@ class ChatReader:
             piece = chat.ToolCallDelta(index=delta.index, id=delta.id, function=chat.FunctionDelta(arguments=text))
             self._read_call(piece, out)
 
-    def _find(self, delta: chat.ToolCallDelta, *, starts_over: bool) -> _Call:
+    def _find(self, delta: chat.ToolCallDelta, *, named: bool, starts_over: bool) -> _Call:
         """By id, then by index, then the latest.
 
         A new id is a new call even under a used index, and so is a name with arguments
-        (`starts_over`) where the arguments so far are whole already.
+        (`starts_over`) where the arguments so far are whole already. An id that is known under another index is
+        another call where it is `named`: MiMo and some proxies give all calls of an answer one id (case C4).
         """
         call_id = _id(delta)
         index = delta.index if type(delta.index) is int else None
         if call_id is not None:
+            at_index = None if index is None else self._by_index.get(index)
+            if at_index is not None and at_index.id == call_id:
+                return at_index
             known = self._by_id.get(call_id)
+            if known is not None and named and index is not None and known.index not in (None, index):
+                known = self._by_id[call_id] = self._begin(index)
             if known is None:
                 known = None if index is None else self._by_index.get(index)
                 if known is None or known.id is not None:
@@ -303,7 +310,7 @@ class ChatReader:
         return found
 
     def _begin(self, index: int | None) -> _Call:
-        call = _Call(len(self._calls))
+        call = _Call(len(self._calls), index)
         self._calls.append(call)
         self._held.append(call)
         if index is not None:

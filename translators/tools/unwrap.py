@@ -38,6 +38,11 @@ class InputReader:
         """Whether the end of the input was seen."""
         return self._state == "behind"
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether the input goes on."""
+        return self._state == "inside"
+
     def feed(self, delta: str) -> str:
         if self._state == "behind":
             return ""
