@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.background import BackgroundRuns
-from proxy.config import Config, load_config, with_data_dir
+from proxy.config import Config
 from proxy.conversation_locks import ConversationLocks
 from proxy.documents import DocumentReader
 from proxy.endpoints import (
@@ -36,10 +35,9 @@ from proxy.fetch import Fetcher
 from proxy.housekeeping import keep_house
 from proxy.ids import NewId, random_id
 from proxy.late import load_late
-from proxy.log import configure_logging
-from proxy.memory import settle_memory
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
+from proxy.process.drain import Drain
 from proxy.process.grammars import Grammars
 from proxy.readiness import Readiness
 from proxy.recognition import Recognition
@@ -49,7 +47,7 @@ from proxy.routing import Router
 from proxy.sealing import create_sealer
 from proxy.sending import Sender
 from proxy.store import Store, StoreError, create_store
-from proxy.telemetry.observer import Observer, Observers
+from proxy.telemetry.observer import Observers
 from proxy.telemetry.request_log import RequestLog
 from proxy.transports import Transport
 from proxy.upstream import Upstreams
@@ -60,10 +58,12 @@ def create_app(
     *,
     transport: Transport | None = None,
     store: Store | None = None,
+    drain: Drain | None = None,
     clock: Callable[[], float] = time.time,
     new_id: NewId = random_id,
 ) -> Starlette:
-    """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds."""
+    """`transport` and `store` replace those the configuration asks for; `clock` gives Unix seconds. `drain` is that of
+    the server, which moves it on."""
     metrics, store = Metrics(), store or create_store(config.store)
     router = Router(config, create_sealer(config.store))
     guarded = bool(config.server.api_keys or config.keys)
@@ -83,6 +83,7 @@ def create_app(
         locks=ConversationLocks(store, clock, new_id, config.store.lease_seconds),
         upstream_models=UpstreamModels(upstreams),
         error_codes=config.errors.codes,
+        drain=drain or Drain(),
     )
 
     runs = BackgroundRuns(services)
@@ -100,6 +101,7 @@ def create_app(
             for task in aside:
                 task.cancel()
             await asyncio.wait(aside)
+            services.drain.end()  # a server that knows nothing of it has not done so
             await runs.aclose()
             await services.locks.aclose()
             await readiness.aclose()
@@ -112,7 +114,7 @@ def create_app(
 
     api = _Endpoints(services, runs, config)
     routes = [*api.routes("/v1"), *api.routes(""), *_own_routes(services, readiness, config)]
-    return _Application(config, services.observer, api.create, routes=routes, lifespan=lifespan)
+    return _Application(config, services, api.create, routes=routes, lifespan=lifespan)
 
 
 class _Application(Starlette):
@@ -121,11 +123,11 @@ class _Application(Starlette):
     Its own layers in between cost as much as a twentieth of a request, and the door does what they are for.
     """
 
-    def __init__(self, config: Config, observer: Observer, create: ASGIApp, **options: Any) -> None:
+    def __init__(self, config: Config, services: Services, create: ASGIApp, **options: Any) -> None:
         super().__init__(**options)
-        self.observer = observer
+        self.observer = services.observer
         self.router.redirect_slashes = False  # a redirect would lose the scheme that a proxy in front has
-        self._door = Door(config, observer, create=create, others=self.router)
+        self._door = Door(config, services.observer, services.drain, create=create, others=self.router)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -149,7 +151,7 @@ def _in_one_line(send: Send) -> Send:
 
 def _own_routes(services: Services, readiness: Readiness, config: Config) -> list[BaseRoute]:
     """What is about the proxy itself."""
-    routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", Ready(readiness).get)]
+    routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", Ready(readiness, services.drain).get)]
     if config.server.metrics:
         page = MetricsPage(services.metrics, services.sender.learned)
         routes.append(Route("/metrics", page.get))
@@ -216,12 +218,3 @@ def _conversation_routes(all_: str, conversations: Conversations) -> list[BaseRo
         Route(f"{one}/items/{{item_id}}", conversations.item, methods=["GET"]),
         Route(f"{one}/items/{{item_id}}", conversations.delete_item, methods=["DELETE"]),
     ]
-
-
-def create_app_from_environment() -> Starlette:
-    """The factory of a worker process: its configuration is where the environment says."""
-    config = with_data_dir(load_config(None, os.environ), os.environ)
-    configure_logging(config.server.log_level, Redactor.of(config))
-    app = create_app(config)
-    settle_memory()
-    return app

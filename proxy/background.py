@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from proxy.exchange import Exchange, Services
+from proxy.process.drain import ShuttingDown
 from proxy.recording import Recording, head, whole
 from proxy.store import StoredResponse, StoreError
 from proxy.telemetry.observer import ending_of_response
@@ -214,10 +215,9 @@ class BackgroundRuns:
         return cancelled
 
     async def aclose(self) -> None:
-        error = BridgeError("The server stopped before the response had ended.", code="server_error")
         for run in list(self._runs.values()):
             with contextlib.suppress(StoreError):
-                await run.fail(error)
+                await run.fail(ShuttingDown())
 
 
 async def read_settled(services: Services, owner: str, response_id: str) -> StoredResponse | None:

@@ -7,8 +7,9 @@ last event leaves. Closed: so is the upstream.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from typing import Self
@@ -37,6 +38,7 @@ from proxy.inbound.clients import reads_refusals
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
+from proxy.process.drain import Drain, ShuttingDown, Turn
 from proxy.recognition import Recognition
 from proxy.recording import Recorder
 from proxy.routing import Route, Router
@@ -53,6 +55,7 @@ from translators.runs import Chunk
 from translators.schema.events import AnyEvent
 from translators.schema.responses import Response, ResponsesRequest
 from translators.stream import ResponseStream
+from translators.tools import InputCheck
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +80,7 @@ class Services(Struct, frozen=True):
     upstream_models: UpstreamModels
     error_codes: Mapping[str, str]
     """Other names for the codes of errors, by our own."""
+    drain: Drain
 
 
 class Exchange:
@@ -181,6 +185,7 @@ class Exchange:
         self._truncation: Truncation | None = None
         self._last: list[AnyEvent] = []
         self._settled = False
+        self._turn = Turn(services.drain)
         self._clock = services.clock
         self._stream = ResponseStream(
             translation,
@@ -231,12 +236,14 @@ class Exchange:
         return self._call.headers
 
     async def open(self) -> None:
-        """Waits for the upstream's first answer. Raises UpstreamError where it refuses."""
+        """Waits for the upstream's first answer. Raises UpstreamError where it refuses, and ShuttingDown."""
+        self._turn.begin()
         try:
-            if self._window is not None:
-                await self._summarise(self._window)
-            if self._generates:
-                await self._open_call()
+            with self._turn:
+                if self._window is not None:
+                    await self._summarise(self._window)
+                if self._generates:
+                    await self._open_call()
         except BridgeError:
             self._unanswered = "refused"
             await self._free()
@@ -279,7 +286,7 @@ class Exchange:
         exchange = Exchange(self._services, parsed, NO_PAST, self._client_headers, self.caller)
         exchange.stored = False
         try:
-            await exchange.open()
+            await exchange._call.open()  # within this turn; it has none of its own
             while not exchange.ended:
                 await exchange.read()
         finally:
@@ -316,8 +323,8 @@ class Exchange:
             while True:
                 # No event is made and then kept waiting: a keep-alive would overtake it.
                 if stream.waits:
-                    events = stream.judge(await self._call.check(stream.checks()))
-                elif chunks := await self._call.read():
+                    events = stream.judge(await self._check(stream.checks()))
+                elif chunks := await self._read():
                     events = stream.feed(*chunks)
                 elif not (events := await self._after_all()):
                     if await self._ask_again(said_done := self._call.said_done):
@@ -331,12 +338,20 @@ class Exchange:
         except BridgeError as error:
             return await self.fail(error)
 
+    async def _read(self) -> list[Chunk]:
+        with self._turn:
+            return await self._call.read()
+
+    async def _check(self, inputs: Sequence[InputCheck]) -> list[Sequence[str | None]]:
+        with self._turn:
+            return await self._call.check(inputs)
+
     async def _after_all(self) -> list[AnyEvent]:
         """What is left to be told before an answer that has arrived ends; its calls have been checked then."""
         stream = self._stream
         events = stream.flush()
         while not events and not stream.ended and (checks := stream.checks(all_arrived=True)):
-            events = stream.judge(await self._call.check(checks), all_arrived=True)
+            events = stream.judge(await self._check(checks), all_arrived=True)
         return events
 
     async def pour(self, write: Callable[[list[AnyEvent]], bool], sink: FrameSink | None) -> None:
@@ -355,7 +370,8 @@ class Exchange:
         stream = self._stream
         if self._generates and self._summary is None and not stream.ended and not stream.waits:
             seen = self.stored and self.keeper.hears
-            await self._call.pour(take, None if sink is None or seen else Straight(stream, sink))
+            with contextlib.suppress(ShuttingDown), self._turn:  # `read` tells of it
+                await self._call.pour(take, None if sink is None or seen else Straight(stream, sink))
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored and self.keeper.hears:
@@ -394,7 +410,8 @@ class Exchange:
             return False
         request, adaptation = again
         try:
-            await self._call.send_again(request)
+            with self._turn:
+                await self._call.send_again(request)
         except UpstreamError:
             return False
         self.adaptations.append(adaptation)
@@ -403,6 +420,7 @@ class Exchange:
 
     async def close(self) -> None:
         """Once, however it ended."""
+        self._turn.close()
         status = self.response.status if self.ended else self._unanswered
         self._services.metrics.count(self.route.upstream_name, status, self.response, self.adaptations)
         await self._call.aclose()

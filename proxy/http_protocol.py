@@ -22,10 +22,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy.inbound.visit import REQUEST_ID, request_id
 from proxy.joined_writes import JoiningTransport, Outbox, outbox_of
 from proxy.net.connections import ConnectionLimits, Connections
+from proxy.process.drain import Drain
 from proxy.telemetry.observer import OTHER_ROUTE, Ending, Observer
 from translators.errors import BridgeError, InvalidRequest
 
 _EXTENSION = "dragoman.body"
+# How long the head of a request may be on its way when the process closes: the longest round trip on earth, doubled.
+_FIRST_REQUEST_SECONDS = 0.6
 
 # As Apache's mod_reqtimeout asks for: what is slower is no client with a bad line, but one that wants to hold us up.
 _LEAST_BYTES_PER_SECOND = 500
@@ -78,7 +81,8 @@ class _Refused(Exception):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """`connections` are those of the process, with their limits."""
+    """`connections` are those of the process, with their limits; `drain` tells of its end, where answers that begin are
+    the last of their connection."""
 
     _refusal: BridgeError | None = None
     _whole = True  # nothing is missing of the last request whose head was read
@@ -89,8 +93,15 @@ class HttpProtocol(HttpToolsProtocol):
     _deadline: float | None = None
     _probe: asyncio.TimerHandle | None = None
 
-    def __init__(self, *arguments: object, connections: Connections | None = None, **options: object) -> None:
+    def __init__(
+        self,
+        *arguments: object,
+        connections: Connections | None = None,
+        drain: Drain | None = None,
+        **options: object,
+    ) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
+        self._drain = drain or Drain()
         self._connections = connections or Connections(ConnectionLimits())
         self._limits = self._connections.limits
 
@@ -290,6 +301,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline = None
         super().on_headers_complete()
         self.scope["extensions"] = {_EXTENSION: {"write": BodyWriter(self._joining, self.flow, self._outbox)}}
+        if not self._drain.serving:
+            self.retire()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -326,6 +339,22 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._whole and not self.pipeline:
             self._connections.wait(self, self.loop)
+
+    # --- the end of the process ------------------------------------------------------------------
+
+    def retire(self) -> None:
+        """The answer under way, if there is one, is the last; its head says so if it has not been sent."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def go_when_idle(self) -> None:
+        """Closes the connection if nothing is under way, and else behind the answer. Who has not yet sent the whole of
+        a request gets a moment."""
+        self.retire()
+        if self.cycle is None or self._reads_head():
+            self.loop.call_later(_FIRST_REQUEST_SECONDS, self.shutdown)
+        else:
+            self.shutdown()
 
 
 def _timeout(message: str, setting: str) -> InvalidRequest:

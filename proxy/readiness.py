@@ -1,7 +1,7 @@
 """`Readiness`: whether this process should be sent requests, for `GET /readyz`.
 
 It is asked by whoever can reach the port and as often as they like, so that the store is asked one question at a time,
-once a second at most. Whoever wants to be sent no more requests, such as a process that drains, declines.
+once a second at most. A process that drains is not ready whatever the store says (`proxy/process/drain.py`).
 """
 
 from __future__ import annotations
@@ -24,18 +24,11 @@ class Readiness:
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
-        self._declined: str | None = None
         self._asking: asyncio.Task[str | None] | None = None
         self._asked_at = float("-inf")
 
-    def decline(self, reason: str | None) -> None:
-        """Not ready, whatever the store says, from now on; None takes it back."""
-        self._declined = reason
-
     async def reason(self) -> str | None:
         """Why not, in a few words that name nothing secret; None where the process is ready."""
-        if self._declined is not None:
-            return self._declined
         loop = asyncio.get_running_loop()
         if self._asking is None or (self._asking.done() and loop.time() - self._asked_at >= KNOWN_SECONDS):
             self._asked_at = loop.time()

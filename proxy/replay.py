@@ -1,6 +1,9 @@
 """`Replay`: the stored events of a response from any number on, and those still to come, as an SSE answer.
 
-A run of this process says itself when there is more; for one elsewhere the store is asked again and again.
+A run of this process says itself when there is more; for one elsewhere the store is asked again and again. Whoever
+watches the latter is sent away when this process closes: the stream ends without its terminal event and without
+`[DONE]`, and any process goes on with it from `starting_after`. A run of this process ends before that does, and who
+watches it sees how.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from translators.errors import InvalidRequest
 from translators.sse import DONE_FRAME
 
 POLL_SECONDS = 0.25
+# A comment, for whoever looks at the stream with their own eyes.
+AWAY_FRAME = b": this server is shutting down; the stream goes on at another with starting_after=%d\n\n"
 KEEP_ALIVE_FRAME = b": keep-alive\n\n"  # an event would need a number of its own
 
 
@@ -42,7 +47,7 @@ class Replay(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self._head})
         async for frames in self._frames:
             await send({"type": "http.response.body", "body": frames, "more_body": True})
-        await send({"type": "http.response.body", "body": DONE_FRAME, "more_body": False})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def replayed(
@@ -68,6 +73,7 @@ async def frames_of_run(run: Run, after: int, keep_alive: float) -> AsyncIterato
         if new:
             yield b"".join(new)
         elif run.ended:
+            yield DONE_FRAME
             return
         else:
             try:
@@ -93,6 +99,10 @@ async def _frames_of_store(
             yield b"".join(new)
             spoke = loop.time()
         elif now is None or not now.active:
+            yield DONE_FRAME
+            return
+        elif services.drain.closing:
+            yield AWAY_FRAME % (sent - 1)
             return
         elif keep_alive and loop.time() - spoke > keep_alive:
             yield KEEP_ALIVE_FRAME

@@ -1,12 +1,11 @@
 """`serve(config, overrides)`: from a configuration to a server at work, and back to nothing.
 
-The port is taken first, then the embedded servers start, then uvicorn runs, here or in worker processes. SIGTERM and
-SIGINT end it at any of these points: requests under way are answered, the embedded servers stop, the result is 0.
+The port is taken first, then the embedded servers start, then the server runs, here or in worker processes. SIGTERM and
+SIGINT end it at any of these points: it drains (`process/server.py`), the embedded servers stop, the result is 0.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -14,31 +13,18 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from types import FrameType
-from typing import Any, Self, cast
 
-import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
-
-from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
+from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls
 from proxy.dead_peers import ask_when_silent
-from proxy.http_protocol import HttpProtocol
 from proxy.local_server import LocalServer, LocalServerUnavailable, LocalSettings
-from proxy.log import logging_settings
-from proxy.memory import settle_memory
-from proxy.net.connections import ConnectionLimits, Connections
-from proxy.net.descriptors import within_descriptors
-from proxy.redaction import Redactor
+from proxy.process.signals import HANGUP_IGNORED, Signals
+from proxy.process.start import BACKLOG, create_server, drain_times
+from proxy.process.start_errors import start_error
 from proxy.routing import names_shown
-from proxy.store import StoreError
 
 _log = logging.getLogger(__name__)
-
-_BACKLOG = 2048
-_GRACEFUL_SHUTDOWN_SECONDS = 25  # within the 30 that Kubernetes allows
 
 
 def serve(config: Config, overrides: Mapping[str, str], *, source: str) -> int:
@@ -47,55 +33,22 @@ def serve(config: Config, overrides: Mapping[str, str], *, source: str) -> int:
     `overrides` are the variables that worker processes need besides; `source` names where the configuration is from.
     """
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(_StopSignals())
+        signals = stack.enter_context(Signals())
         try:
             listener = stack.enter_context(_listen(config.server.host, config.server.port))
         except OSError as error:
             return _fail(f"cannot listen on {config.server.host}:{config.server.port}: {error.strerror}", status=1)
         try:
-            base_urls = _start_local_servers(config, stack, stop)
+            base_urls = _start_local_servers(config, stack, signals)
         except LocalServerUnavailable as error:
             return _fail(str(error), status=2)
-        if stop.received:
+        if signals.stopped:
             return 0
         if config.server.workers == 1:
-            return _serve_here(with_base_urls(config, base_urls), listener, stop, source)
+            return _serve_here(with_base_urls(config, base_urls), listener, signals, source)
         os.environ.update(overrides)
         os.environ[LOCAL_BASE_URLS_VARIABLE] = local_base_urls_value(base_urls)
-        return _serve_in_workers(config, listener, stop, source)
-
-
-class _StopSignals:
-    """SIGTERM and SIGINT noted, wherever they strike. Nothing is interrupted: what waits has to look."""
-
-    def __init__(self) -> None:
-        self.received = False
-        self._woken, self._waker = socket.socketpair()
-        self._waker.setblocking(False)
-
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._woken.close()
-        self._waker.close()
-
-    def wait_for(self, future: Future[Any]) -> None:
-        """Until the future is done or a signal was received."""
-        future.add_done_callback(lambda _: self._wake())
-        while not (future.done() or self.received):
-            self._woken.recv(1)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = True
-        self._wake()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake already; closed: nobody waits any more
-            self._waker.send(b"\0")
+        return _serve_in_workers(config, listener, signals, source)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -107,14 +60,14 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         ask_when_silent(listener)  # a client that is gone need not be answered
         listener.bind(address)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
     return listener
 
 
-def _start_local_servers(config: Config, stack: contextlib.ExitStack, stop: _StopSignals) -> dict[str, str]:
+def _start_local_servers(config: Config, stack: contextlib.ExitStack, signals: Signals) -> dict[str, str]:
     """Start an embedded server for each upstream that wants one and that a model uses; they end with the stack."""
     used = {model.upstream for model in config.models.values()}
     servers = {
@@ -129,104 +82,58 @@ def _start_local_servers(config: Config, stack: contextlib.ExitStack, stop: _Sto
         stack.push(server)
         starts.append(threads.submit(server.__enter__))
     for start in starts:
-        stop.wait_for(start)
-        if stop.received:
+        signals.wait_for(start)
+        if signals.stopped:
             return {}
         start.result()
     return {name: server.base_url for name, server in servers.items()}
 
 
-def _serve_here(config: Config, listener: socket.socket, stop: _StopSignals, source: str) -> int:
-    from proxy.app import create_app
+def _serve_here(config: Config, listener: socket.socket, signals: Signals, source: str) -> int:
+    attended = _is_attended()
+    stopped = False
+
+    def hear(number: signal.Signals) -> None:
+        nonlocal stopped
+        if number is signal.SIGHUP:
+            server.call(partial(_log.info, HANGUP_IGNORED))
+        elif stopped:
+            server.hurry()
+        else:
+            stopped = True
+            server.stop(number.name, patient=not (attended and number is signal.SIGINT))
 
     try:
-        app = create_app(with_data_dir(config, os.environ))
-    except StoreError as error:  # the key that seals
-        return _fail(error.message, status=1)
-    settings = uvicorn_settings(app, config)
-    settle_memory()
-    try:
-        _Server(settings, _announcement(config, listener, source), stop).run(sockets=[listener])
-    except SystemExit:  # uvicorn's answer to an application that does not start; it has logged why
-        return 1
+        server = create_server(
+            config, attended=attended, on_started=partial(_say, _announcement(config, listener, source))
+        )
+        with signals.told_to(hear):
+            server.run([listener])
+    except Exception as error:
+        known = start_error(error)
+        return _fail(known.message, status=known.status)
     return 0
 
 
-def _serve_in_workers(config: Config, listener: socket.socket, stop: _StopSignals, source: str) -> int:
+def _serve_in_workers(config: Config, listener: socket.socket, signals: Signals, source: str) -> int:
+    from proxy.process.supervisor import Supervisor
+
     if config.store.kind == "memory":
         _log.warning("each worker remembers its own responses only", extra={"workers": config.server.workers})
-    settings = uvicorn_settings("proxy.app:create_app_from_environment", config, factory=True)
-    supervisor = _Supervisor(settings, listener, _announcement(config, listener, source))
-    if stop.received:  # before the supervisor took the signals over
-        return 0
-    supervisor.run()
-    return 1 if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes) else 0
+    failed = Supervisor(
+        config.server.workers,
+        listener,
+        drain_times(config, attended=_is_attended()),
+        signals,
+        on_started=partial(_say, _announcement(config, listener, source)),
+    ).run()
+    return 0 if failed is None else _fail(failed.message, status=failed.status)
 
 
-def uvicorn_settings(app: Any, config: Config, *, factory: bool = False) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        factory=factory,
-        workers=config.server.workers,
-        loop="auto",  # uvloop, where the platform has it
-        http=cast(
-            "type[asyncio.Protocol]",
-            partial(HttpProtocol, connections=Connections(within_descriptors(ConnectionLimits.of(config.server)))),
-        ),
-        ws=cast("type[asyncio.Protocol]", _websocket_protocol),
-        ws_max_size=config.server.max_message_bytes,
-        ws_per_message_deflate=False,
-        lifespan="on",
-        interface="asgi3",
-        log_config=logging_settings(config.server.log_level, Redactor.of(config)),
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=config.server.idle_timeout,  # type: ignore[arg-type]  # seconds for the event loop
-        timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_SECONDS,
-    )
-
-
-def _websocket_protocol(*arguments: Any, **options: Any) -> asyncio.Protocol:
-    """Imported when the first client asks for it: it takes a tenth of a second and a megabyte."""
-    from proxy.websocket_protocol import WebSocketProtocol
-
-    return WebSocketProtocol(*arguments, **options)
-
-
-class _Server(uvicorn.Server):
-    """Tells when it serves."""
-
-    def __init__(self, settings: uvicorn.Config, announcement: str, stop: _StopSignals) -> None:
-        super().__init__(settings)
-        self._announcement = announcement
-        self._stop = stop
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self._stop.received:  # before uvicorn took the signals over
-            self.should_exit = True
-        else:
-            _say(self._announcement)
-
-
-class _Supervisor(Multiprocess):
-    """Tells when all its workers serve."""
-
-    def __init__(self, settings: uvicorn.Config, listener: socket.socket, announcement: str) -> None:
-        super().__init__(settings, [listener])
-        self._announcement: str | None = announcement
-
-    def keep_subprocess_alive(self) -> None:
-        super().keep_subprocess_alive()
-        if self._announcement is None or self.should_exit.is_set():
-            return
-        # A worker that has ended answers nobody, and asking it would take as long as waiting for one that hangs.
-        if all(process.process.is_alive() and process.is_ready() for process in self.processes):
-            _say(self._announcement)
-            self._announcement = None
+def _is_attended() -> bool:
+    """Whether someone watches from a terminal. Whoever presses Ctrl-C waits for the prompt, and has no load balancer in
+    front that would have to be told first."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _announcement(config: Config, listener: socket.socket, source: str) -> str:

@@ -17,6 +17,7 @@ from proxy.commands.main import main
 from tests.support.command import Command
 
 CONFIG = """
+server: {drain_delay: 0.0}
 upstreams:
   example: {base_url: "https://api.example.com/v1/", api_key: sk-hidden, dialect: openai}
   embedded: {kind: local}
@@ -37,7 +38,7 @@ import proxy.local_server
 from proxy.config import hide_secrets, load_config
 from translators.errors import InvalidRequest
 
-def create_app(config):
+def create_app(config, drain):
     @contextlib.asynccontextmanager
     async def lifespan(app):
         if os.environ.get("STAND_IN") == "app fails":
@@ -85,7 +86,6 @@ def translate_command(config, body, model):
 
 app = types.ModuleType("proxy.app")
 app.create_app = create_app
-app.create_app_from_environment = lambda: create_app(load_config(None, os.environ))
 sys.modules["proxy.app"] = app
 import proxy.commands.translate  # behind the stand-in: what it imports may import the application
 proxy.commands.translate.translate_command = translate_command
@@ -146,8 +146,8 @@ def test_check_tells_problems_by_line(command: Command) -> None:
     assert command.run("check") == (
         2,
         "",
-        "config.yaml:6: models.mine.modle: unknown key (did you mean model?)\n"
-        "config.yaml:8: models.other.upstream: unknown upstream none (known: embedded, example)\n",
+        "config.yaml:7: models.mine.modle: unknown key (did you mean model?)\n"
+        "config.yaml:9: models.other.upstream: unknown upstream none (known: embedded, example)\n",
     )
 
 
@@ -239,8 +239,8 @@ def test_serve_until_a_signal(staged: Command, number: signal.Signals, workers: 
 
 
 def test_flags_win_over_the_environment_and_that_over_the_file(staged: Command) -> None:
-    with (staged.folder / "config.yaml").open("a") as file:
-        file.write("server: {port: 1, host: 192.0.2.1, log_level: error, max_depth: 9}\n")
+    settings = "server: {port: 1, host: 192.0.2.1, log_level: error, max_depth: 9, drain_delay: 0.0}"
+    (staged.folder / "config.yaml").write_text(CONFIG.replace("server: {drain_delay: 0.0}", settings))
     environ = {"DRAGOMAN_HOST": "127.0.0.1", "DRAGOMAN_PORT": "2", "DRAGOMAN_LOG_LEVEL": "warning"}
     with staged.running("serve", "--port", "0", "--log-level", "info", environ=environ) as process:
         config, _ = get(process.port())
@@ -255,7 +255,7 @@ def test_a_request_under_way_is_answered_before_the_end(staged: Command) -> None
             with client.makefile("rb") as answer:
                 assert any(line == b"first\r\n" for line in answer)
                 process.popen.send_signal(signal.SIGTERM)
-                process.wait_for("Shutting down", process.popen.stderr)
+                process.wait_for("nothing new is taken", process.popen.stderr)
                 client.sendall(b"6\r\nsecond\r\n0\r\n\r\n")
                 assert answer.read() == b"6\r\nsecond\r\n0\r\n\r\n"
         assert process.end()[0] == 0

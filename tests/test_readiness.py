@@ -74,14 +74,6 @@ async def test_a_frozen_store_is_told_and_asked_no_more_often(monkeypatch: pytes
     await readiness.aclose()
 
 
-async def test_who_declines_is_not_ready_whatever_the_store_says() -> None:
-    readiness = readiness_of(Probed())
-    readiness.decline("draining")
-    assert await readiness.reason() == "draining"
-    readiness.decline(None)
-    assert await readiness.reason() is None
-
-
 async def asked(proxy: LiveProxy) -> tuple[int, httpx2.Response]:
     health = await proxy.http.get(f"http://127.0.0.1:{proxy.port}/healthz")
     return health.status_code, await proxy.http.get(f"http://127.0.0.1:{proxy.port}/readyz")

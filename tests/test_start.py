@@ -39,10 +39,11 @@ import sys
 from pathlib import Path
 from proxy import app, config, serve
 from proxy.commands import main, serve as command
+from proxy.process import start
 
 settings = config.load_config(Path(sys.argv[1]), {})
 application = app.create_app(settings)
-serve.uvicorn_settings(application, settings).load()
+start.uvicorn_settings(application, settings).load()
 print(*sys.modules)
 """
 _CONFIG = """

@@ -83,7 +83,8 @@ def ending_of(reason: str) -> Ending | None:
 
 
 EMPTY_ANSWER = "empty_answer"
-_OUR_OWN = frozenset({EMPTY_ANSWER, ANSWER_TOO_LARGE})
+SHUTTING_DOWN = "server_shutting_down"
+_OUR_OWN = frozenset({EMPTY_ANSWER, ANSWER_TOO_LARGE, SHUTTING_DOWN})
 
 TERMINAL: dict[str, type[events.Event]] = {
     "completed": events.ResponseCompleted,

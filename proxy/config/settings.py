@@ -87,6 +87,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     head_timeout: Seconds = 30.0
     body_timeout: Seconds = 30.0
     idle_timeout: Seconds = 75.0
+    drain_delay: Annotated[float, Meta(ge=0, le=600)] = 3.0
+    drain_timeout: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
 
 
 class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ from proxy.headers import RawHeaders, request_headers
 from proxy.http_protocol import server_refusal
 from proxy.inbound.browsers import Browsers
 from proxy.inbound.visit import REQUEST_ID, WEBSOCKET, Visit, put_visit
+from proxy.process.drain import Drain, Phase, ShuttingDown
 from proxy.request_body import ClientGone
 from proxy.telemetry.observer import CLIENT_GONE, OTHER_ROUTE, Ending, Observer, Outcome
 from translators.errors import BridgeError, InvalidRequest
@@ -40,11 +41,12 @@ _REQUEST_ID = REQUEST_ID.encode()
 class Door:
     """`create` answers `POST /v1/responses`, which nearly all requests are; `others` all that has another route."""
 
-    def __init__(self, config: Config, observer: Observer, *, create: ASGIApp, others: ASGIApp) -> None:
+    def __init__(self, config: Config, observer: Observer, drain: Drain, *, create: ASGIApp, others: ASGIApp) -> None:
         self._access = Access(config)
         self._browsers = Browsers(config.server, asks_for_keys=self._access.asks_for_keys)
         self._observer = observer
         self._codes = config.errors.codes
+        self._drain = drain
         self._create = create
         self._others = others
 
@@ -70,7 +72,10 @@ class Door:
             await answer.refuse(self._refusal(visit, error, refusal.headers), scope, receive)
         except asyncio.CancelledError:
             outcome = "stopped"
-            raise
+            if self._drain.phase is not Phase.ENDING:
+                raise
+            error = ShuttingDown()  # by the server itself, whose log need not hear of it
+            await answer.refuse(self._refusal(visit, error), scope, receive)
         except Exception:
             await answer.refuse(self._refusal(visit, MISTAKE), scope, receive)
             raise  # for the server's log

@@ -2,6 +2,9 @@
 
 The last response of a connection can be continued whether it was stored or not; a continuation that fails ends
 that. An error leaves the socket usable.
+
+When the process closes, a turn under way goes on to its end; those that wait are refused, and the connection is closed
+with 1012 (service restart).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from proxy.continuation import Remembered
 from proxy.exchange import Exchange, Services
 from proxy.inbound.visit import REQUEST_ID, Visit, visit_of
+from proxy.process.drain import ShuttingDown
 from proxy.sse_response import EventStream
 from proxy.telemetry.observer import Outcome, ending_of_response
 from translators.decode import check_depth, decode_as, on_one_line
@@ -110,7 +114,7 @@ class _Waiting:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._bytes = 0
-        self._messages: asyncio.Queue[bytes] = asyncio.Queue()
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: there are no more
         self.moved = asyncio.Event()
 
     @property
@@ -125,10 +129,16 @@ class _Waiting:
         self._bytes += len(message)
         self._messages.put_nowait(message)
 
-    async def get(self) -> bytes:
+    def close(self) -> None:
+        """Whatever comes from now on is not waited for."""
+        self._messages.put_nowait(None)
+
+    async def get(self) -> bytes | None:
+        """None when it is closed and all that waited has been taken."""
         message = await self._messages.get()
-        self._bytes -= len(message)
-        self.moved.set()
+        if message is not None:
+            self._bytes -= len(message)
+            self.moved.set()
         return message
 
 
@@ -170,15 +180,19 @@ class _Session:
                 self._waiting.put(data)
 
     async def work(self, limit_seconds: float) -> None:
-        """Answers one message after the other, until the connection is too old."""
+        """Answers one message after the other, until the connection is too old or the process closes."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limit_seconds
-        while True:
-            try:
-                data = await asyncio.wait_for(self._waiting.get(), max(0.0, end - loop.time()))
-            except TimeoutError:
-                break
-            await self._take_turn(data)
+        with self._services.drain.visited(self._waiting.close):
+            while True:
+                try:
+                    data = await asyncio.wait_for(self._waiting.get(), max(0.0, end - loop.time()))
+                except TimeoutError:
+                    break
+                if data is None:
+                    await self._socket.close(1012, "the server is shutting down")
+                    return
+                await self._take_turn(data)
         message = "This connection has reached its time limit; open a new one."
         await self._send_error(InvalidRequest(message, code="websocket_connection_limit_reached"), None)
         if not self._gone:
@@ -232,6 +246,8 @@ class _Session:
 
     async def _create(self, event: _ClientEvent, data: bytes, turn: _Turn) -> None:
         """Raises BridgeError; whatever a failed turn went on from is forgotten."""
+        if self._services.drain.closing:
+            raise ShuttingDown
         if event.background:
             raise InvalidRequest(
                 "'background' has no meaning over a WebSocket.", param="background", code="unsupported_parameter"

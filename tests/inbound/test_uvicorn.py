@@ -1,7 +1,8 @@
 """What is used of uvicorn's insides, so that a version that changes them is noticed before it is served with.
 
-Where this fails: read what has changed in the named places of uvicorn, see that `proxy/http_protocol.py` and
-`proxy/websocket_protocol.py` still do what they say (`tests/inbound`), then write the new digest here.
+Where this fails: read what has changed in the named places of uvicorn, see that `proxy/http_protocol.py`,
+`proxy/process/server.py` and `proxy/websocket_protocol.py` still do what they say (`tests/inbound`, `tests/process`),
+then write the new digest here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import inspect
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import Server
 
 _USED: dict[str, tuple[object, ...]] = {
     "http": (
@@ -32,6 +34,17 @@ _USED: dict[str, tuple[object, ...]] = {
         RequestResponseCycle,
         FlowControl,
     ),
+    "server": (
+        Server.__init__,
+        Server.run,
+        Server.serve,
+        Server._serve,
+        Server.startup,
+        Server.on_tick,
+        Server.shutdown,
+        Server.capture_signals,
+        HttpToolsProtocol.shutdown,
+    ),
     "websocket": (
         WebSocketsSansIOProtocol.__init__,
         WebSocketsSansIOProtocol.connection_lost,
@@ -42,7 +55,7 @@ _USED: dict[str, tuple[object, ...]] = {
         WebSocketsSansIOProtocol.receive,
     ),
 }
-_READ = {"http": "6aa43d1ef4c3fd90", "websocket": "aca8cf913b25f91d"}
+_READ = {"http": "6aa43d1ef4c3fd90", "server": "b0aa22604951892a", "websocket": "aca8cf913b25f91d"}
 
 
 def test_it_is_what_was_read() -> None:
