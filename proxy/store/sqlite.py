@@ -96,7 +96,7 @@ class SqliteDatabase:
     async def open(self) -> None:
         try:
             self._file.create()
-            await self._writer.run(lambda connection: None, atomic=True)
+            await self._writer.run(_check_not_newer, atomic=True)
         except (OSError, sqlite3.Error) as error:
             raise self._file.explain(error) from error
 
@@ -153,7 +153,7 @@ class SqliteDatabase:
 
 def _connect(file: SqliteFile, *, patient: bool = True) -> Connection:
     connection = file.connect(patient=patient)
-    if _version(connection) != len(MIGRATIONS):  # another file took the place of the one that was opened
+    if _version(connection) < len(MIGRATIONS):  # another file took the place of the one that was opened
         connection.close()
         raise Outdated("its schema has to be brought up to date first")
     return connection
@@ -164,13 +164,20 @@ def _connect_to_write(file: SqliteFile) -> Connection:
     try:
         if file.small_enough(CHECKED_AT_START):
             find_damage(connection)
-        if _version(connection) != len(MIGRATIONS):
+        if _version(connection) < len(MIGRATIONS):
             with transaction(connection):
                 migrate(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_not_newer(connection: sqlite3.Connection) -> None:
+    """At a start; a process that is at work goes on beside a later version, which is about to take its place."""
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise sqlite3.DatabaseError(f"its schema {version} was made by a later version of this program")
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -210,8 +210,6 @@ def _coded(error: E, code: int) -> E:
 def migrate(connection: sqlite3.Connection) -> None:
     """Runs within the writer's transaction, which holds the lock of the whole database."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise sqlite3.DatabaseError(f"its schema {version} was made by a later version of this program")
     for migration in MIGRATIONS[version:]:
         for statement in migration:
             connection.execute(statement)

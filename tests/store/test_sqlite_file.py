@@ -222,6 +222,22 @@ async def test_a_full_disk_recovers(database: SqliteDatabase) -> None:
     assert await database.write([big]) == 1
 
 
+async def test_a_process_goes_on_beside_a_later_version_and_none_is_started(
+    database: SqliteDatabase, path: Path
+) -> None:
+    await write(database, "before")
+    later = sqlite3.connect(path)
+    later.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    later.close()
+    await database.inspect()
+    for worker in (database._writer, database._reader):
+        worker.renew()
+    await write(database, "after", "that")
+    assert await names(database) == {"before", "after", "that"}
+    with pytest.raises(StoreError, match="made by a later version"):
+        await SqliteDatabase(path).open()
+
+
 # --- starting ----------------------------------------------------------------------------------------
 
 
