@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import ipaddress
 import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from proxy.config import FetchSettings
+from proxy.net.addresses import is_public
 from translators.errors import InvalidRequest
 from translators.inline import Kind
 from translators.media import with_image_type
@@ -97,6 +97,8 @@ class Fetcher:
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
             raise _Refused("it is no plain http or https address")
+        if parts.port == 0:
+            raise _Refused("there is no port 0")
         port = parts.port or _PORTS[parts.scheme]
         address = await self._resolve(parts.hostname, port)
         host = f"[{address}]" if ":" in address else address
@@ -109,20 +111,13 @@ class Fetcher:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [str(entry[4][0]) for entry in found]
-        if not self._settings.allow_private and not all(map(_public, addresses)):
+        if not self._settings.allow_private and not all(map(is_public, addresses)):
             raise _Refused("it is in a private network")
         return addresses[0]
 
 
 class _Refused(Exception):
     """Why an address is not fetched, in words for the client."""
-
-
-def _public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    parsed = parsed if mapped is None else mapped
-    return parsed.is_global and not parsed.is_multicast
 
 
 def _refused(url: str, kind: Kind, reason: str) -> InvalidRequest:
