@@ -49,6 +49,7 @@ from proxy.telemetry.observer import Observer
 from proxy.truncation import Truncation
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.flow import FrameSink
+from translators.items.compaction import OutputCompaction
 from translators.report import Adaptation
 from translators.request import ParsedRequest, parse_request
 from translators.runs import Chunk
@@ -294,7 +295,7 @@ class Exchange:
         if exchange.error is not None:
             raise exchange.error
         self._summary = exchange.response
-        compacted = ParsedRequest.of(window.compacted(self.params, self._summary.output[0]))
+        compacted = ParsedRequest.of(window.compacted(self.params, _compaction_of(self._summary)))
         self._call = Sending(self._services.sender, self.route, compacted, (), self._client_headers, self.caller)
         await self._call.load_grammars()
         self._call.stream = self._stream
@@ -318,7 +319,7 @@ class Exchange:
             return await self._kept(stream.end_without_output(completed_at=self._now()))
         if self._summary is not None:
             summary, self._summary = self._summary, None
-            return self._seen(stream.insert(summary.output[0], summary.usage))
+            return self._seen(stream.insert(_compaction_of(summary), summary.usage))
         try:
             while True:
                 # No event is made and then kept waiting: a keep-alive would overtake it.
@@ -444,3 +445,8 @@ def _check_storing(params: ResponsesRequest, past: Past, settings: StoreSettings
         raise InvalidRequest(
             f"'{named}' cannot be used with 'store' set to false here.", param=named, code="unsupported_parameter"
         )
+
+
+def _compaction_of(summary: Response) -> OutputCompaction:
+    """The item that stands for what it sums up; a model that thinks puts its thoughts before it."""
+    return next(item for item in summary.output if type(item) is OutputCompaction)

@@ -28,6 +28,8 @@ MAX_NAMES_SHOWN = 20
 MAX_NAME_SHOWN = 100
 MAX_REMEMBERED = 1000
 
+_SHARE_OF_SUMMARY = 4  # of a context window, at most one part in so many is a summary's
+_LEAST_SUMMARY = 256
 _WILDCARD = re.compile(r"\[[^]]*\]|[*?]")
 
 
@@ -94,8 +96,17 @@ class _Entry(Struct, frozen=True):
                 thoughts=self.settings.thoughts,
                 error_codes=self.error_codes,
                 sealer=self.sealer,
+                summary_tokens=self._summary_tokens(),
             ),
         )
+
+    def _summary_tokens(self) -> int:
+        """A summary that fills the window of its reader makes no room."""
+        window = self.settings.context_window
+        if window is None and self.upstream.kind == "local":
+            window = self.upstream.context_size
+        asked = self.settings.summary_tokens
+        return asked if window is None else max(min(asked, window // _SHARE_OF_SUMMARY), _LEAST_SUMMARY)
 
 
 class Router:

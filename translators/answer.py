@@ -12,6 +12,7 @@ from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending, unfinished
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.fragments import Text
 from translators.items.call_writer import CallWriter
+from translators.items.compaction import CompactionWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
@@ -83,6 +84,11 @@ class Answer:
         return self._says_nothing and ending is not None and ending.passing
 
     @property
+    def is_summary(self) -> bool:
+        """Whether it is what was asked for to stand for a longer text."""
+        return self._translation.compacts and any(type(item) is CompactionWriter for item in self.items)
+
+    @property
     def _says_nothing(self) -> bool:
         if self.unsaid or self.blank:
             return False
@@ -125,8 +131,9 @@ class Answer:
 
     def fault(self, ending: Ending, usage: Counts | None) -> BridgeError | None:
         """Why an answer that has ended so is none; `usage` is what the upstream said of it."""
-        if self._translation.compacts and not self.items:
-            return UpstreamError("The model gave no summary.", code="server_error")
+        if self._translation.compacts and not self.is_summary:
+            why = " within the longest that it may be (summary_tokens)" if ending is CUT_BY_LENGTH else ""
+            return UpstreamError(f"The model gave no summary{why}.", code="server_error")
         if ending.status == "failed":
             return unfinished(ending)
         if ending is CUT_BY_LENGTH and not self.items and usage and usage.completion == 0:

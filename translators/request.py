@@ -69,6 +69,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     thoughts: Thoughts = "as_asked"
     sealer: Sealer = PLAIN
     error_codes: Mapping[str, str] = {}
+    summary_tokens: int | None = None
+    """The most that a summary may have where the request does not say, thoughts included."""
 
 
 class _Needs(Struct):
@@ -204,7 +206,10 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     compacts = bool(acting) and is_compaction(items)
     if not compacts and (tools.offered or not is_null(params.tool_choice)):
         _offer_tools(request, params, tools, dialect, report)
-    form = set_params(request, params, dialect, report)
+    asked = params
+    if compacts and params.max_output_tokens is None:
+        asked = msgspec.structs.replace(params, max_output_tokens=settings.summary_tokens)
+    form = set_params(request, asked, dialect, report)
     if compacts:
         request.response_format, form = UNSET, None
     extra_body, dropped = settings.extra_body, settings.drop_params

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from translators import fragments
 from translators.answer import Answer
 from translators.emitter import Emitter
-from translators.ending import COMPLETED, TERMINAL, Ending, ending_of, response_error
+from translators.ending import COMPLETED, CUT_BY_LENGTH, TERMINAL, Ending, ending_of, response_error
 from translators.errors import BridgeError, UpstreamProtocolError
 from translators.fragments import Fragment
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
@@ -45,6 +45,8 @@ _MAX_REASON = 64
 _MAX_TOLD = 64
 
 SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, CompactionWriter)
+
+_CUT_SUMMARY = Adaptation("changed", "compaction", "the summary was cut at its longest, and is taken as it is")
 
 
 class ResponseStream:
@@ -238,6 +240,9 @@ class ResponseStream:
         if ending is None:
             cut = UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error")
             return self.fail(cut, completed_at=completed_at)
+        if ending is CUT_BY_LENGTH and answer.is_summary:
+            ending = COMPLETED  # what there is of it is worth more to its reader than none
+            self._tell(_CUT_SUMMARY)
         fault = answer.fault(ending, self._usage.said)
         if fault is not None:
             return self.fail(fault, completed_at=completed_at)

@@ -137,6 +137,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     grammar_retries: Annotated[int, Meta(ge=0, le=10)] = 1
     empty_retries: Annotated[int, Meta(ge=0, le=10)] = 1
     estimate_usage: bool = True
+    summary_tokens: Annotated[int, Meta(ge=256)] = 8192
     thoughts: Thoughts = "as_asked"
     on_unsupported: OnUnsupported | None = None
     context_window: Annotated[int, Meta(ge=1)] | None = None

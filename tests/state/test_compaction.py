@@ -12,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from openai import BadRequestError
 
-from proxy.config import Secret, StoreSettings
+from proxy.config import ModelSettings, Secret, StoreSettings
+from proxy.routing import Router
 from proxy.sealing import KEY_FILE, AesSealer, create_sealer
 from proxy.store import StoreError
 from tests.chat_backend import ChatBackend, json_answer, sse_answer
@@ -146,6 +147,59 @@ async def test_an_open_tool_turn_is_kept_as_it_is(backend: ChatBackend, proxy: L
     messages = backend.requests[1].json["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", "tool", "tool"]
     assert "tools" in backend.requests[1].json
+
+
+# ---- how long a summary may be
+
+
+def _cut(text: str, **more: Any) -> Any:
+    message = {"role": "assistant", "content": text, **more}
+    return json_answer({"choices": [{"index": 0, "message": message, "finish_reason": "length"}]})
+
+
+async def test_a_summary_has_a_limit_and_is_taken_when_it_reaches_it(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(_cut("They gree"), said("Fine"))
+    compacted = await proxy.client.responses.compact(model="m", input="x" * 100)
+    assert backend.requests[0].json["max_tokens"] == 8192
+    items = [item.to_dict(warnings=False) for item in compacted.output]
+    await proxy.client.responses.create(model="m", input=[*items, {"role": "user", "content": "And?"}])
+    assert backend.requests[1].json["messages"][1]["content"].endswith("They gree")
+
+
+async def test_a_trigger_with_a_limit_of_its_own(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(_cut("They gree"))
+    asked = {"model": "m", "input": [{"role": "user", "content": "Hi"}, TRIGGER], "max_output_tokens": 300}
+    answer = await proxy.http.post("/responses", json=asked)
+    assert (answer.json()["status"], answer.json()["output"][0]["type"]) == ("completed", "compaction")
+    assert "changed compaction" in answer.headers["x-dragoman-adapted"]
+    assert backend.requests[0].json["max_tokens"] == 300
+
+
+async def test_thoughts_that_use_the_limit_up_make_no_summary(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(_cut("", reasoning_content="Hmm"))
+    answer = await proxy.http.post("/responses/compact", json={"model": "m", "input": "Hi"})
+    assert answer.status_code == 502
+    assert "summary_tokens" in answer.json()["error"]["message"]
+
+
+async def test_a_thought_before_a_summary_stands_in_no_bodys_place(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(_cut("Short", reasoning_content="Hmm"), said("Done"))
+    items: Any = [
+        {"role": "user", "content": "x" * 5000},
+        {"role": "assistant", "content": "Yes"},
+        {"role": "user", "content": "And?"},
+    ]
+    management: Any = [{"type": "compaction", "compact_threshold": 1000}]
+    made = await proxy.client.responses.create(model="m", input=items, context_management=management)
+    assert [item.type for item in made.output] == ["compaction", "message"]
+    assert backend.requests[1].json["messages"][0]["content"].endswith("Short")
+
+
+@pytest.mark.parametrize(("window", "asked", "sent"), [(None, 8192, 8192), (8192, 8192, 2048), (400, 8192, 256)])
+def test_it_is_a_quarter_of_a_known_window_at_most(window: int | None, asked: int, sent: int) -> None:
+    models = {"*": ModelSettings(upstream="up", context_window=window, summary_tokens=asked)}
+    config = msgspec.structs.replace(config_for("http://h/v1"), models=models)
+    assert Router(config).route("m").translation.summary_tokens == sent
 
 
 # ---- sealing
