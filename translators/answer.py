@@ -31,6 +31,9 @@ class Answer:
     def __init__(self, translation: Translation) -> None:
         self.items: list[ItemWriter] = []
         self.calls: dict[int, CallWriter] = {}
+        self.call_ids: set[str] = set()
+        # Calls that have not gone out and may be whole since they were last looked at.
+        self._changed: dict[CallWriter, None] = {}
         self.ending: Ending | None = None
         self.unsaid = False  # whether it held something for people that no response has a place for
         self.images: set[str] = set()  # their contents
@@ -109,9 +112,18 @@ class Answer:
         ]
 
     def begin_call(self, key: int, call: CallWriter) -> None:
+        call.place = len(self.calls)
         self.calls[key] = call
+        self.call_ids.add(call.call_id)
         if call.grammar is not None:
             self._unchecked.append(call)
+
+    def call(self, key: int) -> CallWriter:
+        """The call whose arguments go on."""
+        call = self.calls[key]
+        if not call.opened:
+            self._changed[call] = None
+        return call
 
     def unchecked(self, *, all_arrived: bool) -> list[CallWriter]:
         """The calls whose inputs have to be checked and have not been: those that are whole, in the end all."""
@@ -121,11 +133,13 @@ class Answer:
         """Takes what is wrong with the readings of each input; nothing where nobody could tell."""
         for call, problems in found:
             call.judge(problems)
+            self._changed[call] = None
         self._unchecked = [call for call in self._unchecked if call.check is not None]
 
     def held_back(self) -> Iterator[CallWriter]:
-        """The calls that are whole and have not gone out."""
-        for call in self.calls.values():
+        """The calls that are whole and have not gone out; one that was not is asked again when more of it has come."""
+        changed, self._changed = self._changed, {}
+        for call in sorted(changed, key=lambda call: call.place) if len(changed) > 1 else changed:
             if not call.opened and call.whole and call.readable and call.problem is None:
                 yield call
 

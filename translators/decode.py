@@ -109,6 +109,45 @@ def is_json_object(text: str | bytes) -> bool:
     return True
 
 
+_MARK = re.compile(r'["\\{}]')
+
+
+class Braces:
+    """Counts the braces of JSON that comes in pieces, outside of its strings."""
+
+    def __init__(self) -> None:
+        self.closed_at_end = False
+        """Whether the last piece ended with the brace that closes the first one; so it is once at most."""
+        self._depth = 0
+        self._closed = 0
+        self._in_string = False
+        self._escaped = False
+
+    def feed(self, pieces: Iterable[str]) -> None:
+        for piece in pieces:
+            self._feed(piece)
+
+    def _feed(self, piece: str) -> None:
+        at, ended = 0, False
+        if self._escaped and piece:
+            self._escaped, at = False, 1
+        while mark := _MARK.search(piece, at):
+            at = mark.end()
+            match mark[0]:
+                case '"':
+                    self._in_string = not self._in_string
+                case "\\" if self._in_string:
+                    self._escaped = at == len(piece)
+                    at += 1
+                case "{" if not self._in_string:
+                    self._depth += 1
+                case "}" if not self._in_string:
+                    self._depth -= 1
+                    self._closed += self._depth == 0
+                    ended = self._depth == 0 and at == len(piece)
+        self.closed_at_end = ended and self._closed == 1
+
+
 def join_path(at: str, path: str) -> str:
     return f"{at}{path}" if at else path.removeprefix(".")
 

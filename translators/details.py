@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -27,28 +27,62 @@ def detail_text(value: Any) -> str:
     return detail.text or detail.summary or ""
 
 
+class _Records:
+    """Records in the order in which their pieces came. Texts are put together once, in the end: a thought of a hundred
+    thousand pieces would be copied as often."""
+
+    def __init__(self, texts: tuple[str, ...], goes_on: Callable[[Any, Any], bool]) -> None:
+        self._texts = texts
+        self._goes_on = goes_on
+        self._records: list[Any] = []
+        self._pieces: dict[str, list[str]] = {}  # of the texts of the last record
+
+    def add(self, piece: Any, *, may_go_on: bool = True) -> None:
+        """A piece that goes on with the last record, where it may, or begins another."""
+        if not (may_go_on and self._records and self._goes_on(self._records[-1], piece)):
+            self._close()
+            self._records.append({**piece} if type(piece) is dict else piece)
+            return
+        last = self._records[-1]
+        for key, value in piece.items():
+            if value is None:
+                continue
+            if key in self._texts and type(value) is str and type(last.get(key)) is str:
+                self._pieces.setdefault(key, [last[key]]).append(value)
+            else:
+                self._pieces.pop(key, None)
+                last[key] = value
+
+    def joined(self) -> list[Any]:
+        self._close()
+        return self._records
+
+    def _close(self) -> None:
+        for key, pieces in self._pieces.items():
+            self._records[-1][key] = "".join(pieces)
+        self._pieces = {}
+
+
 def join_details(pieces: Iterable[Any]) -> list[Any]:
     """Pieces of one text become one record; encrypted records stay apart even under one index."""
-    joined: list[Any] = []
+    records = _Records(("text", "summary"), _continues)
     for piece in pieces:
-        last = joined[-1] if joined else None
-        if last is not None and _continues(last, piece):
-            joined[-1] = _together(last, piece)
-        else:
-            joined.append(piece)
-    return joined
+        records.add(piece)
+    return records.joined()
 
 
-def join_fields(before: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a message, after more of them came with another chunk; the pieces of a thinking block become one."""
-    joined = {**before, **more}
-    blocks, pieces = before.get("thinking_blocks"), more.get("thinking_blocks")
-    if type(blocks) is list and type(pieces) is list and blocks and pieces:
-        last, first = blocks[-1], pieces[0]
-        if _goes_on(last, first):
-            joined["thinking_blocks"] = [*blocks[:-1], _thinking_together(last, first), *pieces[1:]]
-        else:
-            joined["thinking_blocks"] = [*blocks, *pieces]
+def join_fields(pieces: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Fields of a message that came with several chunks; the pieces of a thinking block become one."""
+    joined: dict[str, Any] = {}
+    blocks = _Records(("thinking",), _goes_on)
+    for fields in pieces:
+        joined |= fields
+        came = fields.get("thinking_blocks")
+        if type(came) is list:
+            for place, block in enumerate(came):
+                blocks.add(block, may_go_on=place == 0)
+    if type(joined.get("thinking_blocks")) is list:
+        joined["thinking_blocks"] = blocks.joined()
     return joined
 
 
@@ -58,24 +92,9 @@ def _goes_on(last: Any, piece: Any) -> bool:
     return last.get("type") == piece.get("type") == "thinking" and not last.get("signature")
 
 
-def _thinking_together(last: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    whole = {**last, **{key: value for key, value in piece.items() if value is not None}}
-    if type(last.get("thinking")) is str and type(piece.get("thinking")) is str:
-        whole["thinking"] = last["thinking"] + piece["thinking"]
-    return whole
-
-
 def _continues(last: Any, piece: Any) -> bool:
     if type(last) is not dict or type(piece) is not dict:
         return False
     texts = ("reasoning.text", "reasoning.summary")
     same = all(last.get(key) == piece.get(key) for key in ("type", "index"))
     return same and piece.get("type") in texts and not last.get("signature")
-
-
-def _together(last: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    whole = {**last, **{key: value for key, value in piece.items() if value is not None}}
-    for field in ("text", "summary"):
-        if type(last.get(field)) is str and type(piece.get(field)) is str:
-            whole[field] = last[field] + piece[field]
-    return whole

@@ -1,7 +1,7 @@
 """How much of an upstream's answer is taken: what goes over is a failure that says which limit, never a shorter answer.
 
-The two that a configuration may set are in `AnswerLimits`; `MAX_ITEMS` is far beyond what any model says and only there
-so that no answer takes more memory than its bytes explain.
+The two that a configuration may set are in `AnswerLimits`; the others are far beyond what any model says and only there
+so that no answer takes more memory, or time, than its bytes explain.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ ANSWER_TOO_LARGE = "answer_too_large"
 """The code of a response that failed for any of these limits."""
 
 MAX_ITEMS = 10_000
-"""Messages, thoughts and calls of one response: agents make a few dozen calls at once, an item costs some kilobytes."""
+"""Messages, thoughts and calls of one response: each costs some kilobytes."""
+
+MAX_CALLS = 2_000
+"""Calls of one answer: agents make a few dozen at once, and a client has to run each."""
 
 
 class AnswerLimits(Struct, frozen=True):
@@ -42,6 +45,10 @@ def answer_too_large(limit: int) -> UpstreamProtocolError:
 
 def too_many_items() -> UpstreamProtocolError:
     return _too_large(f"The upstream's answer has more than {MAX_ITEMS} items.")
+
+
+def too_many_calls() -> UpstreamProtocolError:
+    return _too_large(f"The upstream's answer has more than {MAX_CALLS} calls.")
 
 
 def _too_large(message: str) -> UpstreamProtocolError:

@@ -23,6 +23,7 @@ from translators.items.compaction import CompactionWriter, FinishedCompaction, O
 from translators.items.message import COMMENTARY, FINAL_ANSWER, MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.writer import ItemWriter
+from translators.limits import MAX_CALLS, MAX_ITEMS, too_many_calls, too_many_items
 from translators.logprobs import response_logprobs
 from translators.reading import AnswerReader
 from translators.reask import RejectedCall
@@ -295,6 +296,8 @@ class ResponseStream:
                 self._held = [*found[index:]]
                 break
             _TAKE[type(fragment)](self, fragment)
+        if len(self._items) > MAX_ITEMS and not self.ended:
+            self._failed(fragments.Failed(too_many_items()))
 
     # --- fragments -------------------------------------------------------------------------------
 
@@ -399,7 +402,10 @@ class ResponseStream:
             self.adaptations.append(adaptation)
 
     def _tool_call(self, fragment: fragments.ToolCall) -> None:
-        call_id = self._writers.unused_call_id(fragment.id, {call.call_id for call in self._answer.calls.values()})
+        if len(self._answer.calls) >= MAX_CALLS:
+            self._failed(fragments.Failed(too_many_calls()))
+            return
+        call_id = self._writers.unused_call_id(fragment.id, self._answer.call_ids)
         if fragment.extra is not None:
             speaking = self._speaking
             thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
@@ -413,10 +419,10 @@ class ResponseStream:
             self._open(writer)
 
     def _tool_arguments(self, fragment: fragments.ToolArguments) -> None:
-        self._answer.calls[fragment.key].arguments(fragment.delta)
+        self._answer.call(fragment.key).arguments(fragment.delta)
 
     def _arguments_run(self, run: fragments.ArgumentsRun) -> None:
-        self._answer.calls[run.key].arguments_run(run.texts)
+        self._answer.call(run.key).arguments_run(run.texts)
 
     def _take_usage(self, fragment: fragments.Usage) -> None:
         self._usage.take(fragment.usage)

@@ -31,6 +31,7 @@ class CallWriter(ItemWriter):
         self.call_id = call_id
         self.tool = tool
         self.grammar = grammar
+        self.place = 0  # among the calls of its answer
         self._pieces: list[str] = []
 
     @property

@@ -51,13 +51,15 @@ class FunctionCallWriter(CallWriter):
     # Codex takes such arguments for plain text only where the call says so.
     plain_args_told = False
     _passing = False  # from the first brace on
+    _blank = True  # as long as white space alone has come
     _delta: events.Event | None = None  # what all deltas of a run have in common
 
     def arguments(self, delta: str) -> None:
         self._pieces.append(delta)
         if self._passing:
             self._emit(delta)
-        elif len(self._pieces) == 1 or self._pieces[0].isspace():
+        elif self._blank and not delta.isspace():
+            self._blank = False
             text = self.arguments_text
             self._pieces = [text]
             if text.lstrip().startswith("{"):

@@ -106,7 +106,9 @@ class ReasoningWriter(ItemWriter):
         super().__init__(out, item_id)
         self._sealed = sealed
         self._pack = pack
-        self._kept = Kept()
+        self._details: list[Any] = []  # as they came
+        self._fields: list[dict[str, Any]] = []
+        self._calls: dict[str, dict[str, Any]] = {}
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
         self._delta: events.Event | None = None  # what all deltas of a run have in common
@@ -148,21 +150,22 @@ class ReasoningWriter(ItemWriter):
         return OutputReasoning(self.id, [], parts, sealed, status)
 
     def _encrypted(self, text: str) -> str | UnsetType:
-        if not (self._sealed or self._kept):
+        kept = Kept(join_details(self._details), self._calls, join_fields(self._fields))
+        if not (self._sealed or kept):
             return UNSET
-        return self._pack(text if self._sealed else "", self._kept)
+        return self._pack(text if self._sealed else "", kept)
 
     def keep_details(self, details: list[Any]) -> None:
         """A backend's own records of the thought."""
-        self._kept.details = join_details([*self._kept.details, *details])
+        self._details += details
 
     def keep_fields(self, fields: dict[str, Any]) -> None:
         """What a backend put on its message and wants back there."""
-        self._kept.message = join_fields(self._kept.message, fields)
+        self._fields.append(fields)
 
     def keep_extra(self, call_id: str, extra: dict[str, Any]) -> None:
         """What a backend put beside a call and wants back with it."""
-        self._kept.calls = {**self._kept.calls, call_id: extra}
+        self._calls[call_id] = extra
 
 
 class _Form(Struct, frozen=True):

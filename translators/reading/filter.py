@@ -35,6 +35,35 @@ class Filter:
         return []
 
 
+MOST_SPACE = 4096
+"""White space that waits to be told whether a mark follows it: more than that is white space."""
+
+
+class Lookout:
+    """Watches for marks in a text that comes in pieces and is held back: what has been looked through is not again."""
+
+    def __init__(self, marks: tuple[str, ...]) -> None:
+        self.size = 0
+        self._marks = marks
+        self._longest = max(map(len, marks), default=1) - 1
+        self._pieces: list[str] = []
+        self._tail = ""
+
+    def add(self, piece: str) -> bool:
+        """Whether a mark ends within the piece."""
+        self._pieces.append(piece)
+        self.size += len(piece)
+        window = self._tail + piece
+        self._tail = window[len(window) - self._longest :] if len(window) > self._longest else window
+        return any(mark in window for mark in self._marks)
+
+    def take(self) -> str:
+        """All that has been held back."""
+        text = "".join(self._pieces)
+        self._pieces, self._tail, self.size = [], "", 0
+        return text
+
+
 def could_begin(text: str, marks: tuple[str, ...]) -> int:
     """The length of the longest end of `text` that may be the beginning of one of `marks`."""
     longest = max(map(len, marks), default=1) - 1

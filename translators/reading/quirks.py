@@ -17,38 +17,48 @@ from translators.fragments import (
     ToolCall,
     Usage,
 )
-from translators.reading.filter import BESIDE_CALLS, BESIDE_TEXT, Filter
+from translators.reading.filter import BESIDE_CALLS, BESIDE_TEXT, MOST_SPACE, Filter
+
+
+class _SoFar:
+    """A text of which each piece may say all that came before it again."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._size = 0
+
+    def add(self, piece: str) -> str:
+        """What is new in it."""
+        before = self._size
+        if before and len(piece) >= before and piece.startswith("".join(self._pieces)):
+            self._pieces, self._size = [piece], len(piece)
+            return piece[before:]
+        self._pieces.append(piece)
+        self._size += len(piece)
+        return piece
 
 
 class CumulativeReasoning(Filter):
     """MiniMax may send all of the thought so far with every piece."""
 
     def __init__(self) -> None:
-        self._so_far = ""
-        self._details: dict[Any, str] = {}
+        self._so_far = _SoFar()
+        self._details: dict[int | str | None, _SoFar] = {}
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
         if isinstance(fragment, ReasoningDetails):
             return [ReasoningDetails([self._new_part(detail) for detail in fragment.details])]
         if not isinstance(fragment, Reasoning):
             return [fragment]
-        if self._so_far and fragment.text.startswith(self._so_far):
-            new = fragment.text[len(self._so_far) :]
-            self._so_far = fragment.text
-            return [Reasoning(new)] if new else []
-        self._so_far += fragment.text
-        return [fragment]
+        new = self._so_far.add(fragment.text)
+        return [Reasoning(new)] if new else []
 
     def _new_part(self, detail: Any) -> Any:
         if type(detail) is not dict or type(detail.get("text")) is not str:
             return detail
-        place, text = detail.get("index"), detail["text"]
-        before = self._details.get(place, "")
-        if before and text.startswith(before):
-            self._details[place] = text
-            return {**detail, "text": text[len(before) :]}
-        self._details[place] = before + text
-        return detail
+        place = detail.get("index")
+        so_far = self._details.setdefault(place if isinstance(place, int | str) else None, _SoFar())
+        return {**detail, "text": so_far.add(detail["text"])}
 
 
 class FirstCallOnly(Filter):
@@ -100,6 +110,7 @@ class AnswerTool(Filter):
 
 
 _FENCE = "```"
+_LONGEST_LANGUAGE = 256
 
 
 class Fence(Filter):
@@ -119,13 +130,13 @@ class Fence(Filter):
 
     def _read_start(self, fragment: Text) -> list[Fragment]:
         start = self._text.lstrip()
-        if start.startswith(_FENCE):
+        if start.startswith(_FENCE) and ("\n" in start or len(start) < _LONGEST_LANGUAGE):
             if "\n" not in start:
                 return []  # the language after the fence
             self._inside = True
             self._text = start.partition("\n")[2]
             return self._read_inside()
-        if _FENCE.startswith(start):
+        if _FENCE.startswith(start) and len(self._text) < MOST_SPACE:
             return []
         self.done = True
         text, self._text = self._text, ""
@@ -135,6 +146,8 @@ class Fence(Filter):
         """Holds back what may turn out to be the closing fence."""
         bare = self._text.rstrip()
         end = len(bare.rstrip("`").rstrip())
+        if len(self._text) - end > MOST_SPACE:
+            end = len(self._text)
         sure, self._text = self._text[:end], self._text[end:]
         return [Text(sure)] if sure else []
 

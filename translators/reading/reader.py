@@ -6,6 +6,7 @@ its fragments need not. Raises nothing: what cannot be read becomes `Failed`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 
 from translators.answering.counts import read_counts
-from translators.decode import is_json_object
+from translators.decode import Braces, is_json_object
 from translators.ending import is_finish
 from translators.errors import UpstreamProtocolError
 from translators.fragments import (
@@ -35,6 +36,7 @@ from translators.fragments import (
     ToolCall,
     Usage,
 )
+from translators.limits import MAX_CALLS, too_many_calls
 from translators.reading.parts import (
     call_extra,
     left_out,
@@ -61,6 +63,9 @@ _NONE_OF_IT = _seldom(chat.Delta())
 _IN_REASONING_TEXT = Kept({"reasoning_text": None})
 
 
+_LONGEST_NAME = 4096  # tools have names of 64 characters, namespaces a few of those
+
+
 class _Call:
     """A call while it arrives; it is announced when its first argument shows that the name is whole."""
 
@@ -71,12 +76,21 @@ class _Call:
         self.name = ""
         self.announced = False
         self.arguments: list[str] = []
+        self._braces = Braces()
+        self._counted = 0  # of the arguments, how many pieces have been looked through
         self.extra: dict[str, Any] = {}
 
     @property
     def whole(self) -> bool:
-        """Whether its arguments are one JSON object, which nothing can continue."""
-        return bool(self.arguments) and self.arguments[-1].endswith("}") and is_json_object("".join(self.arguments))
+        """Whether its arguments are one JSON object, which nothing can continue.
+
+        They are read when as many braces have been closed as opened: once, or they will never be one.
+        """
+        if not (self.arguments and self.arguments[-1].endswith("}")):
+            return False
+        self._braces.feed(itertools.islice(self.arguments, self._counted, None))
+        self._counted = len(self.arguments)
+        return self._braces.closed_at_end and is_json_object("".join(self.arguments))
 
 
 class ChatReader:
@@ -255,10 +269,16 @@ class ChatReader:
         name = function.name if type(function.name) is str else ""
         arguments = _arguments_text(function.arguments)
         call = self._find(delta, named=bool(name), starts_over=bool(name and arguments))
+        if len(self._calls) > MAX_CALLS:
+            out.append(Failed(too_many_calls()))
+            return
         call.id = call.id or _id(delta)
         if not call.announced:
             # A name may come in pieces, or again and again with every piece of the arguments.
             call.name = name if name.startswith(call.name) else call.name + name
+            if len(call.name) > _LONGEST_NAME:
+                out.append(Failed(UpstreamProtocolError("The upstream called a tool by a name without end.")))
+                return
         if extra := call_extra(delta):
             call.extra = {**call.extra, **extra}
             if call.announced:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from translators.decode import is_json_object
 from translators.fragments import Fragment, Text, ToolArguments, ToolCall
-from translators.reading.filter import BESIDE_TEXT, Filter, could_begin
+from translators.reading.filter import BESIDE_TEXT, MOST_SPACE, Filter, Lookout, could_begin
 
 FIRST_KEY = 1_000_000  # apart from the keys of the calls that came as such
 _MAX_HELD = 1 << 20
@@ -42,16 +42,26 @@ class TextCalls(Filter):
         self._openers = tuple(form.opener for form in self._forms)
         self._offered = offered
         self._text = ""
+        self._lookout: Lookout | None = None  # for the end of a block that has begun
         self._made = 0
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
         if not isinstance(fragment, Text):
             return [*self.flush(), fragment]
-        self._text += fragment.text
+        if self._lookout is not None:
+            if not self._lookout.add(fragment.text) and self._lookout.size < _MAX_HELD:
+                return []
+            self._text = self._whole_text()
+        else:
+            self._text += fragment.text
         return list(self._read())
 
+    def _whole_text(self) -> str:
+        lookout, self._lookout = self._lookout, None
+        return self._text if lookout is None else lookout.take()
+
     def flush(self) -> list[Fragment]:
-        text, self._text = self._text, ""
+        text, self._text = self._whole_text(), ""
         if not text:
             return []
         begun = self._opens(text)
@@ -70,7 +80,9 @@ class TextCalls(Filter):
             begun = self._opens(self._text)
             if begun is None:
                 # White space waits, too: before and behind a call it says nothing.
-                sure = len(self._text[: len(self._text) - could_begin(self._text, self._openers)].rstrip())
+                before = self._text[: len(self._text) - could_begin(self._text, self._openers)]
+                endless = len(before) > MOST_SPACE and before[-MOST_SPACE:].isspace()
+                sure = len(before if endless else before.rstrip())
                 if sure:
                     yield Text(self._text[:sure])
                 self._text = self._text[sure:]
@@ -82,7 +94,9 @@ class TextCalls(Filter):
                 sure = len(self._text[:at].rstrip())
                 if sure:
                     yield Text(self._text[:sure])
-                    self._text = self._text[sure:]
+                self._lookout = Lookout((form.closer,))
+                self._lookout.add(self._text[sure:])
+                self._text = ""
                 return
             cut = len(self._text) if end < 0 else end + len(form.closer)
             made = self._make(form, self._text[start:end]) if end >= 0 else []
@@ -115,21 +129,25 @@ class BareCall(Filter):
 
     def __init__(self, offered: frozenset[str]) -> None:
         self._offered = offered
-        self._text = ""
+        self._pieces: list[str] = []
+        self._begun = False
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
         if not isinstance(fragment, Text):
             return [*self.flush(), fragment]
-        self._text += fragment.text
-        start = self._text.lstrip()
-        if not start or start.startswith("{"):
+        self._pieces.append(fragment.text)
+        start = fragment.text.lstrip()
+        if self._begun or not start:
+            return []
+        if start.startswith("{"):
+            self._begun = True
             return []
         self.done = True
-        return [Text(self._text)]
+        return [Text("".join(self._pieces))]
 
     def flush(self) -> list[Fragment]:
         self.done = True
-        text, self._text = self._text, ""
+        text, self._pieces = "".join(self._pieces), []
         if not text:
             return []
         called = [call for call in _json_calls(text) if call.name in self._offered]
@@ -167,22 +185,40 @@ def _json_calls(body: str) -> list[Call]:
     return [Call(said.name, msgspec.json.encode({} if arguments is None else arguments).decode())]
 
 
-_FUNCTION = re.compile(r"<function=([^>\s]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
-_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
+# A search for what is nowhere goes to the end of the text, and would from every opening: so the text is cut behind the
+# last closing first, and what is between two marks has its longest.
+_FUNCTION = re.compile(r"<function=([^>\s]{1,256})>(.*?)(?:</function>|\Z)", re.DOTALL)
+_PARAMETER = re.compile(r"<parameter=([^>\s]{1,256})>\n?(.*?)\n?</parameter>", re.DOTALL)
+_PARAMETER_END = re.compile(r"</parameter>")
+
+
+def _find_all(pattern: re.Pattern[str], closing: re.Pattern[str], text: str) -> list[tuple[str, str]]:
+    last = 0
+    for found in closing.finditer(text):
+        last = found.end()
+    return pattern.findall(text, 0, last)
 
 
 def _xml_functions(body: str) -> list[Call]:
     """Qwen3-Coder: `<function=name><parameter=key>value</parameter></function>`."""
-    return [Call(name, _arguments(_PARAMETER.findall(inner))) for name, inner in _FUNCTION.findall(body)]
+    return [
+        Call(name, _arguments(_find_all(_PARAMETER, _PARAMETER_END, inner))) for name, inner in _FUNCTION.findall(body)
+    ]
 
 
-_INVOKE = re.compile(r"invoke name=\"([^\"]+)\"[^>]*>(.*?)(?:</[^>]*invoke>|\Z)", re.DOTALL)
-_NAMED_PARAMETER = re.compile(r"<[^<>]*parameter name=\"([^\"]+)\"[^>]*>(.*?)</[^>]*parameter>", re.DOTALL)
+_INVOKE = re.compile(r"invoke name=\"([^\"]{1,256})\"[^>]{0,256}>(.*?)(?:</[^<>]{0,64}invoke>|\Z)", re.DOTALL)
+_NAMED_PARAMETER = re.compile(
+    r"<[^<>]{0,64}parameter name=\"([^\"]{1,256})\"[^>]{0,256}>(.*?)</[^<>]{0,64}parameter>", re.DOTALL
+)
+_NAMED_PARAMETER_END = re.compile(r"</[^<>]{0,64}parameter>")
 
 
 def _invocations(body: str) -> list[Call]:
     """`<invoke name="…"><parameter name="…">value</parameter></invoke>`, DeepSeek's DSML marks or not."""
-    return [Call(name, _arguments(_NAMED_PARAMETER.findall(inner))) for name, inner in _INVOKE.findall(body)]
+    return [
+        Call(name, _arguments(_find_all(_NAMED_PARAMETER, _NAMED_PARAMETER_END, inner)))
+        for name, inner in _INVOKE.findall(body)
+    ]
 
 
 def _one_invocation(body: str) -> list[Call]:
@@ -195,8 +231,11 @@ _KIMI = re.compile(
 )
 
 
+_KIMI_END = re.compile(r"<\|tool_call_end\|>")
+
+
 def _kimi_calls(body: str) -> list[Call]:
-    return [Call(name, arguments.strip()) for name, arguments in _KIMI.findall(body)]
+    return [Call(name, arguments.strip()) for name, arguments in _find_all(_KIMI, _KIMI_END, body)]
 
 
 def _arguments(pairs: list[tuple[str, str]]) -> str:

@@ -8,7 +8,7 @@ calls without a visible word has said nothing.
 from __future__ import annotations
 
 from translators.fragments import Fragment, Reasoning, Text, ToolCall
-from translators.reading.filter import BESIDE_TEXT, Filter, could_begin
+from translators.reading.filter import BESIDE_TEXT, MOST_SPACE, Filter, Lookout, could_begin
 
 
 class ThinkTags(Filter):
@@ -23,11 +23,14 @@ class ThinkTags(Filter):
         self._text = ""  # of what is held
         self._tagged = False  # white space behind a tag belongs to neither side
         self._thought = False  # whether the open tag holds anything yet
+        self._lookout: Lookout | None = None  # for the closing tag, where all that came is held back until then
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
         if isinstance(fragment, Text):
             self._held.append(fragment)
-            self._text += fragment.text
+            if self._lookout is not None and not self._lookout.add(fragment.text):
+                return []
+            self._text = self._whole_text() if self._lookout is not None else self._text + fragment.text
             return self._read()
         if isinstance(fragment, ToolCall) and not self._inside and self._text.isspace():
             # vLLM streams the white space before a call, which its whole answer leaves out (fixtures/vllm-parallel-*).
@@ -59,6 +62,8 @@ class ThinkTags(Filter):
         if self._tagged and start != self._text:
             self._keep(start)
         if not start:
+            if len(self._text) > MOST_SPACE:
+                self._give_up(out)
             return
         for opener in self._openers:
             if start.startswith(opener):
@@ -75,13 +80,26 @@ class ThinkTags(Filter):
                 self._tagged = True
                 return
         if not any(mark.startswith(start) for mark in (*self._openers, *self._closers)):
-            held, _ = self._take()
-            out += held
-            self.done = True
+            self._give_up(out)
+
+    def _give_up(self, out: list[Fragment]) -> None:
+        """No tag can follow."""
+        held, _ = self._take()
+        out += held
+        self.done = True
 
     def _read_prefilled(self) -> None:
         if self._find_closer() is not None:
             self._inside, self._prefilled, self._tagged = True, False, True
+        elif not any(opener.startswith(self._text.lstrip()) for opener in self._openers):
+            self._lookout = Lookout(self._closers)
+            self._lookout.add(self._text)
+            self._text = ""
+
+    def _whole_text(self) -> str:
+        """What the lookout held back, which is done."""
+        lookout, self._lookout = self._lookout, None
+        return self._text if lookout is None else lookout.take()
 
     def _read_inside(self, out: list[Fragment]) -> None:
         text = self._text if self._thought else self._text.lstrip()
@@ -96,7 +114,8 @@ class ThinkTags(Filter):
             self._keep(self._text[at + len(closer) :])
             return
         # The white space before a closing tag belongs to neither side.
-        sure = text[: len(text) - could_begin(text, self._closers)].rstrip()
+        before = text[: len(text) - could_begin(text, self._closers)]
+        sure = before if len(before) > MOST_SPACE and before[-MOST_SPACE:].isspace() else before.rstrip()
         if sure:
             self._thought = True
             out.append(Reasoning(sure))
@@ -112,6 +131,6 @@ class ThinkTags(Filter):
         self._text = text
 
     def _take(self) -> tuple[list[Text], str]:
-        held, text = self._held, self._text
+        held, text = self._held, self._whole_text()
         self._held, self._text = [], ""
         return held, text

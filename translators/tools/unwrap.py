@@ -15,6 +15,8 @@ import msgspec
 from translators.tools.custom import INPUT
 
 _OPENING = ("{", f'"{INPUT}"', ":", '"')
+_SPACE = re.compile(r"\s*")
+_MOST_SPACE = 4096  # around the input's string: whoever writes more of it writes no JSON
 _PLAIN = re.compile(r'[^"\\]+')
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"} | {char: char for char in '"\\/'}
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -22,7 +24,7 @@ _UNFINISHED_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
 _UNFINISHED_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?")
 # The keys under which models put a whole input when they do not keep to the one they were given.
 _KEYS = (INPUT, "patch", "code", "content", "text", "command", "cmd", "arguments")
-_FENCED = re.compile(r"\s*```[^\n`]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_FENCED = re.compile(r"\s*```[^\n`]*\n(.*?)\n?[ \t]{0,64}```\s*", re.DOTALL)
 _HEREDOC = re.compile(r"\s*(?:\w+\s+)?<<-?\s*(['\"]?)(\w+)\1\n(.*?)\n?\2\s*", re.DOTALL)
 
 
@@ -32,6 +34,7 @@ class InputReader:
     def __init__(self) -> None:
         self._state: Literal["opening", "inside", "behind", "other"] = "opening"
         self._rest = ""
+        self._other: list[str] = []  # what has another form, to its end
 
     @property
     def ended(self) -> bool:
@@ -46,16 +49,21 @@ class InputReader:
     def feed(self, delta: str) -> str:
         if self._state == "behind":
             return ""
+        if self._state == "other":
+            self._other.append(delta)
+            return ""
         self._rest += delta
         if self._state == "opening":
             self._open()
+            if self._state == "opening" and len(self._rest) > _MOST_SPACE:
+                self._state = "other"
         return self._decode(at_end=False) if self._state == "inside" else ""
 
     def close(self) -> str:
         """What is left of an input that ended, or all of one that never had the expected form."""
         if self._state == "inside":
             return self._decode(at_end=True)
-        return "" if self._state == "behind" else unwrapped(self._rest)
+        return "" if self._state == "behind" else unwrapped("".join([self._rest, *self._other]))
 
     def _open(self) -> None:
         rest = self._rest
@@ -75,10 +83,11 @@ class InputReader:
                 out.append(plain[0])
                 at = plain.end()
             elif text[at] == '"':
-                behind = text[at + 1 :].lstrip()
-                if not behind and not at_end:
+                space = _SPACE.match(text, at + 1)
+                behind = text[space.end() : space.end() + 1] if space else ""
+                if not behind and not at_end and len(text) - at < _MOST_SPACE:
                     break
-                if not behind or behind[0] in "},":
+                if not behind or behind in "},":
                     self._state, at = "behind", len(text)
                 else:  # a quote that should have been escaped: nothing else may follow the end of a string
                     out.append('"')
