@@ -57,6 +57,7 @@ class Run:
         queued = exchange.recorder.record(
             exchange.response, holder=self._holder, lease_until=self._clock() + self._lease
         )
+        await exchange.begin_conversation()
         await self._store.put(queued.record)
         self._task = asyncio.get_running_loop().create_task(self._run())
 

@@ -13,7 +13,8 @@ from msgspec import Raw, Struct
 from proxy.access import Caller, first_found
 from proxy.conversation_locks import ConversationLock, ConversationLocks
 from proxy.items import item_id, join_items, split_arrays, split_input
-from proxy.store import ACTIVE, Store, Turn
+from proxy.store import ACTIVE, Conversation, Store, Turn
+from proxy.store.records import NewItem
 from translators.decode import is_list, is_null
 from translators.errors import InvalidRequest, bounded
 from translators.history.resent import resent
@@ -29,6 +30,13 @@ from translators.schema.responses import ResponsesRequest
 MAX_REFERRED_BYTES = 64 << 20
 
 
+class Beginning(Struct, frozen=True):
+    """A conversation that has to be there, with these items, when the response that names it is stored."""
+
+    conversation: Conversation
+    items: Sequence[NewItem]
+
+
 class Past(Struct, frozen=True):
     """`items` come before the input, oldest first; `parent` and `root` place the response in its thread.
 
@@ -39,6 +47,7 @@ class Past(Struct, frozen=True):
     parent: str | None = None
     root: str | None = None
     conversation: str | None = None
+    beginning: Beginning | None = None
     lock: ConversationLock | None = None
     owner: str | None = None
 

@@ -38,6 +38,7 @@ from proxy.inbound.clients import reads_refusals
 from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
+from proxy.named_conversations import name_conversation, naming
 from proxy.process.drain import Drain, ShuttingDown, Turn
 from proxy.recognition import Recognition
 from proxy.recording import Recorder
@@ -117,6 +118,12 @@ class Exchange:
                 limit = services.store_settings.max_references
                 parsed = await resolve_references(parsed, referred, services.store, caller, past, limit)
             parsed = leave_out_resent(parsed, past)
+            if services.store_settings.conversations == "always" and not (internal or parsed.params.store is False):
+                now = int(services.clock())
+                past = await name_conversation(
+                    past, caller, services.store, services.locks, new_id=services.new_id, now=now
+                )
+                parsed = naming(parsed, past)
             exchange = await cls._made(
                 services, parsed, past, client_headers, caller, generate=generate, internal=internal
             )
@@ -389,8 +396,16 @@ class Exchange:
         await self._free()
         return events
 
+    async def begin_conversation(self) -> None:
+        """Makes the conversation that the response names, where it begins with it. Raises StoreError."""
+        if self.past.beginning is not None:
+            beginning = self.past.beginning
+            await self._services.store.create_conversation(beginning.conversation, beginning.items)
+
     async def _store(self, events: list[AnyEvent]) -> list[AnyEvent]:
         try:
+            if not self.background:
+                await self.begin_conversation()
             await self.keeper.keep(self.recorder.record(self._stream.response), events)
         except StoreError as error:
             if self.background or self._services.store_settings.on_failure == "refuse":

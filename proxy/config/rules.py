@@ -84,6 +84,10 @@ def _check_store(store: StoreSettings, report: Report) -> None:
     at = ("store",)
     if store.kind == "postgres" and store.dsn is None and not report.is_spoilt((*at, "dsn")):
         report.add((*at, "dsn"), "is required for `kind: postgres`")
+    if store.conversations == "always" and not store.max_conversation_age_days:
+        report.warn(
+            (*at, "conversations"), "every response begins a conversation, and none goes: set max_conversation_age_days"
+        )
     if store.kind != "postgres" and store.dsn is not None and not report.is_spoilt((*at, "kind")):
         report.add((*at, "dsn"), "has a meaning for `kind: postgres` only")
 

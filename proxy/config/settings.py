@@ -193,6 +193,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     lease_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 15.0
     keep_events: Literal["background", "all"] = "background"
     unstored_continuation: Literal["allow", "refuse"] = "allow"
+    conversations: Literal["asked", "always"] = "asked"
     sealing_keys: tuple[SealingKey, ...] = ()
 
 

@@ -152,7 +152,7 @@ def _resolve(choice: ToolChoiceObject, tools: ToolMap, at: str) -> str:
         raise InvalidRequest(
             f"The tool type '{bounded(choice.type)}' cannot be chosen here: {why_not_offered(choice.type)}.",
             param=f"{at}.type",
-            code="unsupported_value",
+            code="tool_not_available",
         )
     for candidate in candidates:
         if tools.is_offered(candidate):
