@@ -31,6 +31,8 @@ _STANDARD = frozenset(_PLAIN) | {"message", "asctime", "taskName", "color_messag
 # uvicorn tells of its starts and stops, and of what it caught, under names that are only its own history.
 _SERVERS_OWN = frozenset({"uvicorn", "uvicorn.error"})
 _SERVER = "proxy.server"
+QUIET = "proxy.server.websocket"
+"""The logger of what speaks of every connection and of what is in it: only its warnings are heard."""
 _BARE = re.compile(r'[^\s"=\\\x00-\x1f\x7f-\x9f]+')
 
 
@@ -145,6 +147,7 @@ def logging_settings(level: LogLevel, hide: Callable[[str], str] = str) -> dict[
         "root": {"level": "ERROR" if level == "error" else "WARNING", "handlers": ["stderr"]},
         "loggers": {
             "proxy": own,
+            QUIET: {"level": "ERROR" if level == "error" else "WARNING"},
             "uvicorn": own,
             # Its debug records are those of the WebSocket library: every header, keys among them.
             "uvicorn.error": {"level": "INFO" if level == "debug" else level.upper()},

@@ -77,7 +77,9 @@ async def frames_of_run(run: Run, after: int, keep_alive: float) -> AsyncIterato
             return
         else:
             try:
-                await asyncio.wait_for(changed.wait(), keep_alive or None)
+                # `wait_for` may forget, on Python 3.11, that the client has gone.
+                async with asyncio.timeout(keep_alive or None):
+                    await changed.wait()
             except TimeoutError:
                 yield KEEP_ALIVE_FRAME
 

@@ -7,17 +7,37 @@ of a message, since thousands of tiny ones cost many times their bytes.
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
+
+from proxy.endpoints.responses_socket import LOST
+from proxy.log import QUIET
 
 _MOST_PIECES = 4096  # of one message; clients that send in pieces at all send them as large as their buffers
 _SENDS = ("websocket.send", "websocket.close")
+# uvicorn tells of every handshake with its query, where some put a key, and the WebSocket library of every header; the
+# log of requests tells what there is to be told. `proxy.log` lets nothing below a warning through.
+_log = logging.getLogger(QUIET)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logger = self.conn.logger = _log
+        self._lost = asyncio.Event()
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self.scope["extensions"][LOST] = self._lost  # type: ignore[assignment]
+
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= _MOST_PIECES:
             self.frames = []
@@ -27,6 +47,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_cont(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._lost.set()
         self.frames = []
         super().connection_lost(exc)
 
@@ -34,3 +55,5 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.close_sent and message["type"] in _SENDS:
             raise ClientDisconnected  # said what was to be said: not an application's fault
         await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True  # denied, which is an end, too

@@ -28,6 +28,8 @@ from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
 from translators.schema.events import AnyEvent, one_by_one
 
+LOST = "dragoman.lost"
+"""The extension of the scope in which `WebSocketProtocol` tells of the connection's end."""
 MAX_WAITING = 16
 MAX_ID = 100  # of an identifier, so that the turns' own are not too long for others
 MAX_SHOWN = 100
@@ -108,6 +110,12 @@ class ResponsesSocket:
                 raise outcome
 
 
+def _lost_event(scope: Scope) -> asyncio.Event:
+    """Set when the connection has ended, even while nothing is read from it; never, under another server."""
+    event: asyncio.Event | None = scope.get("extensions", {}).get(LOST)
+    return event or asyncio.Event()
+
+
 class _Waiting:
     """Messages that wait for their turns. Where there are more bytes than `limit`, nothing more should be read."""
 
@@ -156,6 +164,7 @@ class _Session:
         self._remembered: Remembered | None = None
         self._turns = 0
         self._gone = False
+        self._lost = _lost_event(socket.scope)
 
     async def read(self) -> None:
         """Takes what the client sends, even while a response is made; ends when it goes away.
@@ -164,8 +173,7 @@ class _Session:
         """
         while not self._gone:
             if self._waiting.full:
-                self._waiting.moved.clear()
-                await self._waiting.moved.wait()
+                await self._wait_for_room()
                 continue
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
@@ -179,6 +187,18 @@ class _Session:
             else:
                 self._waiting.put(data)
 
+    async def _wait_for_room(self) -> None:
+        """Until a message has been taken, or the connection has ended, which would be read behind those that wait."""
+        self._waiting.moved.clear()
+        loop = asyncio.get_running_loop()
+        waits = [loop.create_task(event.wait()) for event in (self._waiting.moved, self._lost)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._gone = self._gone or self._lost.is_set()
+
     async def work(self, limit_seconds: float) -> None:
         """Answers one message after the other, until the connection is too old or the process closes."""
         loop = asyncio.get_running_loop()
@@ -186,7 +206,9 @@ class _Session:
         with self._services.drain.visited(self._waiting.close):
             while True:
                 try:
-                    data = await asyncio.wait_for(self._waiting.get(), max(0.0, end - loop.time()))
+                    # `wait_for` may forget, on Python 3.11, that it was cancelled, if a message came in the same turn.
+                    async with asyncio.timeout_at(end):
+                        data = await self._waiting.get()
                 except TimeoutError:
                     break
                 if data is None:
