@@ -38,6 +38,7 @@ _LINGER_SECONDS = 2.0
 _MOST_WAITING_REQUESTS = 16  # behind the one that is answered; no client of today sends a second before that
 _PROBE_SECONDS = (0.05, 1.0)  # after its last word: when it is first looked whether a client still listens, and then
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LONGEST_OF_HANDSHAKE = 8192  # websockets.http11.MAX_LINE_LENGTH: beyond it, that library never answers
 _UPGRADE_FIELDS = frozenset({b"upgrade", b"http2-settings"})
 
 
@@ -318,6 +319,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _after_upgrade(self, rest: bytes) -> None:
         if not self._offered_upgrade:
+            if any(len(name) + len(value) + 4 > _LONGEST_OF_HANDSHAKE for name, value in self.headers):
+                message = f"A header of a WebSocket's handshake has more than {_LONGEST_OF_HANDSHAKE} bytes."
+                self._refuse(_too_large(message))
+                return
             self._connections.leave(self)
             self.handle_websocket_upgrade()
             return

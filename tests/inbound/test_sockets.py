@@ -113,6 +113,18 @@ async def test_there_are_only_so_many() -> None:
         raise AssertionError("its place is lost")
 
 
+@pytest.mark.parametrize(("length", "status"), [(8000, 101), (8200, 431), (60_000, 431), (70_000, 431)])
+async def test_a_handshake_with_a_long_header_is_answered(length: int, status: int) -> None:
+    async with served() as (_, proxy):
+        if status == 101:
+            async with socket_to(proxy, additional_headers={"x-long": "a" * length}):
+                return
+        with pytest.raises(InvalidStatus) as caught:
+            async with socket_to(proxy, additional_headers={"x-long": "a" * length}):
+                pass
+        assert caught.value.response.status_code == status
+
+
 @pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("clean", [False, True])
 async def test_leaving_with_messages_queued_is_no_error(busy: bool, clean: bool) -> None:
