@@ -33,8 +33,9 @@ class Readiness:
         if self._asking is None or (self._asking.done() and loop.time() - self._asked_at >= KNOWN_SECONDS):
             self._asked_at = loop.time()
             self._asking = loop.create_task(self._ask())
-        done, _ = await asyncio.wait([self._asking], timeout=PATIENCE_SECONDS)
-        return self._asking.result() if done else SILENT
+        asking = self._asking  # who comes next may put the question anew before this one goes on
+        done, _ = await asyncio.wait([asking], timeout=PATIENCE_SECONDS)
+        return asking.result() if done else SILENT
 
     async def _ask(self) -> str | None:
         try:

@@ -56,6 +56,25 @@ async def test_many_ask_and_the_store_is_asked_once() -> None:
     assert probed.asked == 2
 
 
+async def test_who_asks_while_the_answer_comes_gets_one_too() -> None:
+    readiness = readiness_of(Probed())
+    loop = asyncio.get_running_loop()
+    first = asyncio.ensure_future(readiness.reason())
+    await asyncio.sleep(0)
+    assert readiness._asking is not None
+    second: list[asyncio.Task[str | None]] = []
+    readiness._asking.add_done_callback(lambda _: second.append(loop.create_task(readiness.reason())))
+    assert await first is None
+    assert await second[0] is None
+    again = [asyncio.ensure_future(_ask_often(readiness)) for _ in range(5)]
+    await asyncio.gather(*again)
+
+
+async def _ask_often(readiness: Readiness) -> None:
+    for _ in range(20):
+        assert await readiness.reason() is None
+
+
 async def test_a_frozen_store_is_told_and_asked_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
     probed = Probed(ends=False)

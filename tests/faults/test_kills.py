@@ -16,7 +16,7 @@ from tests.faults.load import Load, check_kept
 from tests.postgres import PostgresServer
 from tests.state.process import ProxyProcess
 
-ROUNDS = 4
+ROUNDS = 3
 TURNS = 25  # acknowledged between two kills, at least
 
 

@@ -259,3 +259,10 @@ async def test_a_value_that_cannot_be_written_fails_alone(path: Path, unwritable
     assert [type(outcome) is int for outcome in outcomes] == [True, False, True, False, True]
     assert await notes(database) == ["one", "two", "three"]
     await database.close()
+
+
+def test_no_placeholder_has_a_number() -> None:
+    """With a sequence of values those are deprecated since Python 3.12, and refused by later ones."""
+    form = sqlite._form("UPDATE t SET a = $3::bytea WHERE id = $1 AND b = $3 AND c = ANY($2::text[])")
+    assert form.sql == "UPDATE t SET a = ? WHERE id = ? AND b = ? AND c IN (SELECT value FROM json_each(?))"
+    assert form.values(("i", ["x", "y"], b"z")) == (b"z", "i", b"z", '["x","y"]')
