@@ -27,8 +27,9 @@ from proxy.telemetry.observer import OTHER_ROUTE, Ending, Observer
 from translators.errors import BridgeError, InvalidRequest
 
 _EXTENSION = "dragoman.body"
-# How long the head of a request may be on its way when the process closes: the longest round trip on earth, doubled.
-_FIRST_REQUEST_SECONDS = 0.6
+# When the process closes: how often it is looked whether the head of a request has come, and how long apart. Together
+# the longest round trip on earth, doubled.
+_LOOKS, _LOOK_SECONDS = 6, 0.1
 
 # As Apache's mod_reqtimeout asks for: what is slower is no client with a bad line, but one that wants to hold us up.
 _LEAST_BYTES_PER_SECOND = 500
@@ -357,7 +358,14 @@ class HttpProtocol(HttpToolsProtocol):
         a request gets a moment."""
         self.retire()
         if self.cycle is None or self._reads_head():
-            self.loop.call_later(_FIRST_REQUEST_SECONDS, self.shutdown)
+            self._await_request(_LOOKS)
+        else:
+            self.shutdown()
+
+    def _await_request(self, looks: int) -> None:
+        """Turn by turn of the loop: one that is late finds that time is up before it finds what has arrived."""
+        if looks and (self.cycle is None or self._reads_head()):
+            self.loop.call_later(_LOOK_SECONDS, self._await_request, looks - 1)
         else:
             self.shutdown()
 
