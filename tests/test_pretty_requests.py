@@ -23,6 +23,7 @@ Json = dict[str, Any]
 
 CASES = [case for case in read_cases() if not case.meta.answer_only]
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string", "description": "a\nb"}}}
+JSON_TYPE = {"content-type": "application/json"}
 ASK: Json = {
     "model": "m",
     "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi\r\nthere"}]}],
@@ -60,7 +61,7 @@ def test_every_way_to_write_a_request_goes_upstream_as_one(case: Any) -> None:
 
 
 async def streamed(proxy: LiveProxy, body: bytes) -> list[Json]:
-    answer = await proxy.http.post("/responses", content=body)
+    answer = await proxy.http.post("/responses", content=body, headers=JSON_TYPE)
     assert answer.status_code == 200, answer.text
     return check_frames(answer.content)
 
@@ -77,7 +78,7 @@ async def test_a_stream(proxy: LiveProxy) -> None:
 
 async def test_what_is_kept_is_read_back_the_same(proxy: LiveProxy) -> None:
     for body in ways_to_write(ASK):
-        answer = await proxy.http.post("/responses", content=body)
+        answer = await proxy.http.post("/responses", content=body, headers=JSON_TYPE)
         assert b"\n" not in answer.content
         made = answer.json()
         for path in ("", "/input_items"):
@@ -113,7 +114,7 @@ async def test_a_socket(proxy: LiveProxy) -> None:
 async def test_conversations(proxy: LiveProxy) -> None:
     item = {"role": "user", "content": [{"type": "input_text", "text": "Hi\r\nthere"}]}
     for body in ways_to_write({"items": [item], "metadata": {"a": "b"}}):
-        made = (await proxy.http.post("/conversations", content=body)).json()
+        made = (await proxy.http.post("/conversations", content=body, headers=JSON_TYPE)).json()
         listed = await proxy.http.get(f"/conversations/{made['id']}/items")
         assert b"\n" not in listed.content
         assert listed.json()["data"][0]["content"] == item["content"]
@@ -124,7 +125,7 @@ async def test_conversations(proxy: LiveProxy) -> None:
 async def test_compaction(proxy: LiveProxy) -> None:
     asked = {"model": "m", "input": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
     for body in ways_to_write(asked):
-        answer = await proxy.http.post("/responses/compact", content=body)
+        answer = await proxy.http.post("/responses/compact", content=body, headers=JSON_TYPE)
         assert answer.status_code == 200, answer.text
         assert b"\n" not in answer.content
 

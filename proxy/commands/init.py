@@ -87,10 +87,16 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         return fail(f"dragoman: cannot write {output}: {error.strerror}", status=1)
     say(f"{output} is written.\n")
-    status = check.run(argparse.Namespace(config=output, offline=arguments.offline, json=False))
+    status = check.run(_check_arguments(output, offline=arguments.offline))
     if status == 0:
         say(f"\nNow: dragoman serve{'' if output == DEFAULT_FILE else f' --config {output}'}")
     return status
+
+
+def _check_arguments(file: Path, *, offline: bool) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    check.add_arguments(parser)
+    return parser.parse_args(["--config", str(file), *(["--offline"] if offline else [])])
 
 
 def _ask_for_address() -> str:
