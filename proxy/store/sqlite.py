@@ -119,7 +119,7 @@ class SqliteDatabase:
             if self._file.small_enough(CHECKED_OFTEN):
                 find_damage(connection)
         finally:
-            self._file.release(connection)
+            connection.close()
 
     async def read(self, statement: Statement) -> list[Row]:
         return await self._run(self._reader, lambda connection: execute(connection, statement).fetchall(), atomic=True)
@@ -240,7 +240,7 @@ class _Shortcut:
     def close(self) -> None:
         """Until the next statement, which makes another connection."""
         if self._connection is not None:
-            self._file.release(self._connection)
+            self._connection.close()
             self._connection = None
 
 

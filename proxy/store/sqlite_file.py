@@ -11,7 +11,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import sys
 import threading
 from pathlib import Path
 from typing import TypeVar
@@ -73,7 +72,10 @@ _connecting = threading.Lock()
 
 
 class FileGone(sqlite3.OperationalError):
-    """No file, or another one, is where the connection's own was."""
+    """No file, or another one, is where the connection's own was.
+
+    Closing such a connection leaves the log that has the name now alone (SQLite's `databaseIsUnmoved`).
+    """
 
 
 class Outdated(sqlite3.OperationalError):
@@ -92,7 +94,6 @@ class SqliteFile:
     def __init__(self, path: Path | None, *, fsync: bool = False) -> None:
         self.path = None if path is None else Path(os.path.realpath(path))  # where SQLite makes a missing file
         self._fsync = fsync
-        self._abandoned: list[Connection] = []
 
     def create(self) -> None:
         """Makes the file for its owner alone, unless it is there; its companions take its mode. Raises OSError."""
@@ -118,11 +119,9 @@ class SqliteFile:
                 factory=Connection,
                 uri=True,
             )
-        connection.file = self._identity()
-        if connection.file != before:
-            self.release(connection)
-            raise FileGone(GONE)
+        connection.file = before
         try:
+            self.check(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._fsync else 'NORMAL'}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES if patient else 0}")
@@ -137,18 +136,6 @@ class SqliteFile:
         """Raises FileGone where the connection's file is not at its place any more: what it writes nobody will find."""
         if connection.file is not None and self._identity() != connection.file:
             raise FileGone(GONE)
-
-    def release(self, connection: Connection) -> None:
-        """Closes the connection. That of a file that is gone stays open: the last one to close such a file would
-        delete the log by its name, which may belong to another file by now."""
-        try:
-            self.check(connection)
-        except sqlite3.Error:
-            self._abandoned.append(connection)
-            if sys.version_info >= (3, 12):
-                connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
-        else:
-            connection.close()
 
     def _identity(self) -> tuple[int, int] | None:
         if self.path is None:

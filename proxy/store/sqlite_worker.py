@@ -133,7 +133,7 @@ class Worker:
     def _release(self) -> None:
         self._spoilt = False
         if self._connection is not None:
-            self._file.release(self._connection)
+            self._connection.close()
             self._connection = None
 
 

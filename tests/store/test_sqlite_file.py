@@ -175,6 +175,23 @@ async def test_a_deleted_file_is_noticed_and_one_put_back_is_used(
     assert await names(database) == {"before", "after"}
 
 
+async def test_who_lets_go_of_a_file_that_is_gone_leaves_the_log_of_the_next_one(path: Path) -> None:
+    """A log is deleted by its name, by the last one to close its database."""
+    database = SqliteDatabase(path)
+    await database.open()
+    await write(database, "before", "that")
+    await write(database, "short")
+    assert await names(database) == {"before", "that", "short"}
+    for name in os.listdir(path.parent):
+        os.unlink(path.parent / name)
+    other = Writer(path)
+    other.do("first")
+    await database.close()
+    other.do("second")
+    other.end(signal.SIGKILL)
+    kept_whole(path, {"first", "second"})
+
+
 async def test_an_older_file_put_in_its_place_is_brought_up_to_date(database: SqliteDatabase, path: Path) -> None:
     await write(database, "before")
     other = path.with_name("other.db")
