@@ -12,7 +12,8 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from proxy.commands.terminal import say
+from proxy.commands.terminal import fail, say
+from proxy.transports import TransportUnavailable
 
 # A command's module is loaded when it is asked for: some take longer to load than others take to run.
 COMMANDS = {
@@ -33,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     arguments = build_parser(given).parse_args(given)
     run: Callable[[argparse.Namespace], int] = arguments.run
-    return run(arguments)
+    try:
+        return run(arguments)
+    except TransportUnavailable as error:
+        return fail(f"dragoman: {error}", status=2)
 
 
 def build_parser(named: Sequence[str]) -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ import logging
 from msgspec import Struct
 
 from proxy.store import StoreError
+from proxy.transports import TransportUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -22,5 +23,7 @@ def start_error(error: Exception) -> StartError:
     """For whatever was raised by the start. What nobody expected is logged with its traceback, in one line."""
     if isinstance(error, StoreError):
         return StartError(error.message, 1)
+    if isinstance(error, TransportUnavailable):
+        return StartError(str(error), 2)
     _log.error("unexpected error at the start", exc_info=error)
     return StartError(f"cannot start: {type(error).__name__}: {error}", 1)

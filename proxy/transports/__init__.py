@@ -29,6 +29,7 @@ __all__ = [
     "Timeouts",
     "Transport",
     "TransportError",
+    "TransportUnavailable",
     "create_transport",
 ]
 
@@ -46,6 +47,10 @@ class Timeouts(msgspec.Struct, frozen=True):
     first_byte: float
     between: float
     total: float = 86_400.0
+
+
+class TransportUnavailable(Exception):
+    """A transport cannot be made as it is set up here; the message says what to do."""
 
 
 class TransportError(Exception):
@@ -149,6 +154,7 @@ def create_transport(
     `ca_file` replaces the system's certificate authorities; an unused connection is kept for `idle_limit` seconds. That
     is 90 for `native`, so that an agent that has run its tools finds it again, and need not wait for a name, a
     connection and its TLS; and 15 for `httpx`, which is not told when the far end of one vanishes.
+    Raises TransportUnavailable where the environment names a proxy that cannot be used.
     Without `secure` they are loaded when the first https address comes, and not now: that takes 50 ms.
     """
     # Imported here: each module imports this one, and a setup loads only the client that it uses.

@@ -22,6 +22,7 @@ from proxy.transports import (
     TimedOut,
     Timeouts,
     TransportError,
+    TransportUnavailable,
 )
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
@@ -32,6 +33,23 @@ from proxy.transports.tls import client_context
 # httpx2 tells an ended connection from a malformed answer by its message alone: the first two are h11's and httpcore2's
 # own words, the others how h2's events begin.
 _CUT = ("peer closed connection", "Server disconnected", "<StreamReset", "<ConnectionTerminated")
+
+
+@contextmanager
+def _usable_proxies() -> Generator[None]:
+    """What httpx2 raises where the environment names a proxy that it cannot use. An address may hold a password."""
+    try:
+        yield
+    except ImportError as error:
+        raise TransportUnavailable(
+            "transport httpx: the environment names a SOCKS proxy (ALL_PROXY, HTTPS_PROXY or HTTP_PROXY), "
+            "which needs the package socksio: pip install 'dragoman[socks]'"
+        ) from error
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise TransportUnavailable(
+            "transport httpx: the environment names a proxy (ALL_PROXY, HTTPS_PROXY or HTTP_PROXY) with an address "
+            "that cannot be used: http://, https://, socks5:// and socks5h:// can"
+        ) from error
 
 
 @contextmanager
@@ -131,16 +149,18 @@ class HttpxAnswer(BodyReader):
 
 class HttpxTransport:
     def __init__(self, *, verify: bool, ca_file: str | None, max_connections: int, idle_limit: float) -> None:
-        self._client = httpx2.AsyncClient(
-            verify=client_context(verify=verify, ca_file=ca_file),
-            http2=importlib.util.find_spec("h2") is not None,
-            limits=httpx2.Limits(
-                max_connections=max_connections,
-                max_keepalive_connections=max_connections,
-                keepalive_expiry=idle_limit,
-            ),
-            trust_env=True,
+        limits = httpx2.Limits(
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=idle_limit,
         )
+        with _usable_proxies():
+            self._client = httpx2.AsyncClient(
+                verify=client_context(verify=verify, ca_file=ca_file),
+                http2=importlib.util.find_spec("h2") is not None,
+                limits=limits,
+                trust_env=True,
+            )
 
     async def send(
         self,

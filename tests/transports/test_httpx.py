@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from pathlib import Path
+
 import pytest
 
-from proxy.transports import Endpoint, create_transport
+from proxy.commands.main import main
+from proxy.transports import Endpoint, TransportUnavailable, create_transport
 from tests.transports.wire import PATIENT, Peer, ScriptedServer, whole
 
 
@@ -25,3 +30,57 @@ async def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 def test_unknown_kind() -> None:
     with pytest.raises(ValueError, match="native or httpx"):
         create_transport("requests")
+
+
+# ---- proxies of the environment
+
+
+@pytest.mark.parametrize("address", ["socks5://127.0.0.1:9", "socks5h://user:pass-word-1@127.0.0.1:9"])
+def test_a_socks_proxy_without_its_package_is_one_line(
+    address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)  # as if it were not installed
+    monkeypatch.setenv("ALL_PROXY", address)
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "upstreams: {u: {base_url: 'http://h/v1', transport: httpx, verify_tls: false}}\nmodels: {'*': {upstream: u}}\n"
+    )
+    for command in (["check", "--config", str(file)], ["serve", "--port", "0", "--config", str(file)]):
+        assert main(command) == 2
+        told = capsys.readouterr().err
+        assert "pip install 'dragoman[socks]'" in told
+        assert "Traceback" not in told
+        assert "pass-word-1" not in told
+
+
+def test_a_proxy_that_cannot_be_used_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://user:pass-word-1@127.0.0.1:9")
+    with pytest.raises(TransportUnavailable, match="socks5://") as told:
+        create_transport("httpx", verify=False)
+    assert "pass-word-1" not in str(told.value)
+
+
+async def test_a_request_goes_through_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 1928, as much of it as one connection without a password takes."""
+    pytest.importorskip("socksio")
+    asked: list[bytes] = []
+
+    async def socks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(3)
+        writer.write(b"\x05\x00")
+        head = await reader.readexactly(5)
+        asked.append(await reader.readexactly(head[4] + 2))
+        writer.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+        await reader.readuntil(b"{}")
+        writer.write(whole(b"ok", "connection: close"))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(socks, "127.0.0.1", 0) as server:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        transport = create_transport("httpx", verify=False)
+        endpoint = Endpoint.parse("http://upstream.example/v1")
+        async with await transport.send(endpoint, [], b"{}", PATIENT) as answer:
+            assert await answer.read(100) == b"ok"
+        await transport.aclose()
+    assert asked == [b"upstream.example\x00\x50"]
