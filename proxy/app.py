@@ -39,6 +39,7 @@ from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
 from proxy.process.drain import Drain
 from proxy.process.grammars import Grammars
+from proxy.process.watchdog import Watchdog
 from proxy.readiness import Readiness
 from proxy.recognition import Recognition
 from proxy.redaction import Redactor
@@ -95,9 +96,12 @@ def create_app(
         services.recognition.begin(config.upstreams)
         loop = asyncio.get_running_loop()
         aside = [loop.create_task(keep_house(services)), loop.create_task(load_late(grammars.warm))]
+        watchdog = Watchdog(metrics.loop_lag, config.server.slow_loop_seconds)
+        watchdog.start()
         try:
             yield
         finally:
+            watchdog.stop()
             for task in aside:
                 task.cancel()
             await asyncio.wait(aside)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from proxy.process.watchdog import LoopLag
 from proxy.telemetry.observer import Ending, Kind
 from translators.report import Adaptation
 from translators.schema.chat import ChatChunk, ChatRequest
@@ -47,6 +48,7 @@ class Metrics:
     """Also an `Observer`."""
 
     def __init__(self) -> None:
+        self.loop_lag = LoopLag()
         self._requests = _Family(
             "dragoman_requests_total",
             "What came in, refused or answered: requests, turns of WebSockets, background responses; by their ends.",
@@ -100,7 +102,8 @@ class Metrics:
         )
         for (upstream, about), count in lessons.items():
             learned.values[upstream, _about(about)] += count
-        families = (self._requests, self._under_way, self._responses, self._tokens, self._adaptations, learned)
+        counted = (self._requests, self._under_way, self._responses, self._tokens, self._adaptations)
+        families = (*counted, learned, self.loop_lag)
         return "".join(f"{line}\n" for family in families for line in family.lines(process)).encode()
 
 

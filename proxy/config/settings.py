@@ -89,6 +89,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     idle_timeout: Seconds = 75.0
     drain_delay: Annotated[float, Meta(ge=0, le=600)] = 3.0
     drain_timeout: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    slow_loop_seconds: Annotated[float, Meta(gt=0, le=3600)] = 0.25
 
 
 class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

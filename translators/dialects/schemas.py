@@ -17,7 +17,8 @@ from translators.dialects.dialect import SchemaStep
 
 Schema = dict[str, Any]
 
-MAX_NODES = 20_000  # references that refer to references can grow without bounds
+MAX_COPIED = 50_000
+"""How many values references may add to a schema: such as refer to references would let it grow without bounds."""
 _MAX_DEPTH = 64
 _META = ("$schema", "$id", "$comment")
 _MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
@@ -90,20 +91,21 @@ class _Inliner:
     def __init__(self, definitions: dict[str, Any], lost: list[str]) -> None:
         self._definitions = definitions
         self._lost = lost
-        self._nodes = 0
+        self._copied = 0
 
     def inline(self, value: Any, within: tuple[str, ...]) -> Any:
+        if within:
+            self._copied += 1
         if type(value) is list:
             return [self.inline(member, within) for member in value]
         if type(value) is not dict:
             return value
-        self._nodes += 1
         reference = value.get("$ref")
         if type(reference) is not str:
             return {name: self.inline(member, within) for name, member in value.items()}
         beside = {name: self.inline(member, within) for name, member in value.items() if name != "$ref"}
         body = self._definitions.get(reference)
-        if body is None or reference in within or self._nodes > MAX_NODES or len(within) > _MAX_DEPTH:
+        if body is None or reference in within or self._copied > MAX_COPIED or len(within) > _MAX_DEPTH:
             # A definition inside itself has no finite form: any value may stand there.
             self._lost.append("$ref")
             return _note(beside, f"a value like {reference.rsplit('/', 1)[-1]}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import decode_as, is_null, is_string
@@ -118,21 +120,26 @@ def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[
             code="missing_required_parameter",
         )
     names: set[str] = set()
+    namespaces: dict[str | None, set[str]] = {}
+    for offered in tools.offered:
+        name = offered.function.name
+        namespaces.setdefault(tools.client_name(name).namespace, set()).add(name)
     for index, tool in enumerate(choice.tools):
         at = f"tool_choice.tools[{index}]"
         if tool.type in TOOL_TYPES:
-            names |= _resolve_set(tool, tools, at)
+            names |= _resolve_set(tool, tools, namespaces, at)
         else:
             report.dropped(at, why_not_offered(tool.type))
     return [tool for tool in tools.offered if tool.function.name in names], choice.mode or "auto"
 
 
-def _resolve_set(choice: ToolChoiceObject, tools: ToolMap, at: str) -> set[str]:
-    """A namespace among the allowed tools allows all of its own."""
+def _resolve_set(
+    choice: ToolChoiceObject, tools: ToolMap, namespaces: Mapping[str | None, set[str]], at: str
+) -> set[str]:
+    """A namespace among the allowed tools allows all of its own; `namespaces` has what is offered of each."""
     if choice.type != "namespace":
         return {_resolve(choice, tools, at)}
-    offered = {tool.function.name for tool in tools.offered}
-    found = {name for name in offered if tools.client_name(name).namespace == choice.wanted}
+    found = namespaces.get(choice.wanted)
     if not found:
         raise _not_found(choice, at)
     return found
