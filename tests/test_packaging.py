@@ -69,7 +69,7 @@ def test_the_image_runs_as_a_numeric_user_and_tells_its_health(stages: list[Stag
     (user,) = image.named("USER")
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user.text)
     (entrypoint,), (command,) = image.named("ENTRYPOINT"), image.named("CMD")
-    assert entrypoint.words == ["dragoman"]
+    assert entrypoint.words == ["tini", "--", "dragoman"]
     assert command.words == ["serve", "--host", "0.0.0.0", "--config", "/etc/dragoman/config.yaml"]
     assert "/healthz" in image.named("HEALTHCHECK")[0].text
     assert [exposed.text for exposed in image.named("EXPOSE")] == ["8080"]
