@@ -15,7 +15,9 @@ from translators.limits import DEFAULT_LIMITS, AnswerLimits, answer_too_large
 from translators.runs import Chunk, ChunkPattern
 from translators.schema.chat import ChatChunk
 from translators.sse import DONE, SSEDecoder
+from translators.wire.halves import Halves
 from translators.wire.payload import parse_chunk
+from translators.wire.surrogates import has_any
 
 __all__ = ["ChunkDecoder", "Form", "body_form", "parse_chunk"]
 
@@ -33,7 +35,7 @@ class ChunkDecoder:
     many bytes the answer may still have; who reads some of it elsewhere counts them here.
     """
 
-    __slots__ = ("_events", "_lessons", "_limits", "_pattern", "finished", "left", "ready", "said_done")
+    __slots__ = ("_events", "_halves", "_lessons", "_limits", "_pattern", "finished", "left", "ready", "said_done")
 
     def __init__(self, limits: AnswerLimits = DEFAULT_LIMITS) -> None:
         self.said_done = self.finished = False
@@ -43,6 +45,7 @@ class ChunkDecoder:
         self._events = SSEDecoder(limits.event)
         self._pattern: ChunkPattern | None = None
         self._lessons = _VAIN_LESSONS
+        self._halves = Halves()
 
     def feed(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within `data`; what is none is an error chunk, behind those before it, and so is what
@@ -61,7 +64,7 @@ class ChunkDecoder:
             self._parse(self._events.feed(data), chunks)
         except UpstreamProtocolError as error:
             chunks.append(_error_chunk(error))
-        self.ready = self._pattern if self._events.is_between else None
+        self.ready = self._pattern if self._events.is_between and self._halves.held is None else None
         return chunks
 
     def close(self) -> list[Chunk]:
@@ -69,12 +72,12 @@ class ChunkDecoder:
         chunks: list[Chunk] = []
         with contextlib.suppress(UpstreamProtocolError):
             self._parse(self._events.close(), chunks)
-        return chunks
+        return chunks + self._halves.flush()
 
     def _parse(self, payloads: list[bytes], chunks: list[Chunk]) -> None:
         at = 0
         while at < len(payloads) and not self.said_done:
-            if self._pattern is not None:
+            if self._pattern is not None and self._halves.held is None:
                 run, at = self._pattern.read(payloads, at)
                 if run is not None:
                     self._lessons = _VAIN_LESSONS
@@ -85,19 +88,22 @@ class ChunkDecoder:
             at += 1
             if payload == DONE:
                 self.said_done, self._pattern = True, None
+                chunks += self._halves.flush()
             else:
-                chunks.append(self._parse_one(payload))
+                chunks += self._parse_one(payload)
 
-    def _parse_one(self, payload: bytes) -> Chunk:
+    def _parse_one(self, payload: bytes) -> list[Chunk]:
         chunk = parse_chunk(payload)
         if chunk.choices and (reason := chunk.choices[0].finish_reason) and is_finish(reason):
             self.finished = True
+        if self._halves.held is not None or has_any(payload):
+            return self._halves.join(payload, chunk)
         pattern = ChunkPattern.learn(payload, chunk) if self._lessons else None
         if pattern is None:
-            return chunk
+            return [chunk]
         self._pattern = pattern
         self._lessons -= 1
-        return pattern.first or chunk
+        return [pattern.first or chunk]
 
 
 def _error_chunk(error: UpstreamProtocolError) -> ChatChunk:

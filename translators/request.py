@@ -34,6 +34,7 @@ from translators.tools import (
     forces_a_call,
     has_client_search,
 )
+from translators.wire.surrogates import mended, mended_utf8
 
 MAX_DEPTH = 256
 
@@ -42,13 +43,15 @@ class ParsedRequest(Struct, frozen=True):
     """A request's parameters, the fields of its body that are no parameters, and the items of its input.
 
     Items are raw as long as nobody has looked at them one by one. `resent` are the places of those that the history
-    holds already: the parameters' own `input` is without them.
+    holds already: the parameters' own `input` is without them. `mended` are the fields that held
+    half of a surrogate pair.
     """
 
     params: ResponsesRequest
     unknown: dict[str, Raw]
     items: Sequence[Item | Raw]
     resent: frozenset[int] = frozenset()
+    mended: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, params: ResponsesRequest) -> Self:
@@ -120,17 +123,40 @@ def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
         try:
             body.decode()  # raw parts pass through unread, so the whole is checked here
         except UnicodeDecodeError as error:
-            raise InvalidRequest(f"The request body is not UTF-8: {error}.", code="invalid_json") from None
+            return _parse_mended(body, max_depth, error)
     body = on_one_line(body)
     try:
         params = _KNOWN_ONLY.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
+        whole = mended(body)
+        if whole != body:
+            return _told_of_mending(parse_request(whole, max_depth=max_depth), whole)
         return _parse_carefully(body, max_depth)
     if is_flat(body, max_depth):
         return ParsedRequest(params, {}, _read_input(params.input))
     input_, params.input = params.input, NULL
     check_depth(msgspec.json.encode(params), max_depth)
     return _with_input(params, {}, input_, max_depth)
+
+
+def _parse_mended(body: bytes, max_depth: int, error: UnicodeDecodeError) -> ParsedRequest:
+    """A body that is no UTF-8 but for halves of surrogate pairs. Raises InvalidRequest for any other."""
+    try:
+        whole = mended_utf8(body)
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"The request body is not UTF-8: {error}.", code="invalid_json") from None
+    return _told_of_mending(parse_request(whole, max_depth=max_depth), whole)
+
+
+def _told_of_mending(parsed: ParsedRequest, whole: bytes) -> ParsedRequest:
+    """Names the fields in which U+FFFD stands for a half."""
+    fields = decode_as(dict[str, Raw], whole)
+    touched = (name for name, raw in fields.items() if any(lost in bytes(raw) + name.encode() for lost in _LOST))
+    return msgspec.structs.replace(parsed, mended=tuple(touched))
+
+
+# U+FFFD, as it is and as an escape
+_LOST = (b"\xef\xbf\xbd", rb"\ufffd")
 
 
 def _parse_carefully(body: bytes, max_depth: int) -> ParsedRequest:
@@ -188,6 +214,8 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     """The Chat request that means the same. `history` goes before `input`. Raises InvalidRequest."""
     params = _with_defaults(parsed.params, settings.defaults)
     report = Report(settings.on_unsupported)
+    for name in parsed.mended:
+        report.changed(name, "half of a surrogate pair in it became U+FFFD")
     for name in parsed.unknown:
         report.dropped(name, "not a parameter of the Responses API")
     items = _input_items(parsed, history, report)

@@ -102,7 +102,7 @@ class ChunkPattern:
         """The pattern of a chunk and the bytes it was read from; None for one that says more than one text."""
         if len(payload) > _LONGEST_LESSON:
             return None
-        place = _find_text(chunk)
+        place = find_text(chunk)
         if place is None or b"\n" in payload:  # of an event of several lines, whose bytes were others
             return None
         for literal in _LITERALS[place.field].finditer(payload):
@@ -196,7 +196,7 @@ def _is_all_of_it(before: bytes, behind: bytes, place: _Place, chunk: chat.ChatC
         other = parse_chunk(before + b'"another text"' + behind)
     except UpstreamProtocolError:
         return False
-    found = _find_text(other)
+    found = find_text(other)
     if found is None or found.text != "another text":
         return False
     setattr(found.holder, found.field, place.text)
@@ -212,7 +212,7 @@ _beside_text = attrgetter(
 _beside_arguments = attrgetter("function.name", "extra_content", "provider_specific_fields", "thought_signature")
 
 
-def _find_text(chunk: chat.ChatChunk) -> _Place | None:
+def find_text(chunk: chat.ChatChunk) -> _Place | None:
     """The one text of a chunk, if there is nothing else in it that `fragments` would read."""
     if chunk.choices is None or len(chunk.choices) != 1 or any(_beside_choices(chunk)) or error_in_chunk(chunk):
         return None

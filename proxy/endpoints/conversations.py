@@ -26,6 +26,7 @@ from translators.errors import InvalidRequest, bounded
 from translators.items import decode_item
 from translators.report import Report
 from translators.schema.responses import Metadata
+from translators.wire.surrogates import mended
 
 MAX_ITEMS = 20
 
@@ -122,7 +123,7 @@ class Conversations:
         return found
 
     async def _read(self, request: Request, kind: type[T]) -> T:
-        body = on_one_line(await read_request(request.receive, self._max_body_bytes, request.headers))
+        body = on_one_line(mended(await read_request(request.receive, self._max_body_bytes, request.headers)))
         check_depth(body, self._max_depth)
         return decode_as(kind, body or b"{}")
 

@@ -27,6 +27,7 @@ from proxy.telemetry.observer import Outcome, ending_of_response
 from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
 from translators.schema.events import AnyEvent, one_by_one
+from translators.wire.surrogates import mended
 
 LOST = "dragoman.lost"
 """The extension of the scope in which `WebSocketProtocol` tells of the connection's end."""
@@ -245,7 +246,7 @@ class _Session:
 
     async def _answer(self, data: bytes, turn: _Turn) -> None:
         stream_id = None
-        data = on_one_line(data)
+        data = on_one_line(mended(data))
         try:
             check_depth(data, self._services.max_depth)
             event = decode_as(_ClientEvent, data)

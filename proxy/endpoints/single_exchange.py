@@ -17,6 +17,7 @@ from proxy.exchange import Exchange, Services
 from proxy.inbound.visit import Visit, visit_of
 from proxy.request_body import BodyLimits, CancelledOnDisconnect, read_request
 from translators.decode import check_depth, decode_as, on_one_line
+from translators.wire.surrogates import mended
 
 
 class SingleExchange:
@@ -26,7 +27,7 @@ class SingleExchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
-        body = on_one_line(await read_request(receive, self._limits.bytes, visit.headers))
+        body = on_one_line(mended(await read_request(receive, self._limits.bytes, visit.headers)))
         check_depth(body, self._limits.depth)
         fields = decode_as(dict[str, Raw], body)
         with CancelledOnDisconnect(receive):

@@ -285,3 +285,46 @@ def test_c12_what_could_be_two_tools_or_none_stays_as_it_is(called: str) -> None
     called = called or "mcp__files__delete"
     [item] = answer({"tools": [FILES, other]}, call("{}", called, finish="tool_calls")).output
     assert (item["name"], item.get("namespace")) == (called, None)
+
+
+# --- C11: halves of surrogate pairs -------------------------------------------------------------------------------
+
+HALVES = [
+    (rb'"a\ud83d"', "a\ufffd"),
+    (rb'"\ude00 \ud83d\ude00 \\ud83d"', "\ufffd \U0001f600 \\ud83d"),
+    (b'"a\xed\xa0\xbd b"', "a\ufffd b"),
+    (b'"\xed\xa0\xbd\xed\xb8\x80"', "\U0001f600"),
+]
+
+
+@pytest.mark.parametrize(("raw", "meant"), HALVES)
+def test_c11_half_a_pair_in_a_request_is_mended_and_told(raw: bytes, meant: str) -> None:
+    items = (
+        b'[{"role":"user","content":%b},{"type":"function_call","call_id":"1","name":"f","arguments":"{}"},'
+        b'{"type":"function_call_output","call_id":"1","output":%b},{"role":"user","content":[{"type":"input_text",'
+        b'"text":%b}]}]'
+    ) % (raw, raw, raw)
+    body = b'{\n"model":"m","instructions":%b,"input":%b,"metadata":{%b:"x"}}' % (raw, items, raw)
+    translation = to_chat(parse_request(body), PRESETS["generic"], Settings(model="up"))
+    sent = json.loads(translation.body())["messages"]
+    assert [sent[at]["content"] for at in (0, 1, 3, 4)] == [meant] * 4
+    told = {each.param for each in translation.adaptations}
+    assert told == ({"instructions", "input", "metadata"} if "\ufffd" in meant else set())
+
+
+def test_c11_half_a_pair_in_replayed_arguments() -> None:
+    inner = json.dumps('{"a":"\\ud83d"}')
+    outer = '"{\\"b\\":\\"\\ud83d\\"}"'
+    for arguments, meant in ((inner, {"a": "\ufffd"}), (outer, {"b": "\ufffd"})):
+        item = b'{"type":"function_call","call_id":"1","name":"f","arguments":%b}' % arguments.encode()
+        parsed = parse_request(b'{"model":"m","input":[%b]}' % item)
+        body = json.loads(to_chat(parsed, PRESETS["generic"], Settings(model="up")).body())
+        [sent] = body["messages"][0]["tool_calls"]
+        assert json.loads(sent["function"]["arguments"]) == meant
+
+
+def test_c11_what_is_no_utf_8_is_still_refused() -> None:
+    with pytest.raises(InvalidRequest, match="not UTF-8"):
+        parse_request(b'{"model":"m","input":"\xff"}')
+    with pytest.raises(InvalidRequest, match="not valid JSON"):
+        parse_request(rb'{"model":"m","input":"\ud83d"')

@@ -95,3 +95,21 @@ async def test_c7_semantic_kernel_sends_the_question_and_every_output_again(
     found = backend.requests[2].json["messages"]
     assert found[:3] == ANSWERED
     assert [message["role"] for message in found[3:]] == ["assistant", "tool"]
+
+
+async def test_c11_half_a_surrogate_pair_at_every_door(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("A"), said("B"))
+    half = rb'"a\ud83d"'
+    headers = {"content-type": "application/json"}
+    client = proxy.client
+
+    async def post(path: str, body: bytes) -> Any:
+        return await client.post(path, content=body, cast_to=object, options={"headers": headers})
+
+    answer = await post("/responses", b'{"model":"m","input":%b}' % half)
+    assert answer["status"] == "completed"
+    compacted = await post("/responses/compact", b'{"model":"m","input":%b}' % half)
+    assert compacted["output"][0]["content"][0]["text"] == "a\ufffd"
+    made = await post("/conversations", b'{"items":[{"role":"user","content":%b}]}' % half)
+    [item] = [each async for each in client.conversations.items.list(made["id"])]
+    assert item.content[0].text == "a\ufffd"

@@ -8,61 +8,113 @@ from __future__ import annotations
 import re
 import string
 
+from msgspec import Struct
+
 from translators.decode import is_json_object
 
-# A string, perhaps without its end, or a bracket: what decides where a text stands when it breaks off.
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>"?)|[{}\[\]]', re.DOTALL)
+# What decides where a text stands when it breaks off: escapes one by one, the ends of strings, brackets.
+_MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | {9: "\\t", 10: "\\n", 13: "\\r"}
 _OF_LITERALS = "-+." + string.digits + string.ascii_letters
 _WHOLE_LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?+[0-9]++)?+")
-# At the end of a string: the first half of a surrogate pair, some of an escape, or both.
-_CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)(?:\\u[dD][89abAB][0-9a-fA-F]{2})?+(?:\\u[0-9a-fA-F]{0,3})?+\Z")
+_CUT_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{0,3}\Z")
+_FIRST_HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 _SPACE = " \t\n\r"
 _DEEPEST = 1000  # no reader of JSON takes more
 _ENDS = {"{": "}", "[": "]"}
 
 
+class _Place(Struct):
+    """Where a text breaks off: in which brackets, in the string that began at `inside`, behind which last string."""
+
+    brackets: list[str]
+    inside: int | None = None
+    last: tuple[int, int] | None = None
+
+
 def closed(text: str) -> str | None:
     """`text` with its open string and brackets closed, without what cannot be ended; None for no such beginning.
 
-    Line ends that stand bare inside strings are escaped. Takes linear time.
+    Line ends that stand bare inside strings are escaped. Takes linear time, and memory for little more than the text.
     """
     if not text.lstrip(_SPACE).startswith("{"):
         return None
     if _CONTROL.search(text):
-        text = _TOKEN.sub(lambda token: _CONTROL.sub(_escaped, token[0]), text)
-    brackets: list[str] = []
-    last = None  # the last token, and the last string
-    spoken = None
-    for token in _TOKEN.finditer(text):
-        last, char = token, text[token.start()]
-        if char == '"':
-            spoken = token
-        elif char in _ENDS:
-            brackets.append(char)
-            if len(brackets) > _DEEPEST:
-                return None
-        elif not brackets or _ENDS[brackets.pop()] != char:
-            return None
-        if not brackets:
-            return None  # a whole object, whatever follows
-    assert last is not None, "it begins with a bracket"
-    if last is spoken and not last["end"]:
-        kept = text[: last.start()].rstrip(_SPACE)
-        if not _is_key(kept, brackets):
-            kept += _CUT_ESCAPE.sub(r"\1", last[0]) + '"'
+        text = _with_escapes(text)
+    place = _place_at_end(text)
+    if place is None:
+        return None
+    if place.inside is not None:
+        kept = text[: place.inside].rstrip(_SPACE)
+        if not _is_key(kept, place):
+            kept += _without_cut_escape(text[place.inside :]) + '"'
     else:
-        kept = _without_half(text.rstrip(_SPACE), spoken, brackets)
-    found = kept.removesuffix(",") + "".join(_ENDS[bracket] for bracket in reversed(brackets))
+        kept = _without_half(text.rstrip(_SPACE), place)
+    found = kept.removesuffix(",") + "".join(_ENDS[bracket] for bracket in reversed(place.brackets))
     return found if is_json_object(found) else None
 
 
-def _is_key(before: str, brackets: list[str]) -> bool:
+def _place_at_end(text: str) -> _Place | None:
+    """None for what is no beginning of an object, or a whole one, whatever follows."""
+    place = _Place([])
+    for mark in _MARK.finditer(text):
+        at = mark.start()
+        char = text[at]
+        if place.inside is not None:
+            if char == '"':
+                place.last, place.inside = (place.inside, at + 1), None
+        elif char == '"':
+            place.inside = at
+        elif char in _ENDS:
+            place.brackets.append(char)
+        elif not place.brackets or _ENDS[place.brackets.pop()] != char:
+            return None
+        if not place.brackets or len(place.brackets) > _DEEPEST:
+            return None
+    return place
+
+
+def _with_escapes(text: str) -> str:
+    """`text` with the control characters inside its strings escaped."""
+    pieces: list[str] = []
+    done, inside = 0, False
+    for mark in _MARK.finditer(text):
+        if mark[0] == '"':
+            piece = text[done : mark.end()]
+            pieces.append(piece.translate(_ESCAPES) if inside else piece)
+            done, inside = mark.end(), not inside
+    rest = text[done:]
+    return "".join([*pieces, rest.translate(_ESCAPES) if inside else rest])
+
+
+def _is_key(before: str, place: _Place) -> bool:
     """Whether a string behind `before` is the key of a member."""
-    return brackets[-1] == "{" and before[-1:] in ("{", ",")
+    return place.brackets[-1] == "{" and before[-1:] in ("{", ",")
 
 
-def _without_half(text: str, spoken: re.Match[str] | None, brackets: list[str]) -> str:
+def _without_cut_escape(spoken: str) -> str:
+    """An open string without an escape that breaks off, and without the first half of a surrogate pair before it."""
+    if not _is_escaped(spoken, len(spoken)):
+        for cut in (_CUT_ESCAPE, _FIRST_HALF):
+            found = cut.search(spoken, max(0, len(spoken) - 6))
+            if found is not None and not _is_escaped(spoken, found.start()):
+                spoken = spoken[: found.start()]
+        return spoken
+    spoken = spoken[:-1]
+    half = _FIRST_HALF.search(spoken, max(0, len(spoken) - 6))
+    return spoken[: half.start()] if half is not None and not _is_escaped(spoken, half.start()) else spoken
+
+
+def _is_escaped(spoken: str, at: int) -> bool:
+    """Whether the character at `at` stands behind a backslash that is one."""
+    before = at
+    while before and spoken[before - 1] == "\\":
+        before -= 1
+    return (at - before) % 2 == 1
+
+
+def _without_half(text: str, place: _Place) -> str:
     """`text` without a literal that could still go on, such as `tru`, and without a key that has no value yet."""
     before = text.rstrip(_OF_LITERALS)
     literal = text[len(before) :]
@@ -70,9 +122,9 @@ def _without_half(text: str, spoken: re.Match[str] | None, brackets: list[str]) 
         if not _may_go_on(literal):
             return text  # no JSON, however it went on
         text = before.rstrip(_SPACE)
-    if spoken is not None and spoken.end() >= len(text.removesuffix(":").rstrip(_SPACE)):
-        before = text[: spoken.start()].rstrip(_SPACE)
-        if _is_key(before, brackets):
+    if place.last is not None and place.last[1] >= len(text.removesuffix(":").rstrip(_SPACE)):
+        before = text[: place.last[0]].rstrip(_SPACE)
+        if _is_key(before, place):
             return before
     return text
 
@@ -81,7 +133,3 @@ def _may_go_on(literal: str) -> bool:
     if any(word.startswith(literal) for word in ("true", "false", "null")):
         return True
     return _WHOLE_LITERAL.fullmatch(literal + "0") is not None
-
-
-def _escaped(control: re.Match[str]) -> str:
-    return f"\\u{ord(control[0]):04x}"

@@ -12,6 +12,7 @@ import msgspec
 
 from translators.decode import is_json_object
 from translators.tools.cut import closed
+from translators.wire.surrogates import mended
 
 _FENCE = re.compile(r"```[^\n`{]*\n?(.*?)```", re.DOTALL)
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>]{0,40}\|>")
@@ -26,10 +27,6 @@ def repaired(arguments: str) -> str:
 
 # The key under which a call replays arguments that no object can be made of.
 RAW_ARGUMENTS = "arguments"
-# Escaped halves of surrogate pairs: whoever decodes them has a text that cannot be written down as UTF-8.
-_HALF = re.compile(
-    r"(?<!\\)((?:\\\\)*+)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 def as_object(arguments: str) -> tuple[str, str | None]:
@@ -40,7 +37,7 @@ def as_object(arguments: str) -> tuple[str, str | None]:
         return arguments, None
     if not arguments.strip():
         return "{}", None
-    paired = _HALF.sub(lambda match: match[0] if match[2] else match[1] + "\\ufffd", arguments)
+    paired = mended(arguments.encode()).decode()
     if is_json_object(paired):
         return paired, "half of a surrogate pair in it became U+FFFD"
     found = repaired(paired)

@@ -6,7 +6,6 @@ understands is left out and told of (`OddChunk.odd`), and the rest is read all t
 
 from __future__ import annotations
 
-import re
 import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
@@ -16,13 +15,9 @@ from msgspec import Struct
 
 from translators.errors import UpstreamProtocolError
 from translators.schema import chat
+from translators.wire.surrogates import mended
 
 _DECODER = msgspec.json.Decoder(chat.ChatChunk)
-# One escape after the other: a whole surrogate pair, half of one, as servers escape an emoji that they cut between two
-# chunks, or any other.
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
 # Of what one payload holds: more is an upstream gone mad, and a report of all of it helps nobody.
 _MAX_ODD = 32
 _MAX_NAME = 64
@@ -86,11 +81,8 @@ def _salvage(payload: bytes) -> chat.ChatChunk:
 
 
 def _decode_anything(payload: bytes) -> Any:
-    repaired = payload
-    if b"\\ud" in payload or b"\\uD" in payload:
-        repaired = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], payload)
     try:
-        return msgspec.json.decode(repaired.decode("utf-8", "replace"))
+        return msgspec.json.decode(mended(payload).decode("utf-8", "replace"))
     except (msgspec.DecodeError, RecursionError):
         raise UpstreamProtocolError("The upstream sent something that is not JSON.") from None
 
