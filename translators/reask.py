@@ -11,6 +11,7 @@ from translators.messages import Call, MessageBuilder, Output, Reasoning
 from translators.report import Report
 from translators.request import Translation
 from translators.schema import chat
+from translators.tools.dispatch import replay_folded
 
 _WRONG = (
     "The tool did not run: its input does not match its grammar. {problem}\nCall it again with the whole input mended."
@@ -43,5 +44,7 @@ def reask(translation: Translation, calls: Sequence[RejectedCall], thought: str)
     for call in calls:
         text = _NOT_RUN if call.problem is None else _WRONG.format(problem=call.problem)
         builder.add_output(Output(call.call_id, "answer", text))
-    request = msgspec.structs.replace(translation.chat, messages=[*translation.chat.messages, *builder.build()])
+    messages = builder.build()
+    replay_folded(messages, translation.behind)
+    request = msgspec.structs.replace(translation.chat, messages=[*translation.chat.messages, *messages])
     return msgspec.structs.replace(translation, chat=request)

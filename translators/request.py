@@ -34,6 +34,7 @@ from translators.tools import (
     forces_a_call,
     has_client_search,
 )
+from translators.tools.dispatch import choose_folded, fold, replay_folded
 from translators.wire.surrogates import mended, mended_utf8
 
 MAX_DEPTH = 256
@@ -93,6 +94,8 @@ class Translation(Struct, frozen=True, kw_only=True):
     extra_body: Mapping[str, Any]
     sealer: Sealer = PLAIN
     compacts: bool = False
+    # By the name of each function that is not offered itself, the one that stands for it.
+    behind: Mapping[str, str] = {}
     estimate_usage: bool = True
     thoughts: Thoughts = "as_asked"
     error_codes: Mapping[str, str] = {}
@@ -232,8 +235,9 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     builder = MessageBuilder(dialect, report, sealer=settings.sealer, model=settings.model)
     request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
     compacts = bool(acting) and is_compaction(items)
+    behind: dict[str, str] = {}
     if not compacts and (tools.offered or not is_null(params.tool_choice)):
-        _offer_tools(request, params, tools, dialect, report)
+        behind = _offer_tools(request, params, tools, dialect, report)
     asked = params
     if compacts and params.max_output_tokens is None:
         asked = msgspec.structs.replace(params, max_output_tokens=settings.summary_tokens)
@@ -257,6 +261,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
         extra_body=extra_body,
         sealer=settings.sealer,
         compacts=compacts,
+        behind=behind,
         estimate_usage=settings.estimate_usage,
         thoughts=settings.thoughts,
         error_codes=settings.error_codes,
@@ -333,7 +338,9 @@ def _missing_input() -> InvalidRequest:
 
 def _offer_tools(
     request: chat.ChatRequest, params: ResponsesRequest, tools: ToolMap, dialect: Dialect, report: Report
-) -> None:
+) -> dict[str, str]:
+    """Fills `request`; gives the functions that stand for others, if there are too many (see `fold`)."""
+    behind: dict[str, str] = {}
     offered, choice = apply_tool_choice(params.tool_choice, tools, dialect, report)
     if offered and not dialect.tools and forces_a_call(params.tool_choice):
         raise InvalidRequest(
@@ -341,9 +348,13 @@ def _offer_tools(
             param="tool_choice",
             code="unsupported_value",
         )
+    if dialect.max_tools is not None and len(offered) > dialect.max_tools:
+        offered, behind = fold(offered, dialect.max_tools, tools, report)
+        replay_folded(request.messages, behind)
+        choice = UNSET if choice is UNSET else choose_folded(choice, behind, report)
     offered = fit_tools(offered, dialect, report)
     if not offered:
-        return  # servers refuse an empty list, and what goes with it
+        return {}  # servers refuse an empty list, and what goes with it
     request.tool_choice = choice
     request.tools = offered
     parallel = True if params.parallel_tool_calls is None else params.parallel_tool_calls
@@ -351,3 +362,4 @@ def _offer_tools(
         request.parallel_tool_calls = parallel
     elif not parallel:
         report.ignored("parallel_tool_calls", "the upstream cannot be told")
+    return behind

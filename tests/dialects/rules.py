@@ -95,7 +95,7 @@ def _check_tools(body: Json, dialect: Dialect) -> None:
     if isinstance(choice, str):
         assert (choice if choice != dialect.required_word else "required") in dialect.tool_choice
     elif choice is not None:
-        assert "named" in dialect.tool_choice
+        assert dialect.allowed_tools if choice["type"] == "allowed_tools" else "named" in dialect.tool_choice
     formatted = body.get("response_format", {}).get("type")
     assert formatted != "json_schema" or dialect.structured == "json_schema"
     if "tools" in body and formatted is not None:

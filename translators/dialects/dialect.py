@@ -75,9 +75,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     stream_usage: Literal["option", "implicit"] = "option"  # `stream_options.include_usage`, or unasked
     # Tools
     tools: bool = True  # otherwise none can be offered, and calls in the history go as text
+    max_tools: Annotated[int, Meta(ge=1)] | None = None  # more stand behind functions that call them by name
     tool_choice: frozenset[Literal["auto", "none", "required", "named"]] = frozenset(
         {"auto", "none", "required", "named"}
     )
+    allowed_tools: bool = False  # holds the model to some of the tools; otherwise only those are offered
     required_word: Literal["required", "any"] = "required"
     tool_choice_when_thinking: Literal["keep", "drop", "thinking_off"] = "keep"
     parallel_tool_calls: Literal["false_only", "never", "always"] = "false_only"

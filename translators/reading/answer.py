@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from translators.fragments import Finish, Fragment, Reasoning, Run, Text
+from translators.reading.dispatched import Dispatched
 from translators.reading.filter import Filter
 from translators.reading.quirks import AnswerTool, CumulativeReasoning, Fence, FirstCallOnly, TextAlone
 from translators.reading.reader import ChatReader
@@ -105,6 +106,8 @@ def _filters(translation: Translation) -> list[Filter]:
             filters.append(TextCalls(dialect.text_calls, offered))
             if "bare_json" in dialect.text_calls and translation.chat.tool_choice not in (UNSET, "auto", "none"):
                 filters.append(BareCall(offered))
+        if translation.behind:
+            filters.append(Dispatched(frozenset(translation.behind.values())))
         if translation.params.parallel_tool_calls is False:
             filters.append(FirstCallOnly(lambda: translation.adaptations.append(_SECOND_CALL)))
     if form is not None and form.fenced:

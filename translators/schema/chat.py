@@ -152,7 +152,16 @@ class NamedToolChoice(Struct, tag_field="type", tag="function", frozen=True):
     function: NamedFunction
 
 
-ToolChoice = str | NamedToolChoice
+class AllowedTools(Struct, frozen=True):
+    mode: str
+    tools: list[NamedToolChoice]
+
+
+class AllowedToolsChoice(Struct, tag_field="type", tag="allowed_tools", frozen=True):
+    allowed_tools: AllowedTools
+
+
+ToolChoice = str | NamedToolChoice | AllowedToolsChoice
 
 
 class JsonSchema(Struct):

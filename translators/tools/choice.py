@@ -68,7 +68,12 @@ def apply_tool_choice(
         choice = decode_as(ToolChoiceObject, raw, "tool_choice")
         if choice.type != "allowed_tools":
             return _one(_resolve(choice, tools, "tool_choice"), tools, dialect, report)
-        offered, mode = _allowed(choice, tools, report)
+        allowed, mode = _allowed(choice, tools, report)
+        if dialect.allowed_tools and allowed and mode in ("auto", "required"):
+            # What is offered stays the same from request to request, and with it the upstream's cache of prompts.
+            named = [chat.NamedToolChoice(chat.NamedFunction(tool.function.name)) for tool in allowed]
+            return offered, chat.AllowedToolsChoice(chat.AllowedTools(mode, named))
+        offered = allowed
     if mode == "none" and mode not in dialect.tool_choice:
         return [], UNSET  # what is not offered is not called
     return offered, _by_mode(mode, offered, dialect, report)
@@ -112,7 +117,7 @@ def _by_mode(
 
 
 def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[list[chat.FunctionTool], str]:
-    """The subset is enforced by offering nothing else."""
+    """The functions of the subset, and the mode of the choice among them."""
     if not choice.tools:
         raise InvalidRequest(
             "Missing required parameter: 'tool_choice.tools'.",

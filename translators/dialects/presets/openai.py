@@ -25,6 +25,8 @@ PRESET = preset(
         "service_tier",
     },
     max_tokens_field="max_completion_tokens",
+    allowed_tools=True,
+    max_tools=128,  # its API reference says so of `tools`
     strict_tools=True,
     tool_call_id="max40",
     reasoning_replay="never",

@@ -13,6 +13,7 @@ PRESET = preset(
     files=frozenset(),
     params=SAMPLING | LOGPROBS | {"user"},
     max_tokens_field="max_completion_tokens",
+    max_tools=200,  # router-for-me/CLIProxyAPI#5214
     strict_tools=True,
     schema=("open_objects",),
     reasoning_controls=(),
