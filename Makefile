@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 ARGS ?=
+SECONDS ?= 60
 OLD ?= benchmarks/RESULTS.json
 NEW ?=
 UV ?= uv
@@ -19,7 +20,7 @@ PYTHON ?=
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 
-.PHONY: help run test faults check format golden coverage e2e e2e-python e2e-node bench bench-peers bench-results bench-compare image-check lock clean
+.PHONY: help run test faults fuzz check format golden coverage e2e e2e-python e2e-node bench bench-peers bench-results bench-compare image-check lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +43,9 @@ check: $(VENV)/.dev ## formatting, lint, types, import rules
 format: $(VENV)/.dev ## rewrite the code in its standard form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+fuzz: $(VENV)/.dev ## mutated requests and answers through everything (make fuzz SECONDS=600)
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 golden: $(VENV)/.dev ## rewrite the expected files under fixtures/ (read their diff before you commit it)
 	@$(BIN)/python -m tests.golden $(ARGS)

@@ -1,0 +1,72 @@
+"""One case through the core: whatever comes is a `BridgeError`, or a stream that keeps every invariant and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tests.checks import check_events, check_frames
+from tests.fuzz.case import FuzzCase
+from tests.translation import counted_ids
+from translators.chunks import ChunkDecoder, parse_chunk
+from translators.dialects import PRESETS
+from translators.errors import BridgeError, InvalidRequest
+from translators.request import Settings, Translation, parse_request, to_chat
+from translators.sse import DONE_FRAME, SSEEncoder
+from translators.stream import ResponseStream
+from translators.upstream_errors import error_in_chunk, read_error
+
+
+def run(case: FuzzCase) -> str:
+    """What became of it, in a word; raises what is a fault."""
+    read_error(case.status, b"".join(case.pieces))
+    try:
+        translation = _translate(case)
+    except BridgeError as error:
+        msgspec.json.decode(error.envelope())
+        return "refused"
+    try:
+        frames = _stream(case, case.pieces)
+    except InvalidRequest:
+        return "refused"  # its echo
+    events = check_frames(frames + DONE_FRAME)
+    response = check_events(events)
+    # X2: only where everything arrives whole can an upstream's bytes be compared, and JSON is no stream at all.
+    assert _stream(case, [b"".join(case.pieces)]) == frames, "X2: the events depend on how the bytes arrive"
+    _whole(case, translation)
+    return str(response["status"])
+
+
+def _translate(case: FuzzCase) -> Translation:
+    settings = Settings(model="m", on_unsupported="refuse" if case.refuses else "report")
+    translation = to_chat(parse_request(case.request), PRESETS[case.dialect], settings)
+    msgspec.json.decode(translation.body())
+    return translation
+
+
+def _stream(case: FuzzCase, pieces: Sequence[bytes]) -> bytes:
+    stream = ResponseStream(_translate(case), new_id=counted_ids(), created_at=1)
+    decoder, encoder = ChunkDecoder(), SSEEncoder()
+    frames = [encoder.encode(stream.start())]
+    for piece in pieces:
+        frames.append(encoder.encode(stream.feed(*decoder.feed(piece))))
+    frames.append(encoder.encode(stream.feed(*decoder.close())))
+    frames.append(encoder.encode(stream.finish(said_done=decoder.said_done, completed_at=2)))
+    assert stream.ended
+    return b"".join(frames)
+
+
+def _whole(case: FuzzCase, translation: Translation) -> None:
+    """The same bytes as a whole answer."""
+    try:
+        chunk = parse_chunk(b"".join(case.pieces))
+    except BridgeError:
+        return
+    if error_in_chunk(chunk) is None:
+        stream = ResponseStream(translation, new_id=counted_ids(), created_at=1, heard=False)
+        stream.start()
+        stream.feed(chunk)
+        stream.finish(said_done=True, completed_at=2)
+        msgspec.json.encode(stream.response)
+        assert stream.ended
