@@ -291,10 +291,10 @@ def _request_headers(
     headers = target.headers.copy()
     if authorization is not None:
         headers.append((name, authorization if name == "authorization" else authorization.removeprefix("Bearer ")))
-    if _REQUEST_ID in client_headers:
-        headers.append((_REQUEST_ID, client_headers[_REQUEST_ID]))
     if forwarded := target.settings.forward_headers:
         headers += [
             (name, client_headers[name]) for name in forwarded if name in client_headers and name != _REQUEST_ID
         ]
+    if _REQUEST_ID in client_headers:  # last, as the transport likes what differs from request to request
+        headers.append((_REQUEST_ID, client_headers[_REQUEST_ID]))
     return headers

@@ -36,8 +36,17 @@ def _request_prefix(method: str, endpoint: Endpoint, headers: tuple[tuple[str, s
     return f"{first}{''.join(lines)}".encode("latin-1")
 
 
+# What differs from request to request comes last, so that all before it need not be written anew.
+_OF_ONE_REQUEST = "x-request-id"
+
+
 def encode_head(method: str, endpoint: Endpoint, headers: Headers, body: bytes | None) -> bytes:
-    prefix = _request_prefix(method, endpoint, tuple(headers))
+    own = b""
+    if headers and headers[-1][0] == _OF_ONE_REQUEST:
+        headers, last = headers[:-1], headers[-1]
+        check_fields((last,))
+        own = f"{last[0]}: {last[1]}\r\n".encode("latin-1")
+    prefix = _request_prefix(method, endpoint, tuple(headers)) + own
     if body is not None:
         return b"%bcontent-length: %d\r\n\r\n" % (prefix, len(body))
     return prefix + (b"content-length: 0\r\n\r\n" if method in _SAY_EMPTY else b"\r\n")
