@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 1.0
 _FRESH_SECONDS = 300.0
 _RETRY_SECONDS = 60.0
 _MAX_MODELS = 2000
+_MAX_ASKED = 1000
 
 
 class ModelFacts(Struct, frozen=True, kw_only=True):
@@ -129,6 +130,10 @@ class _Known(Struct, frozen=True):
 _NOTHING = _Known({}, float("-inf"))
 
 
+# An upstream, and whose key it is asked with: the list of one account is none of another's.
+_Asked = tuple[str, str]
+
+
 class UpstreamModels:
     """`clock` gives seconds that never go back; `patience` is how many seconds `facts` waits."""
 
@@ -142,23 +147,22 @@ class UpstreamModels:
         self._upstreams = upstreams
         self._clock = clock
         self.patience = patience
-        self._known: dict[str, _Known] = {}
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._known: dict[_Asked, _Known] = {}  # the oldest first
+        self._asking: dict[_Asked, asyncio.Task[None]] = {}
 
     async def facts(
         self, upstreams: Iterable[str], client_headers: Mapping[str, str]
     ) -> Mapping[str, Mapping[str, ModelFacts]]:
         """By upstream and model, as far as it is known after a short wait."""
-        wanted = set(upstreams)
+        wanted = {(name, self._upstreams.asker(name, client_headers)) for name in upstreams}
         now = self._clock()
-        for name in wanted - self._asking.keys():
-            if self._known.get(name, _NOTHING).until <= now:
-                task = asyncio.create_task(self._ask(name, dict(client_headers)))
-                self._asking[name] = task
-        asking = [self._asking[name] for name in wanted & self._asking.keys()]
+        for asked in wanted - self._asking.keys():
+            if self._known.get(asked, _NOTHING).until <= now:
+                self._asking[asked] = asyncio.create_task(self._ask(asked, dict(client_headers)))
+        asking = [self._asking[asked] for asked in wanted & self._asking.keys()]
         if asking:
             await asyncio.wait(asking, timeout=self.patience)
-        return {name: self._known.get(name, _NOTHING).facts for name in wanted}
+        return {asked[0]: self._known.get(asked, _NOTHING).facts for asked in wanted}
 
     async def aclose(self) -> None:
         tasks = [*self._asking.values()]
@@ -166,13 +170,20 @@ class UpstreamModels:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, name: str, client_headers: Mapping[str, str]) -> None:
+    async def _ask(self, asked: _Asked, client_headers: Mapping[str, str]) -> None:
+        name, _ = asked
         try:
             facts = read_models(await self._upstreams.get(name, "/models", client_headers))
-            self._known[name] = _Known(facts, self._clock() + _FRESH_SECONDS)
+            self._remember(asked, _Known(facts, self._clock() + _FRESH_SECONDS))
         except UpstreamError as error:
             _log.info("upstream does not list its models", extra={"upstream": name, "reason": error.message})
-            before = self._known.get(name, _NOTHING)
-            self._known[name] = _Known(before.facts, self._clock() + _RETRY_SECONDS)
+            before = self._known.get(asked, _NOTHING)
+            self._remember(asked, _Known(before.facts, self._clock() + _RETRY_SECONDS))
         finally:
-            del self._asking[name]
+            del self._asking[asked]
+
+    def _remember(self, asked: _Asked, known: _Known) -> None:
+        self._known.pop(asked, None)
+        if len(self._known) >= _MAX_ASKED:
+            del self._known[next(iter(self._known))]
+        self._known[asked] = known

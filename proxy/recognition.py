@@ -15,7 +15,6 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from proxy.access import digest_of
 from proxy.config import UpstreamSettings
 from proxy.routing import Router
 from proxy.upstream import QuestionRefused, Upstreams
@@ -118,21 +117,16 @@ class Recognition:
             del self._questions[name]
 
     def _is_paused(self, name: str, client_headers: Mapping[str, str]) -> bool:
-        until = self._pauses.get((name, self._asker(name, client_headers)))
+        until = self._pauses.get((name, self._upstreams.asker(name, client_headers)))
         return until is not None and asyncio.get_running_loop().time() < until
 
     def _pause(self, name: str, client_headers: Mapping[str, str], reason: str) -> None:
         _log.info("upstream does not tell its models now", extra={"upstream": name, "reason": reason})
-        asker = (name, self._asker(name, client_headers))
+        asker = (name, self._upstreams.asker(name, client_headers))
         self._pauses.pop(asker, None)
         if len(self._pauses) >= MAX_PAUSES:
             del self._pauses[next(iter(self._pauses))]
         self._pauses[asker] = asyncio.get_running_loop().time() + PAUSE_SECONDS
-
-    def _asker(self, name: str, client_headers: Mapping[str, str]) -> str:
-        """Whose key the question has, as a digest; "" where it is the operator's."""
-        key = client_headers.get("authorization", "") if self._upstreams.passes_client_key(name) else ""
-        return digest_of(key) if key else ""
 
     def _refused(self, name: str, reason: str) -> None:
         self._refusals[name] += 1

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
+from proxy.access import digest_of
 from proxy.chat_answer import ChatAnswer, IntoChunks, Straight
 from proxy.config import UpstreamSettings
 from proxy.redaction import Redactor
@@ -130,8 +131,11 @@ class Upstreams:
             self._endpoints[base_url, path] = Endpoint.parse(base_url + path)
         return self._endpoints[base_url, path]
 
-    def passes_client_key(self, name: str) -> bool:
-        return self._targets[name].settings.pass_client_key
+    def asker(self, name: str, client_headers: Mapping[str, str]) -> str:
+        """Whose key a question to the upstream has, as a digest; "" where it is the operator's, or there is none."""
+        passes = self._targets[name].settings.pass_client_key
+        key = client_headers.get("authorization", "") if passes else ""
+        return digest_of(key) if key else ""
 
     async def get(self, name: str, path: str, client_headers: Mapping[str, str]) -> bytes:
         """The body of `GET {base_url}{path}`. Raises UpstreamError."""

@@ -206,3 +206,17 @@ def test_codex_config_says_what_is_wrong(
     target = tmp_path / "nowhere" / "models.json"
     assert main(["codex-config", "--config", str(tmp_path / "config.yaml"), "--catalogue", str(target)]) == status
     assert capsys.readouterr().out == ""
+
+
+async def test_the_list_of_one_account_is_none_of_another(tmp_path: Path) -> None:
+    async with ChatBackend() as backend:
+        settings = UpstreamSettings(base_url=backend.base_url, pass_client_key=True)
+        upstreams = Upstreams({"up": settings})
+        models = UpstreamModels(upstreams, patience=30)
+        for key, name in (("a", "model-of-a"), ("b", "model-of-b"), ("a", "model-of-a")):
+            backend.serve("/v1/models", json_answer({"data": [{"id": f"model-of-{key}", "max_model_len": 1000}]}))
+            said = await models.facts(["up"], {"authorization": f"Bearer {key}"})
+            assert list(said["up"]) == [name]
+        assert len(backend.requests) == 2
+        await models.aclose()
+        await upstreams.aclose()
