@@ -139,7 +139,8 @@ class _Attempt:
 def _failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
     import asyncpg
 
-    return OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, *more
+    # The last is what asyncpg says of a connection that the server ended between two steps of its own.
+    return OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, *more
 
 
 def _state(error: BaseException) -> str:
@@ -154,7 +155,8 @@ def _is_lost(error: BaseException) -> bool:
     state = _state(error)
     if state:
         return state == _READ_ONLY or state.startswith(_LOST_CLASSES)
-    return isinstance(error, OSError | asyncpg.InterfaceError) and not isinstance(error, TimeoutError)
+    lost = OSError, asyncpg.InterfaceError, asyncpg.InternalClientError
+    return isinstance(error, lost) and not isinstance(error, TimeoutError)
 
 
 def _meaning(error: BaseException) -> str:

@@ -137,6 +137,28 @@ async def test_what_may_have_been_committed_is_written_once(
     assert await database.read(_COUNT) == [(3 if committed else 1,)]
 
 
+@pytest.mark.parametrize("kind", ["InternalClientError", "InterfaceError", "ConnectionDoesNotExistError"])
+async def test_whatever_asyncpg_says_of_an_ended_connection_is_tried_again(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    import asyncpg
+
+    original, asked = Pool.connection, 0
+
+    @contextlib.asynccontextmanager
+    async def connection(self: Pool) -> AsyncIterator[Any]:
+        nonlocal asked
+        async with original(self) as real:
+            asked += 1
+            if asked == 1:
+                raise getattr(asyncpg, kind)("cannot switch to state 11; another operation (2) is in progress")
+            yield real
+
+    monkeypatch.setattr(Pool, "connection", connection)
+    assert await database.read(_COUNT) == [(0,)]
+    assert asked == 2
+
+
 async def test_a_locked_table_is_not_waited_for_without_end(dsn: str, operator: Any) -> None:
     database = PostgresDatabase(dsn, timeout=0.2)
     await database.open()
