@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -54,12 +53,6 @@ from translators.wire.payload import OddChunk, says_something
 
 _DELTA, _MESSAGE = "choices[0].delta", "choices[0].message"
 _ONE_CHOICE = "one answer was asked for, and this is another"
-# What few messages hold.
-_seldom = attrgetter(
-    *("reasoning_details", "reasoning_text", "reasoning_opaque", "thinking_blocks", "extra_content"),
-    "provider_specific_fields",
-)
-_NONE_OF_IT = _seldom(chat.Delta())
 _IN_REASONING_TEXT = Kept({"reasoning_text": None})
 
 
@@ -107,11 +100,15 @@ class ChatReader:
     def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
         """The fragments of one chunk, in the order in which they mean something."""
         out: list[Fragment] = []
-        if any(_sources(chunk)):
+        if chunk.citations is not None or chunk.search_results is not None or _searched(chunk):
             self._sources.take(chunk)
-        if chunk.choices:
+        choices = chunk.choices
+        if choices:
             try:
-                self._read_choices(chunk.choices, out)
+                if len(choices) == 1 and choices[0].index == self._index:
+                    self._read_choice(choices[0], out)
+                else:
+                    self._read_choices(choices, out)
             except RecursionError:
                 out.append(Failed(UpstreamProtocolError("The upstream's answer is nested too deeply.")))
         error = error_in_chunk(chunk)
@@ -141,8 +138,9 @@ class ChatReader:
         delta, message = choice.delta, choice.message
         if delta is not None and (message is None or delta != _NO_DELTA):
             self._read_delta(delta, choice, out, _DELTA)
-            for call in delta.tool_calls or ():
-                self._read_call(call, out)
+            if delta.tool_calls:
+                for call in delta.tool_calls:
+                    self._read_call(call, out)
             if message is not None and message != _NO_DELTA:
                 out.append(left_out(_MESSAGE, "the delta beside it is the answer"))
         elif message is not None:
@@ -222,7 +220,14 @@ class ChatReader:
         reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text or delta.thinking
         if reasoning:
             read_text(reasoning, Reasoning, out, f"{at}.reasoning")
-        if _seldom(delta) != _NONE_OF_IT:
+        if (
+            delta.reasoning_details is not None
+            or delta.reasoning_text is not None
+            or delta.reasoning_opaque is not None
+            or delta.thinking_blocks is not None
+            or delta.extra_content is not None
+            or delta.provider_specific_fields is not None
+        ):
             self._read_seldom(delta, out, at, spoken=bool(reasoning))
         content = delta.content
         if content:
@@ -357,5 +362,8 @@ def _read_usage(said: Any, at: str, out: list[Fragment]) -> None:
     out.append(Usage(counts))
 
 
-_sources = attrgetter("citations", "search_results", "web_search", "search_info")
+def _searched(chunk: chat.ChatChunk) -> bool:
+    return chunk.web_search is not None or chunk.search_info is not None
+
+
 _NO_DELTA = chat.Delta()

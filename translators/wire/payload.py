@@ -82,6 +82,13 @@ def _salvage(payload: bytes) -> chat.ChatChunk:
 
 def _decode_anything(payload: bytes) -> Any:
     try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _decode_broken(payload)
+
+
+def _decode_broken(payload: bytes) -> Any:
+    try:
         return msgspec.json.decode(mended(payload).decode("utf-8", "replace"))
     except (msgspec.DecodeError, RecursionError):
         raise UpstreamProtocolError("The upstream sent something that is not JSON.") from None
@@ -100,18 +107,20 @@ class _Salvage:
         for name, value in fields.items():
             if value is None:
                 continue
+            expected = types_of_fields.get(name)
+            if expected is Any:
+                found[name] = value
+                continue
             where = f"{at}.{name[:_MAX_NAME]}" if at else name[:_MAX_NAME]
-            if name not in types_of_fields:
+            if expected is None:
                 if says_something(value):
                     self._leave_out(where, UNKNOWN)
-            elif (clean := self._read(value, types_of_fields[name], where)) is not None:
+            elif (clean := self._read(value, expected, where)) is not None:
                 found[name] = clean
         return found
 
     def _read(self, value: Any, expected: Any, at: str) -> Any:
         """None where nothing of it can be read."""
-        if expected is Any:
-            return value
         if expected in _FIELDS:
             if type(value) is dict:
                 return self.read_struct(value, expected, at)
