@@ -11,7 +11,7 @@ from tests.surface.outcome import NAMES, Row, rows
 from tests.surface.page import page
 from tests.surface.place import COVERAGE
 from translators.items import ITEM_TYPES
-from translators.schema.chat import ChoiceBeside, ChunkBeside, DeltaBeside
+from translators.schema.chat import BESIDE
 from translators.schema.responses import ResponsesRequest
 from translators.tools import TOOL_TYPES
 
@@ -33,8 +33,12 @@ def test_the_names_hold_what_the_code_knows() -> None:
     assert set(TOOL_TYPES) - {"computer_use"} <= set(NAMES["tools"])
 
 
+# Metadata of every chunk, whose names say what they are.
+EVERYWHERE = frozenset({"id", "created", "system_fingerprint", "obfuscation", "provider"})
+
+
 def test_of_an_answer_only_what_says_nothing_of_it_is_left_out() -> None:
-    beside = {*ChunkBeside.__struct_fields__, *ChoiceBeside.__struct_fields__, *DeltaBeside.__struct_fields__}
+    beside = frozenset().union(*BESIDE.values()) | EVERYWHERE
     for row in answer_rows():
         if row.level != "error" and row.outcome == "left out":
             assert row.name in beside or NOTES_OF_ANSWERS[row.level].get(row.name), row

@@ -55,7 +55,6 @@ NOTES: dict[str, dict[str, str]] = {
         "extra_content": f"Gemini's signature: {WANTED_BACK}",
         "function_call": "the form before tools: a call",
         "images": "`image_generation_call` items; an address stands in the text",
-        "obfuscation": "bytes against guessing by length (OpenAI)",
         "provider_specific_fields": f"LiteLLM's signatures: {WANTED_BACK}; others are reported",
         "reasoning": "reasoning (OpenRouter, vLLM, Ollama, Groq)",
         "reasoning_content": "reasoning (DeepSeek, SGLang, llama.cpp and many)",

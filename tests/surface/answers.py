@@ -112,7 +112,7 @@ class AnswerRow:
 
 def answer_rows() -> Iterator[AnswerRow]:
     for level, kind in LEVELS.items():
-        for name in sorted(kind.__struct_fields__, key=str.casefold):
+        for name in sorted({*kind.__struct_fields__, *chat.BESIDE.get(kind, ())}):
             yield AnswerRow(level, name, _outcome(level, name), NOTES[level].get(name, ""))
         yield AnswerRow(level, UNKNOWN, _outcome(level, "made_up"), "")
 

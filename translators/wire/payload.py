@@ -103,7 +103,7 @@ class _Salvage:
     def read_struct(self, fields: Mapping[str, Any], kind: type[Struct], at: str) -> dict[str, Any]:
         """The fields that `kind` has, as far as they can be read."""
         found: dict[str, Any] = {}
-        types_of_fields = _FIELDS[kind]
+        types_of_fields, beside = _FIELDS[kind], chat.BESIDE.get(kind, _NOTHING)
         for name, value in fields.items():
             if value is None:
                 continue
@@ -113,7 +113,7 @@ class _Salvage:
                 continue
             where = f"{at}.{name[:_MAX_NAME]}" if at else name[:_MAX_NAME]
             if expected is None:
-                if says_something(value):
+                if name not in beside and says_something(value):
                     self._leave_out(where, UNKNOWN)
             elif (clean := self._read(value, expected, where)) is not None:
                 found[name] = clean
@@ -160,4 +160,5 @@ def _without_none(kind: Any) -> Any:
 
 
 _STRUCTS: tuple[type[Struct], ...] = (chat.ChatChunk, chat.Choice, chat.Delta, chat.ToolCallDelta, chat.FunctionDelta)
+_NOTHING: frozenset[str] = frozenset()
 _FIELDS = {kind: _types_of_fields(kind) for kind in _STRUCTS}
