@@ -124,6 +124,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self._probe is not None:
             self._probe.cancel()
         super().connection_lost(exc)
+        # uvicorn leaves this timer where the connection was reset, and with it all that the last request has made.
+        self._unset_keepalive_if_required()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio has it
         """A client that has said all may still listen: it is answered, if it has not seen any of the answer yet.
