@@ -39,6 +39,7 @@ from proxy.keeper import Foreground, Keeper
 from proxy.metrics import Metrics
 from proxy.model_facts import UpstreamModels
 from proxy.named_conversations import name_conversation, naming
+from proxy.process.aside import aside
 from proxy.process.drain import Drain, ShuttingDown, Turn
 from proxy.recognition import Recognition
 from proxy.recording import Recorder
@@ -104,7 +105,7 @@ class Exchange:
         `internal` one is never stored, whatever it asks for.
 
         Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
-        parsed = parse_request(body, max_depth=services.max_depth)
+        parsed = await aside(len(body), parse_request, body, max_depth=services.max_depth)
         if services.router.undecided:
             await services.recognition.wait_for(
                 services.router.route(parsed.params.model, caller.may_use).upstream_name, client_headers
@@ -149,7 +150,8 @@ class Exchange:
         asked = parsed
         if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
             asked = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=NO_INPUT))
-        exchange = cls(services, asked, past, client_headers, caller)
+        size = memoryview(asked.params.input).nbytes
+        exchange = await aside(size, cls, services, asked, past, client_headers, caller)
         exchange._asked = parsed.params
         exchange._generates = generate
         if internal:

@@ -1,0 +1,44 @@
+"""Long requests are read and translated off the event loop, short ones on it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from proxy import exchange as module
+from proxy.process.aside import LONG_BYTES
+from tests.chat_backend import ChatBackend, json_answer
+from tests.running import config_for, read_config, running
+from translators.request import ParsedRequest, parse_request
+
+ANSWER = {"choices": [{"index": 0, "message": {"content": "Hello."}, "finish_reason": "stop"}]}
+
+
+async def test_r10_a_long_request_is_read_beside_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def noting(body: bytes, **options: Any) -> ParsedRequest:
+        threads.append(threading.current_thread().name)
+        return parse_request(body, **options)
+
+    monkeypatch.setattr(module, "parse_request", noting)
+    async with ChatBackend() as backend:
+        backend.always(json_answer(ANSWER))
+        async with (
+            running(read_config(config_for(backend), tmp_path)) as url,
+            httpx2.AsyncClient(base_url=url, timeout=60, verify=False) as http,
+        ):
+            for text in ("x", "x" * LONG_BYTES):
+                answer = await http.post("/v1/responses", json={"model": "m", "input": text})
+                assert answer.json()["output"][0]["content"][0]["text"] == "Hello."
+            wrong = await http.post("/v1/responses", json={"model": "m", "input": "x" * LONG_BYTES, "stream": 7})
+            assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "stream")
+    short, long, _ = threads
+    assert short != long
+    assert long.startswith("asyncio_")
