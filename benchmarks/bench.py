@@ -142,8 +142,11 @@ class Bench:
     def _start(self, server: Server, upstream_port: int, workers: int) -> Generator[Running]:
         folder = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=self._folder))
         database = self._make_database() if server.needs_database else None
-        launch = Launch(free_port(), upstream_port, folder, workers, database)
-        with Child(server.name, server.command(launch), server.environment, folder / "log") as child:
+        with ExitStack() as stack:
+            beside = stack.enter_context(self._start(DIRECT, 0, 1)).port if server.needs_second_upstream else None
+            launch = Launch(free_port(), upstream_port, folder, workers, database, beside)
+            child = Child(server.name, server.command(launch), server.environment, folder / "log")
+            stack.enter_context(child)
             yield Running(server, launch.port, child, child.wait_ready(launch.port, server.ready, server.ready_limit))
 
 
@@ -181,6 +184,11 @@ def _figures(outcome: Outcome, cpu: float, chunks: int) -> Sample:
             "chunk_rate": outcome.finished * chunks / outcome.elapsed,
             "chunk_frames": outcome.frames / (outcome.finished * chunks),
             "chunk_cpu": cpu / (outcome.finished * chunks),
-            **percentiles(first_p50=(outcome.first, 50), first_p99=(outcome.first, 99), gap_p99=(outcome.gap, 99)),
+            **percentiles(
+                first_p50=(outcome.first, 50),
+                first_p99=(outcome.first, 99),
+                gap_p99=(outcome.gap, 99),
+                gap_max=(outcome.gap, 100),
+            ),
         }
     return sample

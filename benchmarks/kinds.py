@@ -29,11 +29,13 @@ PLAIN = name_model("text", 1)
 
 @dataclass(frozen=True)
 class Form:
-    """How long a run is: rounds a row, seconds a closed loop, and whether rows for the long form are in it."""
+    """How long a run is: rounds a row, seconds a closed loop, whether rows for the long form are in it, and whether its
+    rows were chosen by name."""
 
     rounds: int
     seconds: float
     long: bool
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -270,6 +272,7 @@ def make_load(
     stream: bool = True,
     once: bool = False,
     ramp: float = 0.0,
+    settle: float = 0.0,
 ) -> Load:
     api = running.server.api
     return Load(
@@ -281,6 +284,7 @@ def make_load(
         seconds=seconds,
         deadline=DEADLINE,
         ramp=ramp,
+        settle=settle,
         delta=api.delta if stream else None,
         done=api.done if stream else None,
     )

@@ -28,7 +28,10 @@ FAILURE_SHOWN = 400
 
 
 class Load(msgspec.Struct, kw_only=True, frozen=True):
-    """What to send and how. Each connection sends again at once until `requests` are sent or `seconds` are over."""
+    """What to send and how. Each connection sends again at once until `requests` are sent or `seconds` are over.
+
+    Gaps are counted from `settle` seconds on: those that began before are not.
+    """
 
     port: int
     path: str
@@ -38,6 +41,7 @@ class Load(msgspec.Struct, kw_only=True, frozen=True):
     seconds: float
     deadline: float
     ramp: float = 0.0
+    settle: float = 0.0
     delta: str | None = None
     done: str | None = None
 
@@ -68,6 +72,7 @@ class Run:
         self._unsent = load.requests
         self._waiting = load.connections
         self._stop_at = time.perf_counter() + load.seconds
+        self.settled_at = time.perf_counter() + load.settle
 
     def take(self) -> bool:
         """Whether there is one more request to send."""
@@ -183,7 +188,8 @@ class StreamClient(Client):
             return
         outcome.frames += data.count(FRAME_END)
         if self._read_at is not None:
-            _count(outcome.gap, now - self._read_at)
+            if self._read_at >= self.run.settled_at:
+                _count(outcome.gap, now - self._read_at)
             self._read_at = now
         elif self._delta in data or self._delta in self._seam(data):
             _count(outcome.first, now - self.sent_at)

@@ -2,6 +2,7 @@
 
 from benchmarks.bodies import TOOLS, build_history
 from benchmarks.kinds import CORES, DifferenceRow, KeptRow, Line, LoopRow, MemoryRow, PacedRow, Row, StartRow
+from benchmarks.neighbours import NeighboursRow
 from benchmarks.targets import Target, constant, direct, passthrough, relay
 
 MS, US, MB = 1e3, 1e6, 1 / 2**20
@@ -234,6 +235,16 @@ ROWS: tuple[Row, ...] = (
     ),
     paced_thousand(25, ""),
     paced_thousand(50, " (stretch)"),
+    NeighboursRow(
+        name="neighbours",
+        title="200 streams at 50 chunks/s",
+        streams=200,
+        rate=50,
+        seconds=10,
+        short_seconds=6,
+        ramp=0.5,
+        settle=0.5,
+    ),
     DifferenceRow(
         name="history",
         title="plain with a history of 1 MB",

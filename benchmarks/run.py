@@ -10,7 +10,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -59,7 +59,7 @@ def main() -> None:
     run = measure(
         _choose_servers(options),
         rows,
-        LONG if options.long else SHORT,
+        replace(LONG if options.long else SHORT, named=bool(options.only)),
         write=write_out,
         upstream_processes=options.upstream_processes,
         load_processes=options.load_processes,

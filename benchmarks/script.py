@@ -1,7 +1,8 @@
 """What the scripted upstream plays, read from the model name and built once as wire bytes.
 
 `text-200` is 200 chunks as fast as the reader takes them, `text-200b8` the same in writes of 8 chunks, and
-`paced-500x100` 500 chunks at 100 a second. The kinds are text, paced (text), tools and reasoning.
+`paced-500x100` 500 chunks at 100 a second. The kinds are text, paced (text), tools and reasoning;
+`event-20` is one event of 20 MB, and `broken-20` one that is no JSON.
 """
 
 import json
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-MODEL = re.compile(rb'"model"\s*:\s*"(?:[a-z]+/)?(text|paced|tools|reasoning)-(\d+)(?:x(\d+))?(?:b(\d+))?"')
+MODEL = re.compile(
+    rb'"model"\s*:\s*"(?:[a-z]+/)?(text|paced|tools|reasoning|event|broken)-(\d+)(?:x(\d+))?(?:b(\d+))?"'
+)
 MAX_CHUNKS = 100_000
+MAX_MEGABYTES = 100
 SERVED = ("text-200", "tools-200", "reasoning-200", "paced-500x100")
 WORDS = (" the", " quick", " brown", " fox", " jumps", " over", " a", " naïve", " dog", ",", " and", " then", " rests.")
 CALL_FUNCTION = {"name": "get_weather", "arguments": ""}
@@ -44,6 +48,8 @@ def read_model(body: bytes) -> Script | None:
     if found is None:
         return None
     kind, count, rate, burst = found.groups()
+    if kind in (b"event", b"broken"):
+        return build_event(min(int(count), MAX_MEGABYTES), whole=kind == b"event")
     return build_script(kind.decode(), min(int(count), MAX_CHUNKS), int(rate or 0), int(burst or 1))
 
 
@@ -62,6 +68,21 @@ def build_script(kind: str, count: int, rate: int = 0, burst: int = 1) -> Script
     frames = [b"".join(frames[at : at + burst]) for at in range(0, len(frames), burst)]
     frames[0] = EVENT_STREAM + opening + frames[0]
     return Script((*frames, closing), http_answer(_completion(kind)), round(1000 / rate) if rate else 0)
+
+
+@lru_cache(maxsize=4)
+def build_event(megabytes: int, *, whole: bool) -> Script:
+    """A stream whose answer is one event of so many megabytes, text or, where it is not `whole`, escapes and no end.
+
+    Halves of surrogate pairs are what takes longest to look for in JSON that cannot be read.
+    """
+    piece = "".join(WORDS) if whole else "\\ud83d\\ude00"
+    text = piece.encode() * (megabytes * 1_000_000 // len(piece.encode()))
+    head, _, tail = encode(_chunk([{"index": 0, "delta": {"content": "@"}, "finish_reason": None}])).partition(b"@")
+    frame = _http_chunk(b"data: " + head + text + (tail if whole else b"") + b"\n\n")
+    opening = _frame(_chunk([{"index": 0, "delta": _opening("text"), "finish_reason": None}]))
+    closing = _frame(_chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}])) + _http_chunk(b"data: [DONE]\n\n")
+    return Script((EVENT_STREAM + opening, frame, closing + b"0\r\n\r\n"), http_answer(_completion("text")), 0)
 
 
 def http_answer(body: bytes, status: str = "200 OK") -> bytes:

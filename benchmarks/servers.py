@@ -17,13 +17,17 @@ from benchmarks.processes import ROOT
 
 @dataclass(frozen=True)
 class Launch:
-    """What a server is told: the port to serve, the upstream's, a folder of its own, workers, a database's address."""
+    """What a server is told: the port to serve, the upstream's, a folder of its own, workers, a database's address.
+
+    `beside_port` is the port of a second upstream, for requests that are sent beside those that are measured.
+    """
 
     port: int
     upstream_port: int
     folder: Path
     workers: int = 1
     database: str | None = None
+    beside_port: int | None = None
 
     @property
     def upstream(self) -> str:
@@ -41,7 +45,7 @@ class Server:
     """`ready` is a path that answers 200 when the server can work, or None where any answer says so.
 
     `keeping` holds, by the kind of its store, the same server as it is measured where answers are kept; `transports`
-    the same by its HTTP client.
+    the same by its HTTP client; `beside` the same as it is measured beside demanding neighbours.
     """
 
     name: str
@@ -52,8 +56,10 @@ class Server:
     ready_limit: float = 30.0
     takes_workers: bool = False
     needs_database: bool = False
+    needs_second_upstream: bool = False
     keeping: Mapping[str, "Server"] = field(default_factory=dict)
     transports: Mapping[str, "Server"] = field(default_factory=dict)
+    beside: "Server | None" = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,15 +84,33 @@ def _floor(launch: Launch) -> list[str]:
 def _dragoman(store: str = "memory", transport: str = "native") -> Callable[[Launch], list[str]]:
     def command(launch: Launch) -> list[str]:
         settings = {"kind": store, "data_dir": str(launch.folder)}
-        config = {
-            "server": {"host": "127.0.0.1", "port": launch.port, "workers": launch.workers},
-            "upstreams": {"bench": {"base_url": launch.upstream, "dialect": "openai", "transport": transport}},
-            "models": {"*": {"upstream": "bench"}},
-            "store": settings if launch.database is None else {**settings, "dsn": launch.database},
-        }
-        return [sys.executable, "-m", "proxy", "serve", "--config", launch.write_config(config)]
+        if launch.database is not None:
+            settings["dsn"] = launch.database
+        upstreams = {"bench": {"base_url": launch.upstream, "dialect": "openai", "transport": transport}}
+        return _serve(launch, {"upstreams": upstreams, "models": {"*": {"upstream": "bench"}}, "store": settings})
 
     return command
+
+
+def _serve(launch: Launch, config: Mapping[str, object]) -> list[str]:
+    server = {"host": "127.0.0.1", "port": launch.port, "workers": launch.workers}
+    path = launch.write_config({"server": server, **config})
+    return [sys.executable, "-m", "proxy", "serve", "--config", path]
+
+
+def _dragoman_beside(launch: Launch) -> list[str]:
+    """Neighbours have an upstream of their own, which takes no files, so that documents are read here.
+
+    A grammar may take two seconds in place of five, so that it ends within the time of the streams.
+    """
+    other = f"http://127.0.0.1:{launch.beside_port}/v1"
+    upstreams = {
+        "bench": {"base_url": launch.upstream, "dialect": "openai"},
+        "beside": {"base_url": other, "dialect": "deepseek"},
+    }
+    models = {"paced-*": {"upstream": "bench"}, "*": {"upstream": "beside"}}
+    store = {"kind": "sqlite", "data_dir": str(launch.folder)}
+    return _serve(launch, {"upstreams": upstreams, "models": models, "store": store, "grammars": {"timeout": 2.0}})
 
 
 def _keeping(store: str) -> Server:
@@ -117,6 +141,7 @@ DRAGOMAN = Server(
     takes_workers=True,
     keeping={store: _keeping(store) for store in ("memory", "sqlite", "postgres")},
     transports={kind: Server(f"dragoman-{kind}", _dragoman(transport=kind), _revision) for kind in ("native", "httpx")},
+    beside=Server("dragoman-beside", _dragoman_beside, _revision, needs_second_upstream=True),
 )
 
 SERVERS = (DIRECT, FLOOR, PASSTHROUGH, PASSTHROUGH_HTTPX2, DRAGOMAN)

@@ -1,21 +1,25 @@
-"""The benchmarks' arithmetic; what they measure is measured by running them."""
+"""The benchmarks' arithmetic, and one small run; what they measure is measured by running them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
 
-from benchmarks.bench import Sample
+from benchmarks.bench import Bench, Sample
 from benchmarks.compare import Change, Saved, changes, report
 from benchmarks.histogram import percentiles
-from benchmarks.kinds import LoopRow
+from benchmarks.kinds import Form, LoopRow
+from benchmarks.neighbour import NEIGHBOURS
+from benchmarks.neighbours import NeighboursRow
 from benchmarks.report import Result, Table, summary
 from benchmarks.results import FILE
 from benchmarks.rows import ROWS
 from benchmarks.run import Run
+from benchmarks.servers import DIRECT, DRAGOMAN, PASSTHROUGH
 from benchmarks.targets import Figures, Target, constant, passthrough
 
 Rows = Mapping[str, Mapping[str, Sequence[Sample | None]]]
@@ -135,3 +139,21 @@ def test_rows_have_names_of_their_own() -> None:
 def test_each_transport_has_its_rows(transport: str) -> None:
     found = [row for row in ROWS if isinstance(row, LoopRow) and row.transport == transport]
     assert {row.chunks > 0 for row in found} == {True, False}
+
+
+def test_streams_are_timed_beside_each_neighbour() -> None:
+    """A small run of the real row: every neighbour is answered as it should be, and every stream finishes."""
+    (whole,) = (row for row in ROWS if isinstance(row, NeighboursRow))
+    row = replace(whole, streams=20, short_seconds=1.0, ramp=0.1, settle=0.1, scale=0.02)
+    form = Form(rounds=1, seconds=0.1, long=False, named=True)
+    assert row.rounds(form) == 1
+    assert whole.rounds(replace(form, named=False)) == 0, "a minute is not for everybody's short run"
+    with Bench(upstream_processes=1, load_processes=1) as bench:
+        direct, dragoman = (row.sample(bench, server, form, 0) for server in (DIRECT, DRAGOMAN))
+        assert row.sample(bench, PASSTHROUGH, form, 0) is None
+    assert direct is not None
+    assert dragoman is not None
+    assert (dragoman["finished"], dragoman["failed"]) == (20 * (1 + len(NEIGHBOURS)), 0)
+    figures = {line.figure for line in row.lines}
+    assert figures <= dragoman.keys()
+    assert figures & direct.keys() == {"nobody_p99", "nobody_max"}
