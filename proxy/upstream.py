@@ -241,7 +241,7 @@ class UpstreamCall:
             for name in self._route.upstream.return_headers
             if name in answer.headers
         }
-        if answer.status >= 400:
+        if 400 <= answer.status < 600:
             raise read_error(answer.status, await _error_body(answer), retry_after=retry_after(answer.headers))
         if answer.status != 200:
             raise UpstreamProtocolError(f"The upstream answered {answer.status}, which is no answer to this request.")

@@ -46,6 +46,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         super().handle_cont(event)
 
+    def send_receive_event_to_app(self) -> None:
+        if len(self.frames) > 1:
+            self.frames = [b"".join(self.frames)]
+        if self.curr_msg_data_type == "text" and not _is_utf8(self.frames[0]):  # uvicorn tells of it as of a mistake
+            self.frames = []
+            self.conn.fail(CloseCode.INVALID_DATA, "a text message that is not UTF-8")
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost.set()
         self.frames = []
@@ -57,3 +67,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True  # denied, which is an end, too
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

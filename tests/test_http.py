@@ -313,6 +313,14 @@ async def test_the_upstreams_status_is_kept(tmp_path: Path, ask: Json, status: i
 
 
 @MODES
+@pytest.mark.parametrize("status", [304, 600, 999])
+async def test_a_status_that_is_none_is_a_broken_answer(tmp_path: Path, ask: Json, status: int) -> None:
+    async with proxy(tmp_path) as p:
+        p.backend.script(json_answer({"error": {"message": "Told so."}}, status=status))
+        assert_error(await p.post(ask), 502)
+
+
+@MODES
 async def test_an_error_under_a_success(tmp_path: Path, ask: Json) -> None:
     async with proxy(tmp_path) as p:
         p.backend.script(json_answer({"error": {"message": "slow down", "code": 429}}))

@@ -25,6 +25,8 @@ from proxy.log import LineFormatter, LineHandler
 from proxy.redaction import HIDDEN, Redactor
 from tests.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.running import config_for, read_config, running
+from translators.errors import redacted
+from translators.upstream_errors import read_error
 
 Json = dict[str, Any]
 UPSTREAM_KEY, HEADER_KEY = "sk-up/0123+456789", "gw-header-98765"
@@ -53,6 +55,15 @@ def test_what_a_server_left_of_a_key_goes_too(form: str) -> None:
     assert Redactor([UPSTREAM_KEY])(f"Incorrect API key provided: {form}. See docs.").startswith(
         f"Incorrect API key provided: {HIDDEN}"
     )
+
+
+@pytest.mark.parametrize("before", [0, 10, 48, 55, 63, 240, 250, 255, 990, 3990, 3999])
+def test_no_cut_leaves_half_of_a_secret(before: int) -> None:
+    texts = {"message": "m" * before + UPSTREAM_KEY, "code": "c" * before + UPSTREAM_KEY, "param": "p" * before}
+    error = read_error(400, json.dumps({"error": texts | {"param": texts["param"] + UPSTREAM_KEY}}).encode())
+    told = redacted(error, Redactor([UPSTREAM_KEY]))
+    assert UPSTREAM_KEY[:4] not in f"{told.message} {told.code} {told.param}"
+    assert len(f"{told.message} {told.code} {told.param}") < 5000
 
 
 @pytest.mark.parametrize("text", ["wait... what", "**bold** words", "a ... b", "x" * 40, "*" * 100_000, "…" * 10_000])

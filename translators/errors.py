@@ -81,15 +81,22 @@ MAX_MESSAGE = 4000
 AnyError = TypeVar("AnyError", bound=BridgeError)
 
 
+LONGEST_CODE = 64
+"""Characters of a code: real ones are a few words."""
+
+
 def redacted(error: AnyError, hide: Callable[[str], str]) -> AnyError:
-    """The same error in texts that `hide` has been over, and of a length that one can read."""
+    """The same error in texts that `hide` has been over, and of a length that one can read.
+
+    It is cut last: of a secret that a cut goes through, `hide` would not know the half that is left.
+    """
     told = copy(error)
     message = hide(error.message)
     told.message = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"
     told.args = (told.message,)
     told.type = hide(error.type)
-    told.param = None if error.param is None else hide(error.param)
-    told.code = None if error.code is None else hide(error.code)
+    told.param = None if error.param is None else bounded(hide(error.param), MOST_OF_A_PATH)
+    told.code = None if error.code is None else hide(error.code)[:LONGEST_CODE]
     return told
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 _MAX_SECONDS = 86_400
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_DATE = re.compile(r"(?:[A-Z][a-z]{2}, )?\d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} (?:GMT|UTC)")
 _SPAN = re.compile(
     r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)(?![a-z])", re.IGNORECASE
 )
@@ -18,10 +19,12 @@ _HINT = re.compile(r"(?:again|retry|retrydelay|wait)\b\D{0,20}(?=\d)", re.IGNORE
 
 
 def retry_after(headers: Mapping[str, str]) -> str | None:
-    """`headers` by lower-case name; a date in `Retry-After` passes as it is."""
-    said = headers.get("retry-after")
-    if said is not None:
-        return _whole(float(said)) if _NUMBER.fullmatch(said) else said
+    """`headers` by lower-case name; a date in `Retry-After` passes as it is, and what is neither is no hint."""
+    said = headers.get("retry-after", "")
+    if _NUMBER.fullmatch(said):
+        return _whole(float(said))
+    if _DATE.fullmatch(said):
+        return said
     milliseconds = headers.get("retry-after-ms", "")
     if _NUMBER.fullmatch(milliseconds):
         return _whole(float(milliseconds) / 1000)

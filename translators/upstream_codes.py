@@ -9,6 +9,8 @@ import re
 
 from msgspec import Struct
 
+from translators.errors import LONGEST_CODE
+
 
 class Meaning(Struct, frozen=True):
     """The status and code that clients act upon."""
@@ -112,6 +114,3 @@ _is_policy = re.compile(r"[a-z0-9_.]*polic(?:y|ies)(?:_[a-z0-9_]+)?").fullmatch
 def is_policy(code: str) -> bool:
     """Whether a code, in lower case, is the refusal of a subject, which asking again will not change."""
     return len(code) <= LONGEST_CODE and _is_policy(code) is not None
-
-
-LONGEST_CODE = 64

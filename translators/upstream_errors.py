@@ -21,7 +21,6 @@ from translators.upstream_codes import (
     CODE_OF_STATUS,
     CONTEXT_LENGTH,
     INVALID,
-    LONGEST_CODE,
     MEANING_OF_CODE,
     OVERLOADED,
     QUOTA,
@@ -238,7 +237,7 @@ def _code(status: int, said: Said) -> str:
     """Its own code, where that is a word; else what its status says."""
     code = said.code if said.code is not None else said.error_code
     if type(code) is str and code and not code.isdigit():
-        return code[:LONGEST_CODE]
+        return code
     return CODE_OF_STATUS.get(status) or ("server_error" if status >= 500 else "upstream_error")
 
 

@@ -12,12 +12,13 @@ from functools import partial
 from proxy.exchange import Exchange
 from proxy.log import tell
 from proxy.telemetry.observer import Ending, Kind
-from translators.errors import BridgeError, UpstreamError
+from translators.errors import BridgeError, UpstreamError, bounded
 
 _log = logging.getLogger(__name__)
 
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _MOST_OF_A_PATH = 200
+_MOST_OF_A_NAME = 200  # of a model, where any name is taken
 _MOST_OF_A_REASON = 300
 
 
@@ -60,7 +61,7 @@ def _of_exchange(exchange: Exchange, *, refused: bool) -> dict[str, object]:
     response = exchange.response
     facts: dict[str, object] = {
         "response": response.id,
-        "model": exchange.route.name,
+        "model": bounded(exchange.route.name, _MOST_OF_A_NAME),
         "upstream": exchange.route.upstream_name,
     }
     if not refused:  # then there is no response, and its status would be one that nobody has seen

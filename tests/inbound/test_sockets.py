@@ -59,6 +59,16 @@ async def _receive_all(socket: ClientConnection) -> None:
         await socket.recv()
 
 
+@pytest.mark.parametrize("pieces", [[b"\xff"], [b'{"a":"\xc3', b'"}']], ids=["whole", "in pieces"])
+async def test_text_that_is_not_utf8_is_the_clients_mistake(
+    pieces: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served() as (_, proxy), socket_to(proxy) as socket:
+        await socket.send(pieces if len(pieces) > 1 else pieces[0], text=True)
+        assert await closed_with(socket) == 1007
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 @pytest.mark.parametrize("piece", ["", "a"])
 async def test_so_does_one_in_too_many_pieces(piece: str) -> None:
     async with served() as (_, proxy), socket_to(proxy) as socket:

@@ -316,6 +316,8 @@ def test_g12_times_are_read_from_words(said: str, seconds: str | None) -> None:
         ({"retry-after-ms": "1500"}, "2"),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, "Wed, 21 Oct 2026 07:28:00 GMT"),
         ({"retry-after-ms": "soon"}, None),
+        ({"retry-after": "sk-up-0123456789"}, None),
+        ({"retry-after": "sk-up-0123456789", "retry-after-ms": "1500"}, "2"),
         ({}, None),
     ],
 )

@@ -7,6 +7,7 @@ its fragments need not. Raises nothing: what cannot be read becomes `Failed`.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +56,9 @@ _DELTA, _MESSAGE = "choices[0].delta", "choices[0].message"
 _ONE_CHOICE = "one answer was asked for, and this is another"
 _IN_REASONING_TEXT = Kept({"reasoning_text": None})
 
+
+# A word such as `flex` or `on_demand`. It is told to clients as it is, and no text, which might repeat a secret.
+_TIER = re.compile(r"[A-Za-z]{1,32}(?:[_-][A-Za-z]{1,32}){0,3}")
 
 _LONGEST_NAME = 4096  # tools have names of 64 characters, namespaces a few of those
 
@@ -121,7 +125,8 @@ class ChatReader:
         elif type(chunk.x_groq) is dict and "usage" in chunk.x_groq:
             _read_usage(chunk.x_groq["usage"], "x_groq.usage", out)
         if type(chunk.service_tier) is str:
-            out.append(ServiceTier(chunk.service_tier))
+            is_word = _TIER.fullmatch(chunk.service_tier)
+            out.append(ServiceTier(chunk.service_tier) if is_word else left_out("service_tier", "it is no word"))
         return out
 
     def _read_choices(self, choices: list[chat.Choice], out: list[Fragment]) -> None:
