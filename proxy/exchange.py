@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import msgspec
@@ -203,7 +203,7 @@ class Exchange:
             created_at=int(services.clock()),
             heard=self.streamed or self.background,
             reads_refusals=reads_refusals(client_headers),
-            tell=services.sender.upstreams.teller(self.route, client_headers),
+            tell=partial(services.sender.upstreams.told, self.route, client_headers),
         )
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
         self._call.stream = self._stream
@@ -334,23 +334,22 @@ class Exchange:
                 # No event is made and then kept waiting: a keep-alive would overtake it.
                 if stream.waits:
                     events = stream.judge(await self._check(stream.checks()))
-                elif chunks := await self._read():
-                    events = stream.feed(*chunks)
-                elif not (events := await self._after_all()):
-                    if await self._ask_again(said_done := self._call.said_done):
-                        continue
-                    self._chance.check()
-                    events = stream.finish(said_done=said_done, completed_at=self._now())
+                else:
+                    with self._turn:
+                        chunks = await self._call.read()
+                    if chunks:
+                        events = stream.feed(*chunks)
+                    elif not (events := await self._after_all()):
+                        if await self._ask_again(said_done := self._call.said_done):
+                            continue
+                        self._chance.check()
+                        events = stream.finish(said_done=said_done, completed_at=self._now())
                 if stream.ended:
                     return await self._kept(events)
                 if events:
                     return self._seen(events)
         except BridgeError as error:
             return await self.fail(error)
-
-    async def _read(self) -> list[Chunk]:
-        with self._turn:
-            return await self._call.read()
 
     async def _check(self, inputs: Sequence[InputCheck]) -> list[Sequence[str | None]]:
         with self._turn:

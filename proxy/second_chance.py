@@ -5,7 +5,7 @@ It works as long as nothing final has gone out: what the client has seen of the 
 
 from __future__ import annotations
 
-from translators.ending import EMPTY_ANSWER
+from translators.ending import COMPLETED, EMPTY_ANSWER
 from translators.errors import UpstreamError
 from translators.reask import reask
 from translators.report import Adaptation
@@ -29,7 +29,8 @@ class SecondChance:
 
     def again(self, stream: ResponseStream, translation: Translation, *, said_done: bool) -> Again | None:
         """The request to send in place of `translation`, or None where the answer stands."""
-        self._silent = stream.is_silent(said_done=said_done)
+        ending = stream.empty_end(said_done=said_done)
+        self._silent = ending is COMPLETED
         if self._grammar_retries and translation.tools.grammars:
             calls = stream.rejected_calls(said_done=said_done)
             if calls:
@@ -38,7 +39,7 @@ class SecondChance:
         if self._empty_retries and self._silent:
             self._empty_retries -= 1
             return translation, _REPEATED
-        if self._empty_retries and stream.is_spoilt(said_done=said_done):
+        if self._empty_retries and ending is not None and ending.passing:
             self._empty_retries -= 1
             return translation, _SPOILT
         return None

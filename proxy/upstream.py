@@ -7,7 +7,8 @@ and so is whatever goes wrong later. No message holds a key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property, partial
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
@@ -30,7 +31,7 @@ from proxy.transports import (
     create_transport,
 )
 from translators.dialects import Dialect
-from translators.errors import UpstreamError, UpstreamProtocolError
+from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.limits import AnswerLimits
 from translators.retry_after import retry_after
 from translators.runs import Chunk
@@ -115,16 +116,20 @@ class Upstreams:
         """A call that is made on opening it; `client_headers` by lower-case name."""
         target = self._targets[route.upstream_name]
         endpoint = self._endpoint(target.base_url, _path(route.dialect))
-        return UpstreamCall(route, target, endpoint, body, client_headers, self.teller(route, client_headers))
+        return UpstreamCall(route, target, endpoint, body, client_headers, partial(self.teller, route, client_headers))
 
     def teller(self, route: Route, client_headers: Mapping[str, str]) -> ErrorTeller:
         """What a client hears of the upstream's errors, in which its own key and headers are hidden, too."""
         sent = route.upstream.forward_headers
-        passed = [client_headers[name] for name in sent if name in client_headers]
+        passed = [client_headers[name] for name in sent if name in client_headers] if sent else []
         if route.upstream.pass_client_key and "authorization" in client_headers:
             passed.append(client_headers["authorization"])
         redactor = self._redactor.and_of(passed) if passed else self._redactor
         return ErrorTeller(route.upstream_name, route.upstream, redactor, self._guarded)
+
+    def told(self, route: Route, client_headers: Mapping[str, str], error: BridgeError) -> BridgeError:
+        """An error of an answer as the client may see it."""
+        return self.teller(route, client_headers)(error)
 
     def _endpoint(self, base_url: str, path: str) -> Endpoint:
         if (base_url, path) not in self._endpoints:
@@ -181,7 +186,7 @@ class UpstreamCall:
         endpoint: Endpoint,
         body: bytes,
         client_headers: Mapping[str, str],
-        teller: ErrorTeller,
+        teller: Callable[[], ErrorTeller],
     ) -> None:
         self.headers: dict[str, str] = {}
         self._route = route
@@ -190,8 +195,12 @@ class UpstreamCall:
         self._body = body
         self._client_headers = client_headers
         self._authorization = _authorization(route.upstream, client_headers)
-        self._teller = teller
+        self._make_teller = teller
         self._answer: ChatAnswer | None = None
+
+    @cached_property
+    def _teller(self) -> ErrorTeller:
+        return self._make_teller()  # most answers need none
 
     @property
     def said_done(self) -> bool:

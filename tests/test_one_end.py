@@ -15,6 +15,7 @@ from tests.strategies import chat_streams
 from tests.translation import SIMPLE, Json, Run
 from translators import fragments
 from translators.answering.counts import Counts
+from translators.ending import COMPLETED
 from translators.errors import UpstreamError
 from translators.report import Adaptation
 from translators.schema import chat
@@ -103,7 +104,7 @@ class Scripted:
 
 
 LOOKS: dict[str, Any] = {
-    "silent": lambda run, said: run.stream.is_silent(said_done=said),
+    "silent": lambda run, said: run.stream.empty_end(said_done=said) is COMPLETED,
     "rejected": lambda run, said: run.stream.rejected_calls(said_done=said),
     "thought": lambda run, said: run.stream.thought,
     "alive": lambda run, said: run.keep_alive(),

@@ -77,25 +77,16 @@ class Answer:
         """All that the model thought."""
         return "".join(self._thoughts())
 
-    def is_silent(self, *, said_done: bool) -> bool:
-        """Whether the model ended it with neither a word nor a call (case R19)."""
-        return self._says_nothing and self.how_ended(said_done=said_done) is COMPLETED
-
-    def is_spoilt(self, *, said_done: bool) -> bool:
-        """The same of one that went wrong in a way that another may not."""
-        ending = self.how_ended(said_done=said_done)
-        return self._says_nothing and ending is not None and ending.passing
+    def empty_end(self, *, said_done: bool) -> Ending | None:
+        """How it ended, if that was with neither a word nor a call (case R19); None where it holds something."""
+        if self.unsaid or self.blank or not self.is_blank:
+            return None
+        return self.how_ended(said_done=said_done)
 
     @property
     def is_summary(self) -> bool:
         """Whether it is what was asked for to stand for a longer text."""
         return self._translation.compacts and any(type(item) is CompactionWriter for item in self.items)
-
-    @property
-    def _says_nothing(self) -> bool:
-        if self.unsaid or self.blank:
-            return False
-        return self.is_blank
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
         """Its calls, if one of them breaks its grammar and none has gone out yet."""

@@ -200,15 +200,10 @@ class ResponseStream:
         """All that the model thought in this answer."""
         return self._answer.thought
 
-    def is_silent(self, *, said_done: bool) -> bool:
-        """Whether the model ended its answer, of which all has arrived, with neither a word nor a call (case R19)."""
+    def empty_end(self, *, said_done: bool) -> Ending | None:
+        """How the answer ended, of which all has arrived, if it came to neither a word nor a call; else None."""
         self._take_all(self._reader.flush())
-        return not self.ended and self._answer.is_silent(said_done=said_done)
-
-    def is_spoilt(self, *, said_done: bool) -> bool:
-        """Whether the answer failed by the upstream's own word, before it came to a word or a call."""
-        self._take_all(self._reader.flush())
-        return not self.ended and self._answer.is_spoilt(said_done=said_done)
+        return None if self.ended else self._answer.empty_end(said_done=said_done)
 
     def begin_again(self) -> None:
         """Forgets the calls that nobody has heard of; what is fed from here on is another answer."""
@@ -222,7 +217,7 @@ class ResponseStream:
     def finish(self, *, said_done: bool, completed_at: int) -> list[AnyEvent]:
         """The end of the upstream's answer; `said_done` when it said `[DONE]` or was a whole answer.
 
-        The last events are given here even where `is_silent` or `rejected_calls` came upon the end of the response.
+        The last events are given here even where `empty_end` or `rejected_calls` came upon the end of the response.
         """
         if not self.ended:
             self._take_all(self._reader.flush())

@@ -37,7 +37,9 @@ class UsageSum:
     def is_lacking(self) -> bool:
         """Whether the upstream left a count out. A prompt of no tokens is one that nobody counted."""
         said = self.said
-        return said is None or not read_usage(said).input_tokens or (said.completion is None and said.total is None)
+        if said is None or (said.completion is None and said.total is None):
+            return True
+        return not said.prompt and not read_usage(said).input_tokens
 
     def estimate(self, body: bytes, written: Iterable[str], thought: Iterable[str]) -> None:
         """Fills in what was left out: for the request that had this body, and an answer with these texts."""
@@ -116,6 +118,8 @@ def _prompt(said: Counts) -> int:
     the whole (Portkey-AI/gateway#1211, envoyproxy/ai-gateway#1721, mozilla-ai/any-llm#814).
     """
     prompt, read, written = said.prompt or 0, said.cache_read or 0, said.cache_creation or 0
+    if not (read or written):
+        return prompt
     if said.total is not None and said.completion is not None:
         apart = said.total - prompt - said.completion
         exactly = [missing for missing in (read + written, read, written) if missing and missing == apart]

@@ -121,12 +121,12 @@ def read_counts(said: Any, at: str = "usage") -> tuple[Counts, list[Adaptation]]
         reading.read(said, at)
     elif said is not None:
         reading.leave_out(at, "it should be an object")
-    return reading.counts, reading.odd
+    return Counts(**reading.counts), reading.odd
 
 
 class _Reading:
     def __init__(self) -> None:
-        self.counts = Counts()
+        self.counts: dict[str, int] = {}
         self.odd: list[Adaptation] = []
 
     def read(self, said: Mapping[str, Any], at: str, *, details: bool = False) -> None:
@@ -143,13 +143,13 @@ class _Reading:
 
     def _take(self, meaning: str, value: Any, at: str, name: str) -> None:
         """Of several spellings of one count the first that is not zero counts."""
-        count = _whole(value)
+        count = value if type(value) is int else _whole(value)
         if count is None:
             self.leave_out(f"{at}.{name[:_MAX_NAME]}", "it is no count")
         elif not 0 <= count <= MAX_TOKENS:
             self._tell(UNBELIEVABLE)
-        elif not getattr(self.counts, meaning):
-            setattr(self.counts, meaning, count)
+        elif meaning not in self.counts or not self.counts[meaning]:
+            self.counts[meaning] = count
 
     def leave_out(self, at: str, reason: str) -> None:
         self._tell(Adaptation("dropped", at, reason))
@@ -171,9 +171,7 @@ def _meaning(name: str, *, details: bool) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    """A count that came as a number or as its digits."""
-    if type(value) is int:
-        return value
+    """A count that came as a number with a fraction, or as digits."""
     if type(value) is str and len(value) <= _MAX_NAME:
         try:
             value = float(value)
