@@ -156,7 +156,7 @@ class Exchange:
         exchange._generates = generate
         if internal:
             exchange.stored = False
-            exchange._chance = SecondChance(0, 0)
+            exchange._chance = SecondChance(0, 0, 0)
         else:
             _check_storing(exchange.params, past, services.store_settings)
             threshold = threshold_of(exchange.params)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from translators.answering.counts import Counts
-from translators.ending import COMPLETED, CUT_BY_LENGTH, Ending, unfinished
-from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
+from translators.ending import COMPLETED, CUT_BY_LENGTH, TOOL_NOT_ALLOWED, Ending, unfinished
+from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError, bounded
 from translators.fragments import Text
 from translators.items.call_writer import CallWriter
 from translators.items.compaction import CompactionWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
+from translators.items.refused_call import RefusedCallWriter
 from translators.items.writer import ItemWriter
 from translators.reask import RejectedCall
 from translators.report import Adaptation
@@ -89,18 +90,37 @@ class Answer:
         return self._translation.compacts and any(type(item) is CompactionWriter for item in self.items)
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
-        """Its calls, if one of them breaks its grammar and none has gone out yet."""
+        """Its calls, if one of them breaks its grammar or none is allowed, and none has gone out yet."""
         calls = list(self.calls.values())
         if not calls or self.how_ended(said_done=said_done) is not COMPLETED:
             return []
-        if any(call.opened for call in calls) or all(call.problem is None for call in calls):
+        if any(call.opened for call in calls):
+            return []
+        if not self.is_refused and all(call.problem is None for call in calls):
             return []
         tools = self._translation.tools
         names = [tools.chat_name(call.tool.name, call.tool.namespace, call.tool.kind) for call in calls]
         return [
-            RejectedCall(call.call_id, name, call.arguments_text, call.problem)
+            RejectedCall(
+                call.call_id,
+                name,
+                call.arguments_text,
+                call.problem,
+                allowed=type(call) is not RefusedCallWriter,
+                extra=call.extra,
+            )
             for name, call in zip(names, calls, strict=True)
         ]
+
+    @property
+    def refused(self) -> list[RefusedCallWriter]:
+        """Its calls of tools that the request does not allow."""
+        return [call for call in self.calls.values() if type(call) is RefusedCallWriter]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it has calls, and all of tools that the request does not allow."""
+        return bool(self.calls) and all(type(call) is RefusedCallWriter for call in self.calls.values())
 
     def begin_call(self, key: int, call: CallWriter) -> None:
         call.place = len(self.calls)
@@ -150,8 +170,13 @@ class Answer:
                 code=CONTEXT_LENGTH.code,
             )
         if ending.status == "completed":
+            if self.is_refused:
+                name = bounded(next(iter(self.calls.values())).tool.name)
+                return UpstreamError(
+                    f"The model called '{name}', which 'tool_choice' does not allow.", code=TOOL_NOT_ALLOWED
+                )
             for call in self.calls.values():
-                if not call.readable:
+                if type(call) is not RefusedCallWriter and not call.readable:
                     name = call.tool.name
                     return UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
         return self._misfit(ending)

@@ -83,8 +83,9 @@ def ending_of(reason: str) -> Ending | None:
 
 
 EMPTY_ANSWER = "empty_answer"
+TOOL_NOT_ALLOWED = "tool_not_allowed"
 SHUTTING_DOWN = "server_shutting_down"
-_OUR_OWN = frozenset({EMPTY_ANSWER, ANSWER_TOO_LARGE, SHUTTING_DOWN})
+_OUR_OWN = frozenset({EMPTY_ANSWER, TOOL_NOT_ALLOWED, ANSWER_TOO_LARGE, SHUTTING_DOWN})
 
 TERMINAL: dict[str, type[events.Event]] = {
     "completed": events.ResponseCompleted,

@@ -17,11 +17,12 @@ from translators import fragments
 from translators.answer import Answer
 from translators.emitter import Emitter
 from translators.ending import COMPLETED, CUT_BY_LENGTH, TERMINAL, Ending, ending_of, response_error
-from translators.errors import BridgeError, UpstreamProtocolError
+from translators.errors import BridgeError, UpstreamProtocolError, bounded
 from translators.fragments import Fragment
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
 from translators.items.message import COMMENTARY, FINAL_ANSWER, MessageWriter
 from translators.items.reasoning import ReasoningWriter
+from translators.items.refused_call import RefusedCallWriter
 from translators.items.writer import ItemWriter
 from translators.limits import MAX_CALLS, MAX_ITEMS, too_many_calls, too_many_items
 from translators.logprobs import response_logprobs
@@ -183,7 +184,8 @@ class ResponseStream:
         return self.out.take()
 
     def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
-        """The calls of an answer in which one breaks its grammar and none has gone out yet, when all has arrived.
+        """The calls of an answer in which one breaks its grammar, or none is allowed, and none has gone out yet, when
+        all has arrived.
 
         The model can be asked again then, and `begin_again` takes its next answer in place of those calls.
         """
@@ -243,6 +245,9 @@ class ResponseStream:
         if fault is not None:
             return self.fail(fault, completed_at=completed_at)
         answer.estimate(self._usage)
+        for call in answer.refused:
+            said = f"a call of '{bounded(call.tool.name)}', which is not among the allowed tools"
+            self._tell(Adaptation("dropped", "tool_choice", said))
         self._end(ending, completed_at)
         return self.out.take()
 
@@ -361,7 +366,10 @@ class ResponseStream:
 
     def _call_extra(self, fragment: fragments.CallExtra) -> None:
         call = self._answer.calls.get(fragment.key)
-        if call is not None:  # else it has been taken for the answer itself, or left out
+        if call is None:
+            return  # it has been taken for the answer itself, or left out
+        call.extra = fragment.extra
+        if type(call) is not RefusedCallWriter:
             self._keeping().keep_extra(call.call_id, fragment.extra)
 
     def _keeping(self) -> ReasoningWriter:
@@ -401,14 +409,16 @@ class ResponseStream:
             self._failed(fragments.Failed(too_many_calls()))
             return
         call_id = self._writers.unused_call_id(fragment.id, self._answer.call_ids)
-        if fragment.extra is not None:
+        tool = self._writers.tool(fragment.name)
+        if fragment.extra is not None and self._translation.tools.allows(tool):
             speaking = self._speaking
             thought = speaking if type(speaking) is ReasoningWriter else self._open_reasoning()
             thought.keep_extra(call_id, fragment.extra)
         self._answer.blank = []
         self._close_speaking("completed")
         self._release_whole_calls()
-        writer = self._writers.call(fragment, call_id)
+        writer = self._writers.call(tool, call_id)
+        writer.extra = fragment.extra
         self._answer.begin_call(fragment.key, writer)
         if writer.streams:
             self._open(writer)

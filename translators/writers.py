@@ -14,10 +14,12 @@ from translators.items.function_call import FunctionCallWriter
 from translators.items.image import ImageWriter
 from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
+from translators.items.refused_call import RefusedCallWriter
 from translators.opaque import Kept, Opaque, pack
 from translators.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.report import Adaptation
 from translators.request import Translation
+from translators.tools import ToolName
 
 NewId = Callable[[str], str]
 
@@ -55,14 +57,20 @@ class Writers:
     def summary(self) -> CompactionWriter:
         return CompactionWriter(self._out, self._new_id("cmp"), sealer=self.translation.sealer)
 
-    def call(self, fragment: fragments.ToolCall, call_id: str) -> CallWriter:
+    def tool(self, chat_name: str) -> ToolName:
+        """What the model called by that name."""
         tools = self.translation.tools
-        tool = tools.nearest(fragment.name)
+        tool = tools.nearest(chat_name)
         if tool is None:
-            tool = tools.client_name(fragment.name)
-        else:
-            reason = f"the model called '{bounded(fragment.name)}', which can only be '{tool.name}'"
-            self.translation.adaptations.append(Adaptation("changed", "tools", reason))
+            return tools.client_name(chat_name)
+        reason = f"the model called '{bounded(chat_name)}', which can only be '{tool.name}'"
+        self.translation.adaptations.append(Adaptation("changed", "tools", reason))
+        return tool
+
+    def call(self, tool: ToolName, call_id: str) -> CallWriter:
+        tools = self.translation.tools
+        if not tools.allows(tool):
+            return RefusedCallWriter(self._out, self._new_id(RefusedCallWriter.prefix), call_id, tool, None)
         kind = CALL_WRITERS[tool.kind]
         writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, tools.grammars.get(tool))
         if tool in tools.marked_encrypted and isinstance(writer, FunctionCallWriter):

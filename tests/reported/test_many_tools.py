@@ -94,7 +94,7 @@ def test_c8_a_choice_of_a_folded_tool_chooses_what_stands_for_it() -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "required"])
-def test_allowed_tools_leave_what_is_offered_as_it_is_where_the_upstream_knows_them(mode: str) -> None:
+def test_allowed_tools_go_to_an_upstream_that_knows_them(mode: str) -> None:
     few = [tool("a"), tool("b"), space("n", 2)]
     allowed = [{"type": "function", "name": "b"}, {"type": "namespace", "name": "n"}]
     request = {"tools": few, "tool_choice": {"type": "allowed_tools", "mode": mode, "tools": allowed}}
@@ -102,7 +102,6 @@ def test_allowed_tools_leave_what_is_offered_as_it_is_where_the_upstream_knows_t
     assert body["tools"] == chat({"tools": few}, dialect=OPENAI)["tools"]
     named = [each["function"]["name"] for each in body["tool_choice"]["allowed_tools"]["tools"]]
     assert (body["tool_choice"]["allowed_tools"]["mode"], named) == (mode, ["b", "n__t0", "n__t1"])
-    assert [each["function"]["name"] for each in chat(request)["tools"]] == ["b", "n__t0", "n__t1"]
     folded = {**request, "tools": [*MANY, *few]}
     allowed.append({"type": "namespace", "name": "mcp__s0"})
     named = [each["function"]["name"] for each in chat(folded, dialect=OPENAI)["tool_choice"]["allowed_tools"]["tools"]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import GREP, WEATHER, answer, call, chat, messages, names, reported
+from tests.reported.drive import GREP, WEATHER, answer, call, chat, messages, names, reported, translate
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
 from translators.schema import chat as chat_schema
@@ -132,17 +132,44 @@ def test_t24_t25_a_choice_that_cannot_be_honoured_is_refused(choice: object, par
     assert caught.value.status == 400
 
 
-def test_t25_allowed_tools_keeps_the_subset_and_the_mode() -> None:
+@pytest.mark.parametrize("mode", ["auto", "required"])
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_t25_allowed_tools_change_nothing_of_what_is_offered(preset: str, mode: str) -> None:
+    """So a cache of prompts lives on while the subset changes from turn to turn."""
+    dialect = PRESETS[preset]
+    whole = translate({"tools": EVERY}, dialect=dialect).chat
+    for wanted in (["weather"], ["weather", "grep"]):
+        allowed = [{"type": "custom" if name == "grep" else "function", "name": name} for name in wanted]
+        request = {"tools": EVERY, "tool_choice": {"type": "allowed_tools", "mode": mode, "tools": allowed}}
+        if mode == "required" and not dialect.tools:
+            continue
+        sent = translate(request, dialect=dialect).chat
+        assert (sent.tools, sent.messages) == (whole.tools, whole.messages)
+
+
+def test_t25_allowed_tools_keep_the_mode_and_a_single_one_is_named() -> None:
     allowed = [{"type": "function", "name": "weather"}, {"type": "shell"}, {"type": "namespace", "name": "ns"}]
-    body = chat({"tools": EVERY, "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": allowed}})
-    assert [tool["function"]["name"] for tool in body["tools"]] == ["weather", "shell", "ns__weather"]
-    assert body["tool_choice"] == "required"
+    request: Json = {"tools": EVERY, "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": allowed}}
+    assert chat(request)["tool_choice"] == "required"
+    assert any(line.startswith("emulated tool_choice") for line in reported(request))
+    request["tool_choice"]["tools"] = allowed[:1]
+    assert chat(request)["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
+    assert chat(request, dialect=PRESETS["llamacpp"])["tool_choice"] == "required"
+    request["tool_choice"]["mode"] = "auto"
+    assert chat(request)["tool_choice"] == "auto"
+
+
+def test_t25_where_nothing_is_left_that_is_allowed_no_tool_is_called() -> None:
+    request: Json = {"tools": EVERY, "tool_choice": {"type": "allowed_tools", "tools": [{"type": "web_search"}]}}
+    assert chat(request)["tool_choice"] == "none"
+    assert len(chat(request)["tools"]) == len(EVERY)
+    with pytest.raises(InvalidRequest):
+        chat({**request, "tool_choice": {**request["tool_choice"], "mode": "required"}})
 
 
 def test_t25_an_allowed_tool_that_nobody_runs_is_reported() -> None:
     allowed = {"type": "allowed_tools", "tools": [{"type": "web_search"}, {"type": "function", "name": "weather"}]}
     request = {"tools": EVERY, "tool_choice": allowed}
-    assert [tool["function"]["name"] for tool in chat(request)["tools"]] == ["weather"]
     assert any("tool_choice.tools[0]" in line for line in reported(request))
 
 

@@ -63,7 +63,7 @@ NOTES: dict[str, dict[str, str]] = {
         "tool_search": "a function; deferred tools are held back until it finds them (`execution: client`)",
     },
     "tool_choice": {
-        "allowed_tools": "as it is, or nothing else is offered",
+        "allowed_tools": "as it is, or held here: all is offered, and calls of other tools are asked again",
         "none": "where the upstream does not know it, no tools are offered",
     },
     "include": {},

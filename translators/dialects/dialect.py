@@ -79,7 +79,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tool_choice: frozenset[Literal["auto", "none", "required", "named"]] = frozenset(
         {"auto", "none", "required", "named"}
     )
-    allowed_tools: bool = False  # holds the model to some of the tools; otherwise only those are offered
+    allowed_tools: bool = False  # holds the model to some of the tools; otherwise the bridge does
     required_word: Literal["required", "any"] = "required"
     tool_choice_when_thinking: Literal["keep", "drop", "thinking_off"] = "keep"
     parallel_tool_calls: Literal["false_only", "never", "always"] = "false_only"

@@ -7,7 +7,7 @@ items have no deltas, or whose input is checked first, are held back until they 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ class CallWriter(ItemWriter):
         self.tool = tool
         self.grammar = grammar
         self.place = 0  # among the calls of its answer
+        self.extra: dict[str, Any] | None = None  # what the backend wants back with it, if it is asked again
         self._pieces: list[str] = []
 
     @property

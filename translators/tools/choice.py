@@ -68,15 +68,44 @@ def apply_tool_choice(
         choice = decode_as(ToolChoiceObject, raw, "tool_choice")
         if choice.type != "allowed_tools":
             return _one(_resolve(choice, tools, "tool_choice"), tools, dialect, report)
-        allowed, mode = _allowed(choice, tools, report)
-        if dialect.allowed_tools and allowed and mode in ("auto", "required"):
-            # What is offered stays the same from request to request, and with it the upstream's cache of prompts.
-            named = [chat.NamedToolChoice(chat.NamedFunction(tool.function.name)) for tool in allowed]
-            return offered, chat.AllowedToolsChoice(chat.AllowedTools(mode, named))
-        offered = allowed
+        return _among(*_allowed(choice, tools, report), tools, dialect, report)
+    return _in_mode(mode, offered, dialect, report)
+
+
+def _in_mode(
+    mode: str, offered: list[chat.FunctionTool], dialect: Dialect, report: Report
+) -> tuple[list[chat.FunctionTool], chat.ToolChoice | UnsetType]:
     if mode == "none" and mode not in dialect.tool_choice:
         return [], UNSET  # what is not offered is not called
     return offered, _by_mode(mode, offered, dialect, report)
+
+
+def _among(
+    allowed: list[str], mode: str, tools: ToolMap, dialect: Dialect, report: Report
+) -> tuple[list[chat.FunctionTool], chat.ToolChoice | UnsetType]:
+    """A choice among some of what is offered, which is told to the upstream as far as it takes that.
+
+    All is offered nevertheless: so the prompt stays the same from request to request, and with it the upstream's cache.
+    A call of anything else never reaches the client (`ToolMap.allows`).
+    """
+    offered = tools.offered
+    if not allowed and mode == "required":
+        return _in_mode(mode, [], dialect, report)
+    if len(allowed) < len(offered):
+        tools.allow_only(allowed)
+    if not allowed and mode == "auto":
+        return _in_mode("none", offered, dialect, report)
+    if dialect.allowed_tools and mode in ("auto", "required"):
+        named = [chat.NamedToolChoice(chat.NamedFunction(name)) for name in allowed]
+        return offered, chat.AllowedToolsChoice(chat.AllowedTools(mode, named))
+    if len(allowed) == len(offered):
+        return _in_mode(mode, offered, dialect, report)
+    if mode == "required" and len(allowed) == 1 and "named" in dialect.tool_choice:
+        report.changed("tool_choice", "the only allowed tool is named")
+        return offered, chat.NamedToolChoice(chat.NamedFunction(allowed[0]))
+    if mode != "none":
+        report.emulated("tool_choice", "all tools are offered, and calls of others than the allowed ones refused here")
+    return _in_mode(mode, offered, dialect, report)
 
 
 def forces_a_call(raw: Raw) -> bool:
@@ -116,8 +145,8 @@ def _by_mode(
     return UNSET  # `auto` is what they do unasked
 
 
-def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[list[chat.FunctionTool], str]:
-    """The functions of the subset, and the mode of the choice among them."""
+def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[list[str], str]:
+    """The chat names of the subset in the order of the offer, and the mode of the choice among them."""
     if not choice.tools:
         raise InvalidRequest(
             "Missing required parameter: 'tool_choice.tools'.",
@@ -135,7 +164,7 @@ def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[
             names |= _resolve_set(tool, tools, namespaces, at)
         else:
             report.dropped(at, why_not_offered(tool.type))
-    return [tool for tool in tools.offered if tool.function.name in names], choice.mode or "auto"
+    return [tool.function.name for tool in tools.offered if tool.function.name in names], choice.mode or "auto"
 
 
 def _resolve_set(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -39,6 +40,7 @@ class ToolMap:
         self.grammars: dict[ToolName, Grammar] = {}
         # Tools with a parameter whose argument OpenAI would encrypt: Codex has to be told that it is plain (case C10).
         self.marked_encrypted: set[ToolName] = set()
+        self._allowed: frozenset[str] | None = None  # by their chat names; None: all, and the model's own inventions
         self._offered_names: set[str] = set()
         self._chat_names: dict[ToolName, str] = {}
         self._known: dict[tuple[str, str | None], ToolName] = {}
@@ -57,6 +59,23 @@ class ToolMap:
 
     def is_offered(self, tool: ToolName) -> bool:
         return self._chat_names.get(tool) in self._offered_names
+
+    def allow_only(self, chat_names: Collection[str]) -> None:
+        """Holds the model to some of what is offered, whatever it is offered."""
+        self._allowed = frozenset(chat_names)
+
+    def allows(self, tool: ToolName) -> bool:
+        """Whether the client wants a call of this tool. With a subset, the model's own inventions are not in it."""
+        if self._allowed is None:
+            return True
+        name = self._chat_names.get(tool)
+        return name is not None and name in self._allowed
+
+    @property
+    def allowed_names(self) -> list[str]:
+        """The chat names of what may be called, in the order in which it was offered."""
+        names = [each.function.name for each in self.offered]
+        return names if self._allowed is None else [name for name in names if name in self._allowed]
 
     def chat_name(self, name: str, namespace: str | None = None, kind: str = "function") -> str:
         """The name under which the upstream knows a tool of the request, or knew one of its history.
