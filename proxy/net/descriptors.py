@@ -2,11 +2,16 @@
 
 A process that has none left cannot say so to a client: the event loop closes what it accepts, without a word. So it
 takes no more connections than its descriptors are enough for.
+
+And none of them for other programs: one that is started while a listener is open, and has a copy of it, keeps the port
+when this process has let it go. The kernel then makes connections that nobody answers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 
 from proxy.net.connections import ConnectionLimits
 
@@ -18,6 +23,7 @@ except ImportError:  # Windows, which has no such limit
 _log = logging.getLogger(__name__)
 
 _EACH = 2  # a client's, and its request's to the upstream
+_STANDARD = 3  # input, output and errors
 _OTHERS = 64  # files of the store, pipes to helpers, connections to a database, listening sockets
 
 
@@ -39,3 +45,16 @@ def within_descriptors(limits: ConnectionLimits) -> ConnectionLimits:
         "file descriptors are enough for fewer connections than server.max_connections (ulimit -n)", extra=facts
     )
     return ConnectionLimits(possible, limits.head_bytes, limits.head_fields, limits.head_seconds, limits.body_seconds)
+
+
+def keep_to_oneself() -> None:
+    """No program that this process starts later gets what this one was born with, but for the three standard streams.
+
+    For a process that another Python made: `multiprocessing` passes descriptors on as ones that are inherited, and an
+    event loop that starts programs by libuv closes nothing for them. A system without /dev/fd passes none on.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        for descriptor in map(int, os.listdir("/dev/fd")):
+            if descriptor >= _STANDARD:
+                with contextlib.suppress(OSError):  # the one by which they were listed
+                    os.set_inheritable(descriptor, False)

@@ -176,12 +176,15 @@ class DrainingServer(uvicorn.Server):
         _log.info("draining: nothing new is taken", extra=facts)
 
     async def _take_waiting(self, listener: socket.socket) -> None:
-        """Takes the connections that the kernel has made and nobody has seen: closing would reset them."""
+        """Takes the connections that the kernel has made and nobody has seen: closing would reset them.
+
+        Not more than it can have kept when this began: while they come as fast as they are taken, there is no end.
+        """
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
-        while True:
+        for _ in range(self.config.backlog + 1):
             try:
-                taken, _ = listener.accept()
+                taken = listener.accept()[0]
             except OSError:
                 return
             await loop.connect_accepted_socket(self._protocol, taken)

@@ -20,12 +20,13 @@ from multiprocessing.connection import Connection
 import msgspec
 from msgspec import Struct
 
-from proxy.config import ConfigError, load_config
+from proxy.config import load_config
 from proxy.log import configure_logging
+from proxy.net.descriptors import keep_to_oneself
 from proxy.process.server import DrainingServer
 from proxy.process.signals import Signals
 from proxy.process.start import create_server, drain_times
-from proxy.process.start_errors import StartError, start_error
+from proxy.process.start_errors import start_error
 from proxy.redaction import Redactor
 
 _OTHERS = frozenset({signal.SIGINT, signal.SIGHUP})
@@ -60,6 +61,7 @@ _ORDER: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 
 def work(listener: socket.socket, control: Connection, attended: bool) -> None:
     """The target of the process. Its configuration is where the environment says."""
+    keep_to_oneself()
     report = partial(_report, control)
     with Signals(ignored=_OTHERS) as signals:
         try:
@@ -71,7 +73,7 @@ def work(listener: socket.socket, control: Connection, attended: bool) -> None:
             with signals.told_to(lambda number: server.stop(number.name)):
                 server.run([listener])
         except Exception as error:
-            known: StartError = StartError(str(error), 2) if isinstance(error, ConfigError) else start_error(error)
+            known = start_error(error)
             report(NotStarted(known.message, known.status))
 
 

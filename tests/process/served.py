@@ -18,13 +18,15 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).parents[2]
+_LISTENS = "0A"  # as /proc/net/tcp has it
 PATIENCE = 60.0  # only a bound for a test that fails
 
 Json = dict[str, Any]
 
 
 class Served:
-    """`port` is where it listens. `server` and `store` are settings; `terminal` its standard input, if it has one."""
+    """`port` is where it listens. `server` and `store` are settings; `terminal` its standard input, if it has one.
+    `at_birth` is what each of its processes runs before anything else, in Python."""
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class Served:
         server: Json | None = None,
         store: Json | None = None,
         terminal: int | None = None,
+        at_birth: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "config.yaml"
@@ -44,6 +47,7 @@ class Served:
             "store": store or {"data_dir": str(folder / "data")},
         }
         self._config.write_bytes(msgspec.json.encode(document))
+        (folder / "sitecustomize.py").write_text(at_birth)
         self._terminal = asyncio.subprocess.DEVNULL if terminal is None else terminal
         self._lines: list[str] = []
         self._spoke = asyncio.Condition()
@@ -58,7 +62,7 @@ class Served:
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "proxy", "serve", "--config", str(self._config)),
             cwd=ROOT,
-            env=clean,
+            env=clean | {"PYTHONPATH": os.pathsep.join([str(self._config.parent), str(ROOT)])},
             stdin=self._terminal,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -112,6 +116,18 @@ class Served:
             async with self._spoke:
                 self._lines.append(line.decode())
                 self._spoke.notify_all()
+
+    def holders(self) -> set[int]:
+        """The processes that have the socket that listens on the port."""
+        entries = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        local = f"0100007F:{self.port:04X}"
+        (socket,) = {f"socket:[{entry[9]}]" for entry in entries if entry[1] == local and entry[3] == _LISTENS}
+        found = set()
+        for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+            with contextlib.suppress(OSError):  # closed since
+                if os.readlink(descriptor) == socket:
+                    found.add(int(descriptor.parts[2]))
+        return found
 
     # --- clients ---------------------------------------------------------------------------------
 

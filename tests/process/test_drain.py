@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.chat_backend import sse_answer
 from tests.checks import check_events, check_frames
+from tests.live import USAGE, chunk
 from tests.process.conftest import HeldBackend
 from tests.process.served import Json, Served, begin_turn, events_of
 
@@ -255,3 +258,67 @@ async def test_a_manager_that_signals_the_whole_group_is_not_in_a_hurry(
         backend.go_on.set()
         assert check_frames((await streamed).content)[-1]["type"] == "response.completed"
         assert await proxy.ended() == 0
+
+
+# So that nothing but what a test does ends what the server waits for, or so that it does not wait.
+PATIENT, IMPATIENT = (f"from proxy.process import server; server._TELLING_SECONDS = {n}" for n in (600.0, 0.1))
+CUT = "draining: what does not end is cut off"
+
+
+async def _sent(proxy: Served, body: bytes, length: int | None = None) -> socket.socket:
+    """A connection on which a request was sent, and that takes as little as can be until it is read."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(connection, ("127.0.0.1", proxy.port))
+    head = f"host: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length or len(body)}"
+    await loop.sock_sendall(connection, f"POST /v1/responses HTTP/1.1\r\n{head}\r\n\r\n".encode() + body)
+    return connection
+
+
+def _floods(backend: HeldBackend) -> None:
+    """Its answers are larger than what the systems of both sides take for a client that does not read."""
+    pieces = [chunk({"content": "x" * (1 << 18)}) for _ in range(128)]
+    backend.always(lambda _: sse_answer([*pieces, chunk(finish="stop"), chunk(choices=[], usage=USAGE)]))
+
+
+@WORKERS
+async def test_who_does_not_read_is_cut_off(backend: HeldBackend, tmp_path: Path, workers: int) -> None:
+    _floods(backend)
+    async with Served(tmp_path, backend.base_url, server=server(workers, timeout=0.2), at_birth=IMPATIENT) as proxy:
+        with await _sent(proxy, b'{"model": "m", "input": "Hi", "stream": true}'):
+            await backend.received()
+            proxy.signal()
+            await proxy.logged(CUT)
+            assert await proxy.ended() == 0
+
+
+@WORKERS
+async def test_who_asks_three_times_waits_for_no_reader(backend: HeldBackend, tmp_path: Path, workers: int) -> None:
+    _floods(backend)
+    async with Served(tmp_path, backend.base_url, server=server(workers, timeout=600.0), at_birth=PATIENT) as proxy:
+        with await _sent(proxy, b'{"model": "m", "input": "Hi", "stream": true}'):
+            await backend.received()
+            proxy.signal()
+            await proxy.logged(CLOSED, workers)
+            proxy.signal()
+            await proxy.logged("draining: what is under way fails now")
+            proxy.signal()
+            await proxy.logged(CUT)
+            assert await proxy.ended() == 0
+
+
+@WORKERS
+async def test_who_has_not_sent_all_is_answered(backend: HeldBackend, tmp_path: Path, workers: int) -> None:
+    async with Served(tmp_path, backend.base_url, server=server(workers, timeout=0.2), at_birth=IMPATIENT) as proxy:
+        with await _sent(proxy, b'{"model": "m", "in', length=1000) as connection:
+            await proxy.get("/healthz")
+            proxy.signal()
+            reader, writer = await asyncio.open_connection(sock=connection)
+            answer = await reader.read()
+            writer.close()
+            assert await proxy.ended() == 0
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b'"server_shutting_down"' in body

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,22 @@ def workers(count: int = 2) -> Json:
 
 def pids_of(proxy: Served) -> list[int]:
     return [int(pid) for pid in STARTED.findall(proxy.log)]
+
+
+def _helpers_of(pid: int) -> list[int]:
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _words(task / "children")]
+
+
+def _words(file: Path) -> list[str]:
+    return file.read_text().split()
+
+
+def _opened_by(pid: int) -> set[str]:
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed since
+            found.add(os.readlink(descriptor))
+    return found - {"/dev/null"}
 
 
 async def test_a_worker_that_dies_is_replaced(backend: HeldBackend, tmp_path: Path) -> None:
@@ -73,17 +90,52 @@ async def test_workers_do_not_outlive_their_supervisor(backend: HeldBackend, tmp
         assert proxy.log.count(" drained ") == 2
 
 
+async def started_in_vain(proxy: Served) -> tuple[int, str]:
+    """Its exit status, and the one line that says why."""
+    await proxy.start()
+    status = await proxy.ended()
+    told = [line for line in proxy.log.splitlines() if line.startswith("dragoman: ")]
+    assert len(told) == 1, proxy.log
+    return status, told[0]
+
+
 @pytest.mark.parametrize("count", [1, 2])
-async def test_a_start_that_fails_is_one_line(backend: HeldBackend, tmp_path: Path, count: int) -> None:
+async def test_a_damaged_key_is_told_in_one_line(backend: HeldBackend, tmp_path: Path, count: int) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "sealing.key").write_bytes(b"short")
-    proxy = Served(tmp_path, backend.base_url, server=workers(count))
-    await proxy.start()
-    assert await proxy.ended() != 0
-    told = [line for line in proxy.log.splitlines() if line.startswith("dragoman: ")]
-    assert len(told) == 1, proxy.log
-    assert "sealing.key is damaged" in told[0]
+    status, told = await started_in_vain(Served(tmp_path, backend.base_url, server=workers(count)))
+    assert (status, "sealing.key is damaged" in told) == (2, True), told
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("keys", [[], ["ab" * 32]], ids=["kept key", "given key"])
+async def test_a_data_directory_that_cannot_be_is_told_in_one_line(
+    backend: HeldBackend, tmp_path: Path, count: int, keys: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    store = {"data_dir": str(tmp_path / "file" / "data"), "sealing_keys": keys}
+    status, told = await started_in_vain(Served(tmp_path, backend.base_url, server=workers(count), store=store))
+    assert (status, "file/data" in told) == (2, True), told
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_package_that_is_missing_is_told_in_one_line(backend: HeldBackend, tmp_path: Path, count: int) -> None:
+    store = {"kind": "postgres", "dsn": "postgresql://127.0.0.1:9/none"}
+    missing = "import sys; sys.modules['asyncpg'] = None"
+    proxy = Served(tmp_path, backend.base_url, server=workers(count), store=store, at_birth=missing)
+    assert await started_in_vain(proxy) == (
+        2,
+        "dragoman: asyncpg is not installed: install dragoman with its extra `postgres`",
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_database_that_is_down_is_told_in_one_line(backend: HeldBackend, tmp_path: Path, count: int) -> None:
+    """It may come back: no fault of the configuration."""
+    store = {"kind": "postgres", "dsn": "postgresql://127.0.0.1:9/none"}
+    status, told = await started_in_vain(Served(tmp_path, backend.base_url, server=workers(count), store=store))
+    assert (status, "is it running" in told) == (1, True), told
 
 
 async def test_a_replacement_that_cannot_start_leaves_the_others_at_work(backend: HeldBackend, tmp_path: Path) -> None:
@@ -119,3 +171,22 @@ async def test_the_last_connections_of_the_queue_are_served(backend: HeldBackend
         for answer in answers:
             assert (await answer.read()).startswith(b"HTTP/1.1 200")
         assert await proxy.ended() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells who holds a socket")
+@pytest.mark.parametrize("count", [1, 2])
+async def test_nobody_but_workers_and_their_supervisor_holds_the_listener(
+    backend: HeldBackend, tmp_path: Path, count: int
+) -> None:
+    """A helper that has a copy keeps the port when they have let it go, and whoever connects then waits for nobody."""
+    backend.go_on.set()
+    async with Served(tmp_path, backend.base_url, server=workers(count)) as proxy:
+        grammar = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"+'}
+        answer = await proxy.ask(tools=[{"type": "custom", "name": "shout", "format": grammar}])
+        assert answer.status_code == 200, answer.text
+        serving = {proxy.process.pid, *pids_of(proxy)}
+        assert any(_helpers_of(pid) for pid in pids_of(proxy))
+        assert proxy.holders() == serving
+        for worker in pids_of(proxy):
+            for helper in _helpers_of(worker):
+                assert _opened_by(helper) & (_opened_by(worker) | _opened_by(proxy.process.pid)) == set()
