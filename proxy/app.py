@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.background import BackgroundRuns
 from proxy.config import Config
@@ -47,7 +46,7 @@ from proxy.request_body import BodyLimits
 from proxy.routing import Router
 from proxy.sealing import create_sealer
 from proxy.sending import Sender
-from proxy.store import Store, StoreError, create_store
+from proxy.store import Store, create_store
 from proxy.telemetry.observer import Observers
 from proxy.telemetry.request_log import RequestLog
 from proxy.transports import Transport
@@ -136,21 +135,9 @@ class _Application(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         if scope["type"] == "lifespan":
-            await self.router(scope, receive, _in_one_line(send))
+            await self.router(scope, receive, send)
         else:
             await self._door(scope, receive, send)
-
-
-def _in_one_line(send: Send) -> Send:
-    """Tells what keeps the server from starting without a traceback, where it is for the operator to mend."""
-
-    async def told(message: Message) -> None:
-        error = sys.exc_info()[1]
-        if message["type"] == "lifespan.startup.failed" and isinstance(error, StoreError):
-            message = {**message, "message": f"dragoman: {error.message}"}
-        await send(message)
-
-    return told
 
 
 def _own_routes(services: Services, readiness: Readiness, config: Config) -> list[BaseRoute]:

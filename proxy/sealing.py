@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proxy.config import StoreSettings
-from proxy.store import StoreError
+from proxy.store import StoreMisconfigured, of_files
 from translators.sealing import PLAIN, Sealer
 
 KEY_FILE = "sealing.key"
@@ -102,7 +102,8 @@ def _kept_key(directory: Path) -> bytes:
         made.unlink()
         key = path.read_bytes()
     except OSError as error:
-        raise StoreError(f"the sealing key {path} cannot be used: {error.strerror}") from error
+        raise of_files(error)(f"the sealing key {path} cannot be used: {error.strerror}") from error
     if len(key) != _KEY:
-        raise StoreError(f"the sealing key {path} is damaged: it has {len(key)} bytes instead of {_KEY}")
+        told = f"the sealing key {path} is damaged: it has {len(key)} bytes instead of {_KEY}"
+        raise StoreMisconfigured(f"{told}; put a copy of it in its place, or move it away to have a new one made")
     return key

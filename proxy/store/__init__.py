@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.store.create import create_store
 from proxy.store.records import ACTIVE, Conversation, Limits, Page, StoredResponse, Turn
-from proxy.store.store import Store, StoreError
+from proxy.store.store import Store, StoreError, StoreMisconfigured, of_files
 
 __all__ = [
     "ACTIVE",
@@ -13,7 +13,9 @@ __all__ = [
     "Page",
     "Store",
     "StoreError",
+    "StoreMisconfigured",
     "StoredResponse",
     "Turn",
     "create_store",
+    "of_files",
 ]

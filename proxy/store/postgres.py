@@ -16,7 +16,7 @@ from typing import Any
 from proxy.store.postgres_pool import Address, Pool
 from proxy.store.schema import MIGRATIONS
 from proxy.store.sql import Row, Statement
-from proxy.store.store import StoreError
+from proxy.store.store import StoreError, StoreMisconfigured
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _ROLLED_BACK = frozenset({_READ_ONLY, "40001", "40P01"})
 _LOST_CLASSES = ("08", "57P", "26000", "42P05")
 _POOLER_STATES = frozenset({"26000", "42P05"})  # a prepared statement that another connection has, or has not
 _FULL = "53100"
+_SETTINGS_CLASSES = ("28", "3D")  # who may come in, and to which database
 UNREACHABLE = "the database cannot be reached"
 SILENT = "the database does not answer"
 STANDBY = "the database takes no writes"
@@ -51,7 +52,7 @@ class PostgresDatabase:
 
     async def open(self) -> None:
         if importlib.util.find_spec("asyncpg") is None:
-            raise StoreError("asyncpg is not installed: install dragoman with its extra `postgres`")
+            raise StoreMisconfigured("asyncpg is not installed: install dragoman with its extra `postgres`")
         limit = self._timeout * _MIGRATION_PATIENCE
         try:
             async with self._pool.connection() as made, asyncio.timeout(limit), made.transaction():
@@ -61,7 +62,8 @@ class PostgresDatabase:
             reason = _meaning(error)
             way_out = "; is it running, and is store.dsn its address?" if reason in (UNREACHABLE, SILENT) else ""
             said = " ".join(f"{type(error).__name__}: {error}".split())
-            raise StoreError(f"PostgreSQL cannot be used: {said}{way_out}", reason=reason) from error
+            kind = StoreMisconfigured if _is_misconfigured(error) else StoreError
+            raise kind(f"PostgreSQL cannot be used: {said}{way_out}", reason=reason) from error
 
     async def close(self) -> None:
         await self._pool.close()
@@ -169,6 +171,11 @@ def _meaning(error: BaseException) -> str:
     if state == _FULL:
         return FULL
     return UNREACHABLE if _is_lost(error) else FAILED
+
+
+def _is_misconfigured(error: BaseException) -> bool:
+    """A `dsn` that is none, a user or a password that is not known there, a database that is not."""
+    return isinstance(error, ValueError) or _state(error).startswith(_SETTINGS_CLASSES)
 
 
 def _said(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from proxy.store.schema import MIGRATIONS
-from proxy.store.store import StoreError
+from proxy.store.store import StoreError, StoreMisconfigured, of_files
 
 # Copying the log into the database was a third of what storing costs. Four times SQLite's own bound, 16 MB of log,
 # a page that many commits wrote is copied once, and the disk is waited for a fourth as often.
@@ -162,7 +162,8 @@ class SqliteFile:
         message = f"the database {self.path} cannot be used: {error}"
         if self.path is not None and reason in _WAYS_OUT:
             message += "; " + _WAYS_OUT[reason].format(path=self.path, name=self.path.name, seconds=BUSY_SECONDS)
-        return StoreError(message, reason=reason)
+        kind = StoreMisconfigured if reason in (READ_ONLY, CLOSED) else of_files(error)
+        return kind(message, reason=reason)
 
 
 def meaning(error: BaseException) -> str:

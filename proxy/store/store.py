@@ -5,6 +5,7 @@ What belongs to another owner is not there. Each write is whole or absent, and d
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -12,6 +13,14 @@ from msgspec import Raw
 
 from proxy.store.records import Conversation, Limits, Listing, NewItem, Page, StoredResponse, Turn
 from translators.errors import BridgeError
+
+# What no later try mends: whoever runs the program has to change what these tell of.
+_LASTING = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS),
+        *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
+    }
+)
 
 
 class StoreError(BridgeError):
@@ -27,6 +36,15 @@ class StoreError(BridgeError):
     ) -> None:
         super().__init__(message, code="store_unavailable")
         self.reason = reason
+
+
+class StoreMisconfigured(StoreError):
+    """It cannot be used before the configuration, or what it names, is changed; `message` says what and how."""
+
+
+def of_files(error: Exception) -> type[StoreError]:
+    """Which of the two it is that the file system gave this error."""
+    return StoreMisconfigured if isinstance(error, OSError) and error.errno in _LASTING else StoreError
 
 
 class Store(Protocol):
