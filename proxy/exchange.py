@@ -7,7 +7,6 @@ last event leaves. Closed: so is the upstream.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -379,8 +378,11 @@ class Exchange:
         stream = self._stream
         if self._generates and self._summary is None and not stream.ended and not stream.waits:
             seen = self.stored and self.keeper.hears
-            with contextlib.suppress(ShuttingDown), self._turn:  # `read` tells of it
-                await self._call.pour(take, None if sink is None or seen else Straight(stream, sink))
+            try:
+                with self._turn:
+                    await self._call.pour(take, None if sink is None or seen else Straight(stream, sink))
+            except ShuttingDown:
+                return  # `read` tells of it
 
     def _seen(self, events: list[AnyEvent]) -> list[AnyEvent]:
         if self.stored and self.keeper.hears:
