@@ -22,6 +22,7 @@ from translators.errors import InvalidRequest
 from translators.history.resent import resent
 from translators.messages import NO_OUTPUT
 from translators.request import Translation
+from translators.tools import cut
 from translators.tools.cut import closed
 from translators.tools.repair import RAW_ARGUMENTS, as_object
 
@@ -334,3 +335,22 @@ def test_c2_a_long_cut_call_costs_one_look() -> None:
         '{"a":"' + "x" * 100_000,
     ):
         assert isinstance(json.loads(as_object(piece)[0]), dict)
+
+
+@pytest.mark.parametrize("inner", ["\\\\", '\\"', "a", "\\n"])
+def test_c2_a_cut_string_is_one_step_whatever_its_escapes(inner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    to_end = cut._end_of_string
+
+    def counted(text: str, start: int) -> int:
+        steps.append(start)
+        return to_end(text, start)
+
+    monkeypatch.setattr(cut, "_end_of_string", counted)
+    text = '{"a":"' + inner * ((cut.LONGEST - 10) // len(inner))
+    assert closed(text) == text + '"}'
+    assert len(steps) == 2
+
+
+def test_c2_a_call_over_the_limit_is_not_looked_at() -> None:
+    assert closed('{"a":"' + "b" * cut.LONGEST) is None

@@ -12,8 +12,13 @@ from msgspec import Struct
 
 from translators.decode import is_json_object
 
+LONGEST = 1 << 19
+"""Characters that are looked at: more than the answer of any model, and a fraction of a second of the event loop."""
+
 # What decides where a text stands when it breaks off: escapes one by one, the ends of strings, brackets.
 _MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
+# The rest of a string in one step, however many escapes it has; possessive, so that no place to come back to is kept.
+_TO_END_OF_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | {9: "\\t", 10: "\\n", 13: "\\r"}
 _OF_LITERALS = "-+." + string.digits + string.ascii_letters
@@ -34,11 +39,12 @@ class _Place(Struct):
 
 
 def closed(text: str) -> str | None:
-    """`text` with its open string and brackets closed, without what cannot be ended; None for no such beginning.
+    """`text` with its open string and brackets closed, without what cannot be ended; None for no such beginning,
+    and for one of more than LONGEST characters.
 
     Line ends that stand bare inside strings are escaped. Takes linear time, and memory for little more than the text.
     """
-    if not text.lstrip(_SPACE).startswith("{"):
+    if len(text) > LONGEST or not text.lstrip(_SPACE).startswith("{"):
         return None
     if _CONTROL.search(text):
         text = _with_escapes(text)
@@ -58,14 +64,19 @@ def closed(text: str) -> str | None:
 def _place_at_end(text: str) -> _Place | None:
     """None for what is no beginning of an object, or a whole one, whatever follows."""
     place = _Place([])
-    for mark in _MARK.finditer(text):
+    at = -1
+    while (mark := _MARK.search(text, at + 1)) is not None:
         at = mark.start()
-        char = text[at]
-        if place.inside is not None:
-            if char == '"':
-                place.last, place.inside = (place.inside, at + 1), None
-        elif char == '"':
-            place.inside = at
+        char = mark[0]
+        if char == '"':
+            ended = _end_of_string(text, at + 1)
+            if text[ended : ended + 1] != '"':
+                place.inside = at
+                return place if place.brackets else None
+            place.last = (at, ended + 1)
+            at = ended
+        elif len(char) == 2:  # an escape, which outside of strings is no JSON
+            at += 1
         elif char in _ENDS:
             place.brackets.append(char)
         elif not place.brackets or _ENDS[place.brackets.pop()] != char:
@@ -73,6 +84,12 @@ def _place_at_end(text: str) -> _Place | None:
         if not place.brackets or len(place.brackets) > _DEEPEST:
             return None
     return place
+
+
+def _end_of_string(text: str, start: int) -> int:
+    """Where the quotation mark stands that ends a string, or where the text breaks off within it."""
+    found = _TO_END_OF_STRING.match(text, start)
+    return start if found is None else found.end()
 
 
 def _with_escapes(text: str) -> str:
