@@ -99,12 +99,15 @@ class Exchange:
         remembered: Remembered | None = None,
         generate: bool = True,
         internal: bool = False,
+        mended: tuple[str, ...] = (),
     ) -> Self:
         """With `generate` false the model is not called: the response has no output and can be continued. An
-        `internal` one is never stored, whatever it asks for.
+        `internal` one is never stored, whatever it asks for. `mended` names fields that held halves of surrogate pairs.
 
         Raises BridgeError for a body that is no request, and for a model or a response that is not known."""
         parsed = await aside(len(body), parse_request, body, max_depth=services.max_depth)
+        if mended:
+            parsed = msgspec.structs.replace(parsed, mended=mended)
         if services.router.undecided:
             await services.recognition.wait_for(
                 services.router.route(parsed.params.model, caller.may_use).upstream_name, client_headers

@@ -152,10 +152,22 @@ def _parse_mended(body: bytes, max_depth: int, error: UnicodeDecodeError) -> Par
 
 
 def _told_of_mending(parsed: ParsedRequest, whole: bytes) -> ParsedRequest:
-    """Names the fields in which U+FFFD stands for a half."""
+    return msgspec.structs.replace(parsed, mended=_mended_fields(whole))
+
+
+def _mended_fields(whole: bytes) -> tuple[str, ...]:
+    """The fields in which U+FFFD stands for a half."""
     fields = decode_as(dict[str, Raw], whole)
-    touched = (name for name, raw in fields.items() if any(lost in bytes(raw) + name.encode() for lost in _LOST))
-    return msgspec.structs.replace(parsed, mended=tuple(touched))
+    return tuple(name for name, raw in fields.items() if any(lost in bytes(raw) + name.encode() for lost in _LOST))
+
+
+def mend(body: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """A body on one line without halves of surrogate pairs, and the names of the fields in which U+FFFD stands for one.
+
+    For whoever has to look at a body before it is parsed as a request. Raises InvalidRequest for what is no object.
+    """
+    whole = mended(body)
+    return on_one_line(whole), () if whole == body else _mended_fields(whole)
 
 
 # U+FFFD, as it is and as an escape

@@ -19,6 +19,7 @@ from translators.emitter import Emitter
 from translators.ending import COMPLETED, CUT_BY_LENGTH, TERMINAL, Ending, ending_of, response_error
 from translators.errors import BridgeError, UpstreamProtocolError, bounded
 from translators.fragments import Fragment
+from translators.items.call_writer import CallWriter
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
 from translators.items.message import COMMENTARY, FINAL_ANSWER, MessageWriter
 from translators.items.reasoning import ReasoningWriter
@@ -42,6 +43,7 @@ from translators.writers import NewId, Writers
 
 _REFUSAL_AS_TEXT = Adaptation("changed", "choices[0].message.refusal", "the client reads no refusals: it is text")
 FINISH_REASON = "choices[0].finish_reason"
+CALL_ARGUMENTS = "choices[0].message.tool_calls"
 _MAX_REASON = 64
 # Parts of answers that are told of in one response: more helps nobody, and an upstream may make up any number.
 _MAX_TOLD = 64
@@ -487,7 +489,13 @@ class ResponseStream:
         """Lets the calls out that were held back and are whole, so that items keep the order of the model."""
         for call in self._answer.held_back():
             self._open(call)
-            call.close("completed")
+            self._close_call(call)
+
+    def _close_call(self, call: CallWriter) -> None:
+        call.close("completed")
+        if call.mended is not None:
+            said = f"a call of '{bounded(call.tool.name)}': {call.mended}"
+            self._tell(Adaptation("changed", CALL_ARGUMENTS, said))
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -511,7 +519,7 @@ class ResponseStream:
             if call.readable and (whole or (ending.status == "incomplete" and call.whole)):
                 if not call.opened:
                     self._open(call)
-                call.close("completed")
+                self._close_call(call)
             else:
                 call.cut()
         self.response = msgspec.structs.replace(

@@ -35,10 +35,10 @@ _SPEAKER = msgspec.json.Decoder(_Speaker)
 
 
 class CompactResponse(SingleExchange):
-    async def answer(self, fields: dict[str, Raw], visit: Visit) -> Response:
+    async def answer(self, fields: dict[str, Raw], visit: Visit, mended: tuple[str, ...]) -> Response:
         given = _split(fields.get("input", NULL))
         asked = {name: fields[name] for name in _FIELDS if name in fields}
-        exchange = await self.begin(asked | {"input": Raw(join_items([*given, _TRIGGER]))}, visit)
+        exchange = await self.begin(asked | {"input": Raw(join_items([*given, _TRIGGER]))}, visit, mended)
         await self.run(exchange)
         response = exchange.response
         said = [raw for raw in [*exchange.past.items, *given] if _by_user(raw)]

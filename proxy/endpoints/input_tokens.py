@@ -23,8 +23,8 @@ class InputTokenCount(Struct, tag_field="object", tag="response.input_tokens"):
 
 
 class InputTokens(SingleExchange):
-    async def answer(self, fields: dict[str, Raw], visit: Visit) -> Response:
-        exchange = await self.begin(fields | {"max_output_tokens": Raw(b"1")}, visit)
+    async def answer(self, fields: dict[str, Raw], visit: Visit, mended: tuple[str, ...]) -> Response:
+        exchange = await self.begin(fields | {"max_output_tokens": Raw(b"1")}, visit, mended)
         count = await count_tokens(self.services.sender.upstreams, exchange.route, exchange.chat, visit.headers)
         how = "tokenizer"
         if count is None:

@@ -24,10 +24,10 @@ from proxy.inbound.visit import REQUEST_ID, Visit, visit_of
 from proxy.process.drain import ShuttingDown
 from proxy.sse_response import EventStream
 from proxy.telemetry.observer import Outcome, ending_of_response
-from translators.decode import check_depth, decode_as, on_one_line
+from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
+from translators.request import mend
 from translators.schema.events import AnyEvent, one_by_one
-from translators.wire.surrogates import mended
 
 LOST = "dragoman.lost"
 """The extension of the scope in which `WebSocketProtocol` tells of the connection's end."""
@@ -246,15 +246,15 @@ class _Session:
 
     async def _answer(self, data: bytes, turn: _Turn) -> None:
         stream_id = None
-        data = on_one_line(mended(data))
         try:
+            data, mended = mend(data)
             check_depth(data, self._services.max_depth)
             event = decode_as(_ClientEvent, data)
             stream_id = event.stream_id
             if event.type == "response.steer":
                 await self._refuse_steering(event)
             elif event.type == "response.create":
-                await self._create(event, data, turn)
+                await self._create(event, data, turn, mended)
             else:
                 shown = event.type if len(event.type) <= MAX_SHOWN else f"{event.type[:MAX_SHOWN]}…"
                 raise InvalidRequest(f"Unknown event type '{shown}'.", param="type", code="invalid_value")
@@ -267,7 +267,7 @@ class _Session:
         body = ErrorBody(message, "invalid_request_error", None, "steering_not_supported")
         await self._send(SteerFailed(body, _Steer(event.previous_response_id, event.input)), event.stream_id)
 
-    async def _create(self, event: _ClientEvent, data: bytes, turn: _Turn) -> None:
+    async def _create(self, event: _ClientEvent, data: bytes, turn: _Turn, mended: tuple[str, ...]) -> None:
         """Raises BridgeError; whatever a failed turn went on from is forgotten."""
         if self._services.drain.closing:
             raise ShuttingDown
@@ -287,6 +287,7 @@ class _Session:
             self._visit.caller,
             remembered=before,
             generate=event.generate is not False,
+            mended=mended,
         )
         turn.exchange = exchange
         try:

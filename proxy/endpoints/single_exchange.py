@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 from proxy.exchange import Exchange, Services
 from proxy.inbound.visit import Visit, visit_of
 from proxy.request_body import BodyLimits, CancelledOnDisconnect, read_request
-from translators.decode import check_depth, decode_as, on_one_line
-from translators.wire.surrogates import mended
+from translators.decode import check_depth, decode_as
+from translators.request import mend
 
 
 class SingleExchange:
@@ -27,23 +27,25 @@ class SingleExchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
-        body = on_one_line(mended(await read_request(receive, self._limits.bytes, visit.headers)))
+        body, mended = mend(await read_request(receive, self._limits.bytes, visit.headers))
         check_depth(body, self._limits.depth)
         fields = decode_as(dict[str, Raw], body)
         with CancelledOnDisconnect(receive):
-            answer = await self.answer(fields, visit)
+            answer = await self.answer(fields, visit, mended)
         await answer(scope, receive, send)
 
-    async def answer(self, fields: dict[str, Raw], visit: Visit) -> Response:
-        """Raises BridgeError."""
+    async def answer(self, fields: dict[str, Raw], visit: Visit, mended: tuple[str, ...]) -> Response:
+        """`mended` names the fields that held halves of surrogate pairs. Raises BridgeError."""
         raise NotImplementedError
 
-    async def begin(self, fields: Mapping[str, Raw], visit: Visit) -> Exchange:
+    async def begin(self, fields: Mapping[str, Raw], visit: Visit, mended: tuple[str, ...]) -> Exchange:
         """An exchange for these fields, neither stored nor streamed. Raises BridgeError."""
         left_out = ("stream", "stream_options", "background")
         kept = {name: value for name, value in fields.items() if name not in left_out}
         body = msgspec.json.encode(kept)
-        visit.exchange = await Exchange.begin(self.services, body, visit.headers, visit.caller, internal=True)
+        visit.exchange = await Exchange.begin(
+            self.services, body, visit.headers, visit.caller, internal=True, mended=mended
+        )
         return visit.exchange
 
     async def run(self, exchange: Exchange) -> None:

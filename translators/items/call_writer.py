@@ -33,6 +33,7 @@ class CallWriter(ItemWriter):
         self.grammar = grammar
         self.place = 0  # among the calls of its answer
         self.extra: dict[str, Any] | None = None  # what the backend wants back with it, if it is asked again
+        self.mended: str | None = None  # what was done to its arguments before the client got them
         self._pieces: list[str] = []
 
     @property

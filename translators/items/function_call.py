@@ -77,7 +77,8 @@ class FunctionCallWriter(CallWriter):
     def close_parts(self) -> None:
         if not self._passing:
             text = self.arguments_text
-            self._pieces = [as_object(text)[0]]
+            whole, self.mended = as_object(text)
+            self._pieces = [whole]
             self._emit(self._pieces[0])
         self.out.emit(events.FunctionCallArgumentsDone, self.id, self.index, self.tool.name, self.arguments_text)
 
