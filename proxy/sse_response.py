@@ -29,6 +29,9 @@ HEAD: RawHeaders = [
 ]
 
 
+_MOST_AT_ONCE = 1 << 20  # bytes; the last events of an answer are rarely a tenth of it
+
+
 class AtOnce(Protocol):
     """Writes a piece of the body, unless that would have to wait for the client (`BodyWriter`)."""
 
@@ -150,7 +153,16 @@ class EventStream:
         return self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def send_last(self, events: Sequence[AnyEvent]) -> None:
-        frames = self._encoder.encode(events) + self._told_late() + DONE_FRAME
+        """In one write, but for those of a huge answer, which say it once more each: they go one after the other, so
+        that they are not all in memory at once, and other streams have their turns between them."""
+        frames = b""
+        for event in events:
+            frames += self._encoder.encode((event,))
+            if len(frames) > _MOST_AT_ONCE:
+                await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+                frames = b""
+                await asyncio.sleep(0)
+        frames += self._told_late() + DONE_FRAME
         await self._send({"type": "http.response.body", "body": frames, "more_body": False})
 
     def _told_late(self) -> bytes:

@@ -21,8 +21,10 @@ from tests.strategies import chunkings
 from tests.translation import SIMPLE, Json, Run, sse_bytes
 from translators.chunks import ChunkDecoder, parse_chunk
 from translators.errors import UpstreamProtocolError
-from translators.limits import AnswerLimits
+from translators.limits import MAX_MENDED_BYTES, AnswerLimits
 from translators.sse import SSEDecoder
+from translators.wire import payload as module
+from translators.wire.surrogates import mended
 
 MIB = 1 << 20
 LIMIT = 1000
@@ -246,3 +248,31 @@ async def test_an_answer_that_only_drips_ends(transport: str, stream: bool) -> N
         assert answer.json()["error"]["code"] == "upstream_timeout"
         message = answer.json()["error"]["message"]
     assert "(answer_timeout)" in message
+
+
+def text_of(payload: bytes) -> Any:
+    [choice] = parse_chunk(payload).choices or []
+    assert choice.delta is not None
+    return choice.delta.content
+
+
+def test_what_is_no_json_is_mended_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for halves of letters in an event of 20 MB would hold up every stream for seconds."""
+    looked_at: list[int] = []
+
+    def noting(payload: bytes) -> bytes:
+        looked_at.append(len(payload))
+        return mended(payload)
+
+    monkeypatch.setattr(module, "mended", noting)
+    half = rb'{"choices":[{"delta":{"content":"\ud83d%b"},"index":0}]}'
+    assert text_of(half % b"") == "\ufffd"
+    assert len(looked_at) == 1
+    for start in (b"", b'{"choices":{},'):  # the second is of the wrong type before it is no JSON
+        with pytest.raises(UpstreamProtocolError, match="that can be mended") as caught:
+            parse_chunk(start + rb'"\ud83d\ude00' * (MAX_MENDED_BYTES // 8))
+        assert caught.value.code == "answer_too_large"
+    assert len(looked_at) == 1
+    text = "x" * MAX_MENDED_BYTES
+    odd = b'{"choices":{"delta":{"content":"%b"},"index":0}}' % text.encode()
+    assert text_of(odd) == text, "what is JSON is read, however long it is"

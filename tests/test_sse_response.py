@@ -164,3 +164,27 @@ async def test_a_late_refusal_comes_behind_what_was_sent_in_silence(seed: int) -
         assert not client.begun
     else:
         assert check_events(check_frames(client.received))["status"] == "failed"
+
+
+async def test_the_last_events_of_a_huge_answer_leave_one_by_one() -> None:
+    """Each says all of it once more: together they would take three times its memory, and one long turn of the loop."""
+    stream = ResponseStream(translate(SIMPLE), new_id=counted_ids(), created_at=1)
+    begun = stream.start()
+    text = "x" * (2 << 20)
+    chunk = encode({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]})
+    events = [
+        *stream.feed(*ChunkDecoder().feed(b"data: " + chunk + b"\n\n")),
+        *stream.finish(said_done=True, completed_at=2),
+    ]
+    pieces: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        pieces.append(message)
+
+    exchange = cast(Exchange, Words(Chance(0), refused=False))
+    sender = EventStream(exchange, send, 0)
+    await sender.send_events(begun)
+    await sender.send_last(events)
+    check_events(check_frames(b"".join(piece["body"] for piece in pieces)))
+    assert [piece["more_body"] for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+    assert max(len(piece["body"]) for piece in pieces) < 2 * len(text)

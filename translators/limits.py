@@ -16,6 +16,10 @@ ANSWER_TOO_LARGE = "answer_too_large"
 MAX_ITEMS = 10_000
 """Messages, thoughts and calls of one response: each costs some kilobytes."""
 
+MAX_MENDED_BYTES = 1 << 20
+"""Of a payload that is no JSON as it stands and may become some: to look for what is wrong takes up to 0.2 seconds a
+megabyte, and all streams wait for it. Longer ones are pictures, which hold no halves of letters."""
+
 MAX_CALLS = 2_000
 """Calls of one answer: agents make a few dozen at once, and a client has to run each."""
 
@@ -41,6 +45,13 @@ def event_too_large(limit: int) -> UpstreamProtocolError:
 
 def answer_too_large(limit: int) -> UpstreamProtocolError:
     return _too_large(f"The upstream's answer is larger than the limit of {limit} bytes (max_answer_bytes).")
+
+
+def too_large_to_mend() -> UpstreamProtocolError:
+    return _too_large(
+        "The upstream sent something that is not JSON, and it is larger than the limit"
+        f" of {MAX_MENDED_BYTES} bytes up to which that can be mended."
+    )
 
 
 def too_many_items() -> UpstreamProtocolError:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from translators.errors import UpstreamProtocolError
+from translators.limits import MAX_MENDED_BYTES, too_large_to_mend
 from translators.schema import chat
 from translators.wire.surrogates import mended
 
@@ -42,7 +43,10 @@ def parse_chunk(payload: bytes) -> chat.ChatChunk:
     """Raises UpstreamProtocolError for what is no JSON object, and for `choices` that are no list."""
     try:
         return _DECODER.decode(payload)
+    except msgspec.ValidationError:
+        return _salvage(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
+        _check_mendable(payload)
         return _salvage(payload)
 
 
@@ -87,7 +91,13 @@ def _decode_anything(payload: bytes) -> Any:
         return _decode_broken(payload)
 
 
+def _check_mendable(payload: bytes) -> None:
+    if len(payload) > MAX_MENDED_BYTES:
+        raise too_large_to_mend()
+
+
 def _decode_broken(payload: bytes) -> Any:
+    _check_mendable(payload)
     try:
         return msgspec.json.decode(mended(payload).decode("utf-8", "replace"))
     except (msgspec.DecodeError, RecursionError):
