@@ -20,10 +20,10 @@ PYTHON ?=
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-compile
 
-.PHONY: help run test faults fuzz check format golden coverage e2e e2e-python e2e-node bench bench-peers bench-results bench-compare image-check lock clean
+.PHONY: help run test faults fuzz check format golden coverage e2e e2e-python e2e-frameworks e2e-node bench bench-peers bench-results bench-compare image-check lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.run ## install what is needed and serve with $(CONFIG)
 	@$(BIN)/dragoman serve --config $(CONFIG) $(ARGS)
@@ -64,6 +64,9 @@ e2e: $(VENV)/.dev ## run real clients against the proxy (needs Node.js) and writ
 e2e-python: $(VENV)/.dev ## the clients that come from PyPI
 	@$(BIN)/python -m e2e --group python $(ARGS)
 
+e2e-frameworks: $(VENV)/.dev ## the agent frameworks that come from PyPI
+	@$(BIN)/python -m e2e --group frameworks $(ARGS)
+
 e2e-node: $(VENV)/.dev ## the clients that come from npm, Codex among them (needs Node.js)
 	@$(BIN)/python -m e2e --group js --group codex $(ARGS)
 
@@ -89,6 +92,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml (all to their newest:
 	@$(lock) --extra postgres --group build --constraints requirements/dev.txt --output-file requirements/slim.txt
 	@$(compile) e2e/requirements.in --output-file e2e/requirements.txt $(ARGS)
 	@$(compile) e2e/guardrails.in --output-file e2e/guardrails.txt $(ARGS)
+	@$(compile) e2e/frameworks.in --output-file e2e/frameworks.txt $(ARGS)
 
 clean: ## remove .venv and everything generated
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

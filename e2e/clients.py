@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["python", "guardrails", "js", "codex"]
+Group = Literal["python", "guardrails", "frameworks", "js", "codex"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,12 @@ CLIENTS = (
     Client("langchain_python", "LangChain", "langchain-openai", "python"),
     Client("pydantic_ai_python", "Pydantic AI", "pydantic-ai-slim", "python"),
     Client("guardrails_python", "OpenAI Guardrails", "openai-guardrails", "guardrails"),
+    Client("litellm_python", "LiteLLM", "litellm", "frameworks"),
+    Client("instructor_python", "Instructor", "instructor", "frameworks"),
+    Client("haystack_python", "Haystack", "haystack-ai", "frameworks"),
+    Client("agent_framework_python", "Agent Framework", "agent-framework-openai", "frameworks"),
+    Client("dspy_python", "DSPy", "dspy", "frameworks"),
+    Client("llm_cli", "`llm`, the command", "llm", "frameworks"),
 )
 
 SCENARIOS = {

@@ -14,6 +14,13 @@ from e2e.clients import Client
 from e2e.outcomes import Outcome
 
 _CLIENT_SECONDS = 240.0
+# What some clients read as they are imported: no telemetry, no lists of models from elsewhere, no banners.
+_QUIET = {
+    "HAYSTACK_TELEMETRY_ENABLED": "false",
+    "AGENT_FRAMEWORK_USER_AGENT_DISABLED": "true",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "true",
+    "PYTHONWARNINGS": "ignore",
+}
 _END = 2000
 
 
@@ -21,7 +28,9 @@ async def drive(
     client: Client, command: Sequence[str | Path], cwd: Path, base_url: str, backend: ScenarioBackend
 ) -> list[Outcome]:
     """`command` prints a line of JSON for each scenario; the backend's complaints count as well."""
-    said, status, errors = await run(command, cwd, {"OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": client.key})
+    said, status, errors = await run(
+        command, cwd, {**_QUIET, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": client.key}
+    )
     outcomes = []
     for line in said.splitlines():
         with contextlib.suppress(ValueError):  # clients print, too

@@ -16,9 +16,13 @@ class NotInstallable(Exception):
     """What a group of clients needs is not on this machine; the message says what."""
 
 
-def python_environment(folder: Path, requirements: str) -> Path:
+def requirements(group: str) -> Path:
+    """What a group of Python clients is pinned to; its lock file has the suffix `.txt`."""
+    return HERE / ("requirements.in" if group == "python" else f"{group}.in")
+
+
+def python_environment(folder: Path, lock: Path) -> Path:
     """The interpreter of a virtual environment with the locked requirements."""
-    lock = HERE / requirements
     python = folder / "bin" / "python"
     if not _is_current(folder, lock):
         _say(f"Installing {lock.name} into {folder} ...")

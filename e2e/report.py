@@ -9,7 +9,7 @@ from pathlib import Path
 
 from e2e.clients import CLIENTS, SCENARIOS, Client
 from e2e.codex import CODEX_SCENARIOS
-from e2e.install import HERE
+from e2e.install import HERE, requirements
 from e2e.outcomes import ABSENT, Outcome, matrix, table
 
 _MARKED = re.compile(r"(<!-- make e2e writes what follows -->\n).*?(<!-- up to here -->)", re.DOTALL)
@@ -49,7 +49,6 @@ def versions() -> dict[str, str]:
     """The pinned version of each client, by its key."""
     modules = json.loads((HERE / "js" / "package.json").read_text())["dependencies"]
     wheels: dict[str, str] = {}
-    for name in ("requirements.in", "guardrails.in"):
-        pins = re.findall(r"^([\w-]+)(?:\[.*\])?==(\S+)", (HERE / name).read_text(), re.MULTILINE)
-        wheels |= dict(pins)
+    for group in {client.group for client in CLIENTS} - {"js", "codex"}:
+        wheels |= re.findall(r"^([\w-]+)(?:\[.*\])?==(\S+)", requirements(group).read_text(), re.MULTILINE)
     return {client.key: (modules if client.group in ("js", "codex") else wheels)[client.package] for client in CLIENTS}

@@ -72,10 +72,38 @@ def structured_by_tool(turn: Turn) -> Answer:
     return turn.say(calls=[Call(turn.tool("final_result")["name"], arguments(name="Ada", year=1815))])
 
 
+def object_in_fields(turn: Turn) -> Answer:
+    """DSPy's own form of an answer: fields, each under a heading."""
+    return turn.say(f"[[ ## answer ## ]]\n{GREETING}\n\n[[ ## completed ## ]]")
+
+
+def picture_in_fields(turn: Turn) -> Answer:
+    _one_image(turn)
+    return turn.say("[[ ## answer ## ]]\nA single red pixel.\n\n[[ ## completed ## ]]")
+
+
+def object_by_tool(turn: Turn) -> Answer:
+    """Instructor's way: the object is the arguments of a tool named for its class, the only one offered."""
+    names = [tool["name"] for tool in turn.tools]
+    expect(len(names) == 1 and "Person" in names[0], f"the tools arrived as {names}")
+    choice = turn.body.get("tool_choice")
+    expect(choice == "required" or "Person" in str(choice), f"tool_choice arrived as {choice}")
+    return turn.say(calls=[turn.call(names[0], name="Ada", year=1815)])
+
+
+def picture_by_tool(turn: Turn) -> Answer:
+    _one_image(turn)
+    return turn.say(calls=[turn.call("Picture", answer="A single red pixel.")])
+
+
 def image(turn: Turn) -> Answer:
+    _one_image(turn)
+    return turn.say("A single red pixel.")
+
+
+def _one_image(turn: Turn) -> None:
     expect(len(turn.images) == 1, f"{len(turn.images)} images arrived")
     expect(turn.images[0].startswith("data:image/png;base64,iVBOR"), f"the image arrived as {turn.images[0][:40]}")
-    return turn.say("A single red pixel.")
 
 
 def reasoning(turn: Turn) -> Answer:
@@ -142,6 +170,11 @@ SCRIPTS: dict[str, Script] = {
     "parallel": parallel,
     "structured": structured,
     "structured.tool": structured_by_tool,
+    "text.dspy": object_in_fields,
+    "image.dspy": picture_in_fields,
+    "structured.instructor": object_by_tool,
+    "stream.instructor": object_by_tool,
+    "image.instructor": picture_by_tool,
     "image": image,
     "reasoning": reasoning,
     "reasoning.not-resent": reasoning_not_resent,

@@ -13,7 +13,7 @@ from e2e.clients import Client
 from e2e.codex import CODEX_SCENARIOS, CodexScenario, run_codex
 from e2e.codex_scripts import CODEX_SCRIPTS
 from e2e.drive import drive, run
-from e2e.install import HERE, node_environment, python_environment
+from e2e.install import HERE, node_environment, python_environment, requirements
 from e2e.outcomes import Outcome
 from e2e.proxy import ROOT, running_proxy
 from e2e.scripts import SCRIPTS
@@ -42,8 +42,7 @@ def _command(client: Client, environments: Path) -> list[str | Path]:
         return [node_environment(environments / "js") / "node_modules" / ".bin" / "codex"]
     if client.group == "js":
         return ["node", node_environment(environments / "js") / f"{client.key}.mjs"]
-    requirements = "guardrails.txt" if client.group == "guardrails" else "requirements.txt"
-    python = python_environment(environments / client.group, requirements)
+    python = python_environment(environments / client.group, requirements(client.group).with_suffix(".txt"))
     return [python, HERE / "drivers" / f"{client.key}.py"]
 
 

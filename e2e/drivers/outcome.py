@@ -24,6 +24,29 @@ THOUGHT = "I must look at the weather first."
 SECOND_THOUGHT = "Now I know the weather in Paris."
 
 
+class CalledElsewhere(Exception):
+    """A client looked for a server that is not the proxy."""
+
+
+_elsewhere: list[str] = []
+
+
+def _at_home(event: str, arguments: tuple) -> None:
+    """An audit hook: a client that opens a connection to another machine fails, and is told of."""
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if host not in (None, "127.0.0.1", b"127.0.0.1", "localhost", "::1"):
+        _elsewhere.append(str(host))
+        raise CalledElsewhere(str(host))
+
+
+sys.addaudithook(_at_home)
+
+
 def weather(city: str) -> str:
     return f"It is sunny in {city}."
 
@@ -39,7 +62,7 @@ def run(scenarios: Mapping[str, Callable[[], Any]]) -> None:
             except Exception as error:  # whatever a client raises is the outcome
                 _tell(name, f"{_line(error)}{type(error).__name__}: {error}"[:1000])
             else:
-                _tell(name, None)
+                _tell(name, f"it called {_elsewhere}" if _elsewhere else None)
 
 
 def _line(error: Exception) -> str:
