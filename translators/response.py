@@ -142,5 +142,5 @@ def _tool_choice(raw: Raw) -> Any:
         return "auto"
     if is_string(raw):
         return raw
-    nested = decode_as(_NestedChoice, raw).function
+    nested = decode_as(_NestedChoice, raw, "tool_choice").function
     return raw if nested is None else _NamedChoice("function", nested.name)

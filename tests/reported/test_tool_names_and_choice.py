@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.chat_backend import ChatBackend
+from tests.live import LiveProxy, config_for
 from tests.reported.drive import GREP, WEATHER, answer, call, chat, messages, names, reported, translate
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
@@ -184,3 +186,11 @@ def test_tools_are_offered_in_the_order_of_the_request() -> None:
     assert names({"tools": EVERY}) == [
         *("weather", "grep", "apply_patch", "shell", "local_shell", "computer", "tool_search", "ns__weather"),
     ]
+
+
+async def test_a_choice_that_is_a_list_is_named() -> None:
+    """Found by fuzzing: without tools nobody looked at the choice before it was echoed."""
+    async with ChatBackend() as backend, LiveProxy(config_for(backend.base_url)) as proxy:
+        refused = await proxy.http.post("/responses", json={"model": "m", "input": "Hi", "tool_choice": ["auto"]})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "tool_choice"
