@@ -12,9 +12,14 @@ import pytest
 from msgspec import Raw
 
 from tests.translation import translate
+from translators import request as request_module
 from translators import schema_check
+from translators.dialects import PRESETS
 from translators.dialects.schemas import MAX_COPIED, adapt_schema
+from translators.errors import InvalidRequest
+from translators.request import Settings, parse_request, to_chat
 from translators.schema_check import misfit
+from translators.tools import map as map_module
 
 Json = dict[str, Any]
 
@@ -142,3 +147,22 @@ def test_a_place_deep_within_is_told_by_its_end() -> None:
     assert misfit({"a": [1, "x"]}, {"properties": {"a": {"items": {"type": "integer"}}}}) == (
         "$.a[1] is not of type integer"
     )
+
+
+def test_items_and_tools_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attacked with 200,000 items and 30,000 tools of one name: over the limit a request is refused by its field."""
+    monkeypatch.setattr(request_module, "MAX_REQUEST_ITEMS", 3)
+    monkeypatch.setattr(map_module, "MAX_TOOLS", 3)
+    dialect, turn = PRESETS["generic"], {"role": "user", "content": "Hi"}
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
+    space = {"type": "namespace", "name": "n", "description": "d", "tools": [tool, tool]}
+    for fields, param, code in (
+        ({"input": [turn] * 4}, "input", "too_many_items"),
+        ({"input": "Hi", "tools": [space, space]}, "tools", "too_many_tools"),
+    ):
+        parsed = parse_request(json.dumps({"model": "m", **fields}).encode())
+        with pytest.raises(InvalidRequest) as refused:
+            to_chat(parsed, dialect, Settings(model="m"))
+        assert (refused.value.param, refused.value.code) == (param, code)
+    few = parse_request(json.dumps({"model": "m", "input": [turn] * 3}).encode())
+    assert len(to_chat(few, dialect, Settings(model="m")).chat.messages) == 3

@@ -1,17 +1,23 @@
-"""How much of an upstream's answer is taken: what goes over is a failure that says which limit, never a shorter answer.
+"""How much of a request and of an upstream's answer is taken: over it is an error that says which limit, never a part.
 
-The two that a configuration may set are in `AnswerLimits`; the others are far beyond what any model says and only there
-so that no answer takes more memory, or time, than its bytes explain.
+The two that a configuration may set are in `AnswerLimits`; the others are far beyond what clients send and models say,
+and only there so that nothing takes more memory, or time, than its bytes explain.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from translators.errors import UpstreamProtocolError
+from translators.errors import InvalidRequest, UpstreamProtocolError
 
 ANSWER_TOO_LARGE = "answer_too_large"
 """The code of a response that failed for any of these limits."""
+
+MAX_REQUEST_ITEMS = 32_768
+"""Items of a request with those that it goes on from: a million tokens of window hold as many of thirty tokens each."""
+
+MAX_TOOLS = 4_096
+"""Tools of a request, those within namespaces and those that were found counted: thirty times what backends take."""
 
 MAX_ITEMS = 10_000
 """Messages, thoughts and calls of one response: each costs some kilobytes."""
@@ -37,6 +43,19 @@ class AnswerLimits(Struct, frozen=True):
 
 
 DEFAULT_LIMITS = AnswerLimits()
+
+
+def too_many_request_items(count: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"The request has {count} items, with those that it goes on from; {MAX_REQUEST_ITEMS} are taken.",
+        param="input",
+        code="too_many_items",
+    )
+
+
+def too_many_tools() -> InvalidRequest:
+    message = f"The request has more than {MAX_TOOLS} tools."
+    return InvalidRequest(message, param="tools", code="too_many_tools")
 
 
 def event_too_large(limit: int) -> UpstreamProtocolError:

@@ -37,7 +37,7 @@ _OF_VALUE = (
 # The words that stand for a thing within messages and tools, each with what has to stand around it.
 _INNER = {
     "messages[].role": r"(?:\brole\b.{0,60}\bdeveloper\b|\bdeveloper\b.{0,30}\b(?:role|message)s?\b)",
-    "messages[].content[].file": r"\b(?:part|content|tag|type)\b[^.]{0,40}\bfile\b",
+    "messages[].content[].file": r"\b(?:part|content|tag|type)\b(?:[^.]|\[\]\.){0,40}\bfile\b",
 }
 _SPECIAL = re.compile(
     r"reasoning_content.*(?:must be passed back|is missing)|system message must be at the beginning"

@@ -18,6 +18,7 @@ from translators.errors import InvalidRequest
 from translators.items import decode_item, read_items
 from translators.items.compaction_trigger import is_compaction
 from translators.items.item import Item, LocatedItem
+from translators.limits import MAX_REQUEST_ITEMS, too_many_request_items
 from translators.messages import Instruction, MessageBuilder, UserSpeech
 from translators.params import refuse_unsupported, set_params
 from translators.report import Adaptation, OnUnsupported, Report
@@ -236,6 +237,8 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     items = _input_items(parsed, history, report)
     if history:
         items = [LocatedItem(earlier, "history") for earlier in history] + items
+    if len(items) > MAX_REQUEST_ITEMS:
+        raise too_many_request_items(len(items))
     acting = [located for located in items if located.item.acts] if items else []
     for located in acting:
         params = located.item.configure(params)

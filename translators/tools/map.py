@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
+from translators.limits import MAX_TOOLS, too_many_tools
 from translators.schema import chat
 from translators.tools.grammar import Grammar
 
@@ -41,6 +42,7 @@ class ToolMap:
         # Tools with a parameter whose argument OpenAI would encrypt: Codex has to be told that it is plain (case C10).
         self.marked_encrypted: set[ToolName] = set()
         self._allowed: frozenset[str] | None = None  # by their chat names; None: all, and the model's own inventions
+        self._declared = 0
         self._offered_names: set[str] = set()
         self._chat_names: dict[ToolName, str] = {}
         self._known: dict[tuple[str, str | None], ToolName] = {}
@@ -48,7 +50,13 @@ class ToolMap:
         self._near: dict[str, ToolName | None] | None = None
 
     def offer(self, function: chat.Function, stands_for: ToolName) -> bool:
-        """Adds a function under the chat name of the tool. False where that tool is offered already."""
+        """Adds a function under the chat name of the tool. False where that tool is offered already.
+
+        Raises InvalidRequest where there are too many.
+        """
+        self._declared += 1
+        if self._declared > MAX_TOOLS:
+            raise too_many_tools()
         name = self._enter(stands_for)
         if name in self._offered_names:
             return False
