@@ -58,7 +58,7 @@ def decode_body(body: bytes, content_encoding: str, limit: int) -> bytes:
             message = f"The request body is not valid {name}."
             raise InvalidRequest(message, code="invalid_content_encoding") from None
         if len(body) > limit:
-            raise _too_large(f"is larger than the limit of {limit} bytes")
+            raise _too_large(f"is larger than {limit} bytes (server.max_body_bytes)")
         if len(body) > by_ratio:
             raise _too_large(f"decompresses to more than {MAX_RATIO} times its size, which is the limit")
     return body

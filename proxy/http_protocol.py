@@ -38,6 +38,7 @@ _LEAST_BYTES_PER_SECOND = 500
 _LINGER_SECONDS = 2.0
 _MOST_WAITING_REQUESTS = 16  # behind the one that is answered; no client of today sends a second before that
 _PROBE_SECONDS = (0.05, 1.0)  # after its last word: when it is first looked whether a client still listens, and then
+_ALWAYS_ANSWERED = frozenset({b"/healthz", b"/readyz"})  # a server that is full is not to be restarted for that
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LONGEST_OF_HANDSHAKE = 8192  # websockets.http11.MAX_LINE_LENGTH: beyond it, that library never answers
 _UPGRADE_FIELDS = frozenset({b"upgrade", b"http2-settings"})
@@ -114,10 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._joining = JoiningTransport(transport, self._outbox)
         super().connection_made(cast("asyncio.Transport", self._joining))
         self._deadline = self.loop.time() + self._limits.head_seconds
-        if not self._connections.enter(self, self.loop):
-            most = self._limits.connections
-            message = f"The server has as many connections as it may: {most} (server.max_connections)."
-            self._close_with(BridgeError(message, status=503, code="too_many_connections", retry_after="5"))
+        self._connections.enter(self, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.leave(self)
@@ -164,8 +162,33 @@ class HttpProtocol(HttpToolsProtocol):
         elif now >= self._deadline:
             self._time_is_up(now)
 
-    def give_way(self) -> None:
-        self.transport.close()
+    def give_way(self) -> bool:
+        if self._is_answered():
+            return False
+        if self._whole or self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+        else:
+            why = "The server has as many connections as it may, and this one waited longest for the rest of a body"
+            self._refuse(_timeout(why, "max_connections"))
+        return True
+
+    def turn_away(self) -> None:
+        """Without a line in the log for each: they may be many."""
+        if self.cycle is not None and not (self.cycle.response_complete and self._reads_head()):
+            self.transport.close()  # the answer to a probe is on its way, or nobody waits for one
+            return
+        message = f"The server has as many connections as it may: {self._limits.connections} (server.max_connections)."
+        self._close_with(BridgeError(message, status=503, code="too_many_connections", retry_after="5"))
+
+    def _is_answered(self) -> bool:
+        """Whether a request has come whole, or its answer has begun, and the answer has not ended."""
+        if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
+            return False
+        return self._whole or bool(self.pipeline) or self.cycle.response_started
+
+    def _may_ask(self) -> bool:
+        """Whether there is room for the request whose head has come, or needs none."""
+        return self._connections.admit(self, self.loop) or self.url.partition(b"?")[0] in _ALWAYS_ANSWERED
 
     def _time_is_up(self, now: float) -> None:
         limits = self._limits
@@ -248,7 +271,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._after_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
-            self._refuse(self._limit_passed() or _MALFORMED)
+            if self._refusal is None:
+                self._refuse(self._limit_passed() or _MALFORMED)
             return
         if self._whole and not self._reads_head():
             self._unproductive = 0
@@ -294,6 +318,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self._limit_passed() is not None:
+            raise _Refused
+        if not self._may_ask():
+            self._connections.refused(self.loop)
+            self.turn_away()
             raise _Refused
         self._body_bytes = 0
         if self.parser.should_upgrade() and not self._should_upgrade():
@@ -345,7 +373,9 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.tasks) == 1:  # nobody else is being answered: nothing to wait for
             self._joining.flush()
         super().on_response_complete()
-        if self._whole and not self.pipeline:
+        if not self._whole:
+            self._connections.read_body(self, self.loop)
+        elif not self._is_answered():
             self._connections.wait(self, self.loop)
 
     # --- the end of the process ------------------------------------------------------------------

@@ -54,7 +54,9 @@ async def read_body(receive: Receive, limit: int, content_length: str | None) ->
 
 def _too_large(limit: int) -> InvalidRequest:
     return InvalidRequest(
-        f"The request body is larger than the limit of {limit} bytes.", status=413, code="request_too_large"
+        f"The request body is larger than {limit} bytes (server.max_body_bytes).",
+        status=413,
+        code="request_too_large",
     )
 
 

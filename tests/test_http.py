@@ -186,7 +186,8 @@ async def test_an_output_without_its_call_is_refused(tmp_path: Path) -> None:
 
 async def test_a_body_over_the_limit(tmp_path: Path) -> None:
     async with proxy(tmp_path, server={"max_body_bytes": 100}) as p:
-        assert_error(await p.post({**ASK, "input": "x" * 200}), 413, code="request_too_large")
+        told = assert_error(await p.post({**ASK, "input": "x" * 200}), 413, code="request_too_large")
+        assert "(server.max_body_bytes)" in told
 
         async def unannounced() -> AsyncIterator[bytes]:
             for _ in range(10):

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 
-from proxy.net.connections import ConnectionLimits
+from proxy.net.connections import LIMIT_PER_GUEST, ConnectionLimits
 
 try:
     import resource
@@ -31,15 +31,15 @@ def within_descriptors(limits: ConnectionLimits) -> ConnectionLimits:
     """Raises the process' own limit as far as it is needed and may be, and lowers `limits` to what that allows."""
     if resource is None:
         return limits
-    wanted = limits.connections * _EACH + _OTHERS
+    wanted = limits.connections * _EACH + limits.guests + _OTHERS
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed != resource.RLIM_INFINITY and allowed < wanted:
         allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-    possible = limits.connections if allowed == resource.RLIM_INFINITY else (allowed - _OTHERS) // _EACH
-    if possible >= limits.connections:
+    if allowed == resource.RLIM_INFINITY or allowed >= wanted:
         return limits
-    possible = max(possible, 1)
+    shares = _EACH * LIMIT_PER_GUEST + 1  # of so many connections and their guest
+    possible = max((allowed - _OTHERS - 1) * LIMIT_PER_GUEST // shares, 1)
     facts = {"descriptors": allowed, "max_connections": limits.connections, "possible": possible}
     _log.warning(
         "file descriptors are enough for fewer connections than server.max_connections (ulimit -n)", extra=facts
