@@ -23,6 +23,7 @@ from translators.reading.filter import MOST_SPACE, Lookout
 from translators.reading.quirks import CumulativeReasoning, Fence
 from translators.reading.text_calls import FORMS, BareCall, TextCalls
 from translators.reading.think_tags import ThinkTags
+from translators.sse import SSEDecoder
 from translators.stream import ResponseStream
 from translators.tools.unwrap import InputReader
 
@@ -107,6 +108,32 @@ def test_more_items_are_a_failure_that_names_the_limit() -> None:
 def test_a_name_without_end_is_a_failure() -> None:
     pieces = [delta(tool_calls=[{"index": 0, "function": {"name": f"part-{number}" * 8}}]) for number in range(100)]
     assert run([*pieces, STOP], TOOLS).response["status"] == "failed"
+
+
+class _Searched(bytes):
+    """Bytes that count how often something is looked for in them."""
+
+    searches = 0
+
+    def __radd__(self, other: bytes) -> _Searched:
+        return _Searched(bytes(other) + bytes(self))
+
+    def find(self, *args: Any) -> int:
+        type(self).searches += 1
+        return super().find(*args)
+
+
+@pytest.mark.parametrize("line", [b"\n", b": x\n", b": x\n\n", b"x\n", b"event: ping\n\n", b"id\n\n\n", b"data\n"])
+@pytest.mark.parametrize("begun", [b"", b"data: a\n"])
+def test_lines_that_say_nothing_take_no_step_each(line: bytes, begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Searched, "searches", 0)
+    decoder = SSEDecoder()
+    decoder.feed(begun)
+    found = decoder._take_lines(_Searched(line * 10_000 + b"data: b\n\n"))
+    ends = b"\n\n" in b"\n" + line
+    assert found == ([b"b"] if not begun else [b"a", b"b"] if ends else [b"a\nb"])
+    assert 0 < _Searched.searches <= 6
+    assert decoder.is_between
 
 
 ARGUMENTS = st.one_of(

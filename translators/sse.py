@@ -5,7 +5,6 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028 and U+0085 are legal inside
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -17,7 +16,8 @@ from translators.schema.events import AnyEvent, DeltaRun, Event
 DONE = b"[DONE]"
 DONE_FRAME = b"data: [DONE]\n\n"
 
-_LINE = re.compile(rb"\r\n|\n|\r")
+_DATA_LINE = b"\ndata:"
+_SPACE = ord(" ")
 
 
 class SSEDecoder:
@@ -49,45 +49,61 @@ class SSEDecoder:
                 self._hold(data)
                 return []
             buffer = self._join(data)
+        held = b""
         if b"\r" in buffer:
-            return self._feed_lines(buffer)
+            # A CR at the very end may be half of a CRLF: it waits for the next byte.
+            if buffer.endswith(b"\r"):
+                buffer, held = buffer[:-1], b"\r"
+            buffer = _with_one_line_end(buffer)
+        has_data_first = buffer.startswith(b"data: ")
+        if not (has_data_first or self._data or buffer.startswith(b"data:")):
+            buffer = buffer[buffer.find(_DATA_LINE) + 1 :]  # what is before the first line of data says nothing
+            has_data_first = buffer.startswith(b"data: ")
         end = buffer.rfind(b"\n\n") + 2
-        if end >= 2 and not self._data and buffer.startswith(b"data: "):
+        if has_data_first and end >= 2 and not self._data:
             # What nearly every server sends is one line an event, and so falls apart in one step: it was that if no
             # line end is left inside.
             payloads = buffer[6 : end - 2].split(b"\n\ndata: ")
             if b"\n" not in b"".join(payloads):
-                if end < len(buffer):
-                    return payloads + self._take_lines(buffer[end:].split(b"\n"))
+                if end < len(buffer) or held:
+                    return payloads + self._take_lines(buffer[end:], held)
                 return payloads
-        return self._take_lines(buffer.split(b"\n"))
+        return self._take_lines(buffer, held)
 
     def close(self) -> list[bytes]:
         """The payload of a last event that the end of the stream closed instead of a blank line."""
-        return self._take_lines([*_LINE.split(self._join(b"")), b"", b""])
+        return self._take_lines(_with_one_line_end(self._join(b"")) + b"\n\n")
 
-    def _feed_lines(self, buffer: bytes) -> list[bytes]:
-        # A CR at the very end may be half of a CRLF: it waits for the next byte.
-        held = b""
-        if buffer.endswith(b"\r"):
-            buffer, held = buffer[:-1], b"\r"
-        lines = _LINE.split(buffer)
-        lines[-1] += held
-        return self._take_lines(lines)
+    def _take_lines(self, lines: bytes, held: bytes = b"") -> list[bytes]:
+        """Of whole lines and, in the end, what has come of the next, with `held` behind it.
 
-    def _take_lines(self, lines: list[bytes]) -> list[bytes]:
-        """Of whole lines and, in the end, what has come of the next."""
+        Steps from one line of data to the next. What is between them is searched for a blank line and not looked at
+        otherwise: comments, other fields and blank lines take no step each, of which a byte or two is enough for one.
+        """
+        if b"\n" not in lines:
+            if lines or held:
+                self._hold(lines + held)
+            return []
         out: list[bytes] = []
-        rest = lines.pop()
-        for line in lines:
-            if line:
-                if line.startswith(b"data:"):
-                    self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-                    self._count(len(line))
-            elif self._data:
-                out.append(b"\n".join(self._data))
-                self._data, self._held = [], 0
-        if rest:
+        event = self._data
+        lines = b"\n" + lines  # so that each line has a line end before it
+        find = lines.find
+        last = lines.rfind(b"\n")
+        at, start = 0, find(_DATA_LINE, 0, last)
+        while True:
+            # Only as far as the next line of data, so that no byte is searched twice.
+            if event and find(b"\n\n", at, (last if start < 0 else start) + 1) >= 0:
+                out.append(b"\n".join(event))
+                self._data = event = []
+                self._held = 0
+            if start < 0:
+                break
+            at = find(b"\n", start + 1)
+            content = start + len(_DATA_LINE)
+            event.append(lines[content + 1 if lines[content] == _SPACE else content : at])
+            self._count(at - start - 1)
+            start = find(_DATA_LINE, at, last)
+        if rest := lines[last + 1 :] + held:
             self._hold(rest)
         return out
 
@@ -106,6 +122,10 @@ class SSEDecoder:
         if self._held > self._limit:
             self._rest, self._data, self._held = [], [], 0
             raise event_too_large(self._limit)
+
+
+def _with_one_line_end(lines: bytes) -> bytes:
+    return lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 _HEADS = {kind: f"event: {kind.__struct_config__.tag}\ndata: ".encode() for kind in Event.__subclasses__()}

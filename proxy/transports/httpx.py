@@ -72,6 +72,11 @@ def _translated() -> Generator[None]:
         raise TransportError(str(error)) from error
 
 
+# Pieces after which others have their turn. A read of 64 KiB may hold ten thousand of them, which httpx2 hands over one
+# by one without ever waiting.
+_PIECES_IN_A_ROW = 64
+
+
 class _StaleConnection(ConnectionCut):
     """A connection from the pool ended before the head of an answer: worth one more attempt."""
 
@@ -118,8 +123,13 @@ class HttpxAnswer(BodyReader):
         )
         self._between = between
         self._ends_at = ends_at
+        self._in_a_row = 0
 
     async def arrived(self) -> bytes:
+        self._in_a_row += 1
+        if self._in_a_row > _PIECES_IN_A_ROW:
+            self._in_a_row = 0
+            await asyncio.sleep(0)
         if self._raw is None:
             raise ConnectionCut("the answer was closed before its end")
         now = asyncio.get_running_loop().time()

@@ -23,6 +23,9 @@ from proxy.transports.fields import join_fields
 
 # Unread bytes off the wire after which the socket is no longer read.
 _HIGH_WATER = 1 << 18
+# Bytes off the wire that go on in one turn of the event loop; with the read that goes over it, 384 KiB. A loop may
+# hand over dozens of full reads at once (libuv: 32), and until their end nobody else would have a turn.
+_TURN_LIMIT = 1 << 17
 # Bytes that may come without one byte of body among them: a head, trailers, chunk extensions.
 _OVERHEAD_LIMIT = 1 << 17
 # A loop's timers may fire this much early.
@@ -53,6 +56,7 @@ class Connection(asyncio.Protocol):
         "_timer",
         "_timer_at",
         "_transport",
+        "_turn",
         "_unread",
         "_until_eof",
         "_unwritten",
@@ -83,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._keep_alive = False
         self._overhead = 0
         self._unread = 0
+        self._turn = 0  # bytes poured since reading last began or went on
         self._paused = False
         self._loop = loop
         self._lost = lost
@@ -187,9 +192,7 @@ class Connection(asyncio.Protocol):
         data = b"".join(self.parts)
         self.parts.clear()
         self._unread = 0
-        if self._paused and self._transport is not None and self.failure is None:
-            self._paused = False
-            self._transport.resume_reading()
+        self._resume()
         return data
 
     def abort(self) -> None:
@@ -223,8 +226,15 @@ class Connection(asyncio.Protocol):
             if not outbox.reading:
                 outbox.begin_reading(self._loop.time())
             self._poured_at = outbox.read_at
-            # Nothing else is there, and nothing is paused, while all that arrives goes on at once.
-            self._pour(self._into, parts.pop() if len(parts) == 1 else self.take())
+            if len(parts) == 1:
+                piece = parts.pop()
+            else:
+                piece = b"".join(parts)
+                parts.clear()
+            self._pour(self._into, piece)
+            self._turn += len(data)
+            if self._turn > _TURN_LIMIT:
+                self._leave_the_turn()
         else:
             self._overhead = 0
             self._unread += len(data)
@@ -290,6 +300,18 @@ class Connection(asyncio.Protocol):
         self._into = None
         self._wake()
 
+    def _leave_the_turn(self) -> None:
+        """To the others. What came in many turns is counted as well: to pause now and then for nothing costs less than
+        to ask with each chunk whether the turn is a new one."""
+        self._turn = 0
+        if not self._paused and self.failure is None:
+            self._pause()
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._unread <= _HIGH_WATER:
+            self._resume()
+
     def _write(self, transport: JoiningTransport) -> None:
         pieces, self._unwritten = self._unwritten, ()
         for piece in pieces:
@@ -299,6 +321,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused and self._transport is not None and self.failure is None:
+            self._paused = False
+            self._transport.resume_reading()
 
     def _set_timer(self, at: float) -> None:
         if self._timer is not None:

@@ -30,6 +30,9 @@ class HandClock:
         self.timers.append(_Timer(at, ring))
         return self.timers[-1]
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_soon(callback)
+
     def create_future(self) -> asyncio.Future[None]:
         return asyncio.get_running_loop().create_future()
 

@@ -10,7 +10,7 @@ import pytest
 
 from proxy.commands.main import main
 from proxy.transports import Endpoint, TransportUnavailable, create_transport
-from tests.transports.wire import PATIENT, Peer, ScriptedServer, whole
+from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, Peer, ScriptedServer, answering, chunk, whole
 
 
 async def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +25,28 @@ async def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         async with await transport.send(Endpoint.parse("http://upstream.test/v1"), [], b"{}", PATIENT) as answer:
             assert await answer.read(100) == b"http://upstream.test/v1"
         await transport.aclose()
+
+
+async def test_pieces_that_came_together_leave_others_their_turn() -> None:
+    """Counted in turns of the loop, which go on between the pieces of one read."""
+    pieces_of_turn = [0]
+
+    async def count_turns() -> None:
+        while True:
+            pieces_of_turn.append(0)
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count_turns())
+    async with ScriptedServer(answering(CHUNKED + chunk(b"\n") * 2000 + LAST_CHUNK)) as server:
+        transport = create_transport("httpx")
+        async with await transport.send(server.endpoint(), [], b"{}", PATIENT) as answer:
+            receive = answer.receiver()
+            while await receive():
+                pieces_of_turn[-1] += 1
+        await transport.aclose()
+    counting.cancel()
+    assert sum(pieces_of_turn) == 2000
+    assert max(pieces_of_turn) <= 65
 
 
 def test_unknown_kind() -> None:

@@ -239,7 +239,9 @@ async def test_what_comes_after_a_no_is_kept_in_order_and_pauses_the_socket(exch
     task = await pouring(exchange_, takes(10, taken))
     for _ in range(10):
         connection.data_received(chunk(block))
-    assert exchange_.wire.pauses == 0, "what is poured is never unread"
+        await asyncio.sleep(0)
+    assert exchange_.wire.pauses == exchange_.wire.resumes, "what is poured is never unread"
+    exchange_.wire.pauses = exchange_.wire.resumes = 0
     for _ in range(3):
         connection.data_received(chunk(block))
     await task
@@ -248,6 +250,64 @@ async def test_what_comes_after_a_no_is_kept_in_order_and_pauses_the_socket(exch
     assert exchange_.wire.resumes == 0
     assert connection.take() == block * 3
     assert exchange_.wire.resumes == 1
+
+
+class _Flood:
+    """A peer that always has another read, as libuv hands them over: in one turn, until reading is paused."""
+
+    def __init__(self, exchange: Exchange, read: bytes) -> None:
+        self._exchange = exchange
+        self._read = read
+
+    def turn(self, most: int) -> int:
+        """The bytes handed over in one turn of the loop, if it may be no more than `most` reads."""
+        wire, taken = self._exchange.wire, 0
+        for _ in range(most):
+            if wire.pauses > wire.resumes:
+                break
+            self._exchange.connection.data_received(self._read)
+            taken += len(self._read)
+        return taken
+
+
+@pytest.mark.parametrize("read", [chunk(b"\n" * 250_000), chunk(b": x\n\n" * 5000), chunk(b"\n") * 10_000])
+async def test_a_flood_leaves_each_turn_of_the_loop_to_others(exchange_: Exchange, read: bytes) -> None:
+    poured = 0
+
+    def into(piece: bytes) -> bool:
+        nonlocal poured
+        poured += len(piece)
+        return True
+
+    task = await pouring(exchange_, into)
+    flood = _Flood(exchange_, read)
+    for _ in range(20):
+        assert 0 < flood.turn(32) <= (1 << 17) + len(read), "the next turn goes on, and no turn takes it all"
+        await asyncio.sleep(0)
+    assert poured >= 20 * 30_000
+    exchange_.connection.data_received(LAST_CHUNK)
+    await task
+    assert exchange_.connection.complete
+
+
+async def test_a_flood_that_nobody_takes_any_more_stays_paused(exchange_: Exchange) -> None:
+    task = await pouring(exchange_, lambda piece: False)
+    connection, wire = exchange_.connection, exchange_.wire
+    connection.data_received(chunk(bytes(1 << 18)))
+    connection.data_received(chunk(bytes(1 << 19)))  # a transport that had it read already
+    await task
+    await asyncio.sleep(0)
+    assert (wire.pauses, wire.resumes) == (1, 0)
+    assert len(connection.take()) == 1 << 19
+    assert (wire.pauses, wire.resumes) == (1, 1)
+
+
+async def test_a_flood_that_was_cut_is_not_read_on(exchange_: Exchange) -> None:
+    task = await pouring(exchange_, lambda piece: True)
+    exchange_.connection.data_received(chunk(bytes(1 << 18)))
+    exchange_.connection.connection_lost(None)
+    await task
+    assert (exchange_.wire.pauses, exchange_.wire.resumes) == (1, 0)
 
 
 async def test_each_piece_moves_the_deadline(exchange_: Exchange) -> None:
