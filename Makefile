@@ -93,6 +93,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml (all to their newest:
 	@$(compile) e2e/requirements.in --output-file e2e/requirements.txt $(ARGS)
 	@$(compile) e2e/guardrails.in --output-file e2e/guardrails.txt $(ARGS)
 	@$(compile) e2e/frameworks.in --output-file e2e/frameworks.txt $(ARGS)
+	@$(compile) e2e/frameworks-openai2.in --output-file e2e/frameworks-openai2.txt $(ARGS)
 
 clean: ## remove .venv and everything generated
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["python", "guardrails", "frameworks", "js", "codex"]
+Group = Literal["python", "guardrails", "frameworks", "frameworks-openai2", "js", "codex"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ CLIENTS = (
     Client("agent_framework_python", "Agent Framework", "agent-framework-openai", "frameworks"),
     Client("dspy_python", "DSPy", "dspy", "frameworks"),
     Client("llm_cli", "`llm`, the command", "llm", "frameworks"),
+    Client("llamaindex_python", "LlamaIndex", "llama-index-llms-openai", "frameworks-openai2"),
+    Client("semantic_kernel_python", "Semantic Kernel", "semantic-kernel", "frameworks-openai2"),
 )
 
 SCENARIOS = {

@@ -27,7 +27,7 @@ def tools(turn: Turn) -> Answer:
     schema = turn.tool(WEATHER)["parameters"]
     expect("city" in schema["properties"], f"the schema of {WEATHER} arrived as {schema}")
     if not turn.outputs:
-        return turn.say(calls=[Call(WEATHER, arguments(city="Paris"))])
+        return turn.say(calls=[turn.call(WEATHER, city="Paris")])
     expect("sunny in Paris" in turn.outputs[-1], f"the tool's output arrived as {turn.outputs}")
     return turn.say("The weather in Paris is sunny.")
 
@@ -50,7 +50,7 @@ def parallel(turn: Turn) -> Answer:
     """Two calls of one turn; both outputs, in order."""
     turn.tool(WEATHER)
     if not turn.outputs:
-        calls = [Call(WEATHER, arguments(city="Paris"), "call_a"), Call(WEATHER, arguments(city="Rome"), "call_b")]
+        calls = [turn.call(WEATHER, city=city, call_id=f"call_{city.lower()}") for city in ("Paris", "Rome")]
         return turn.say("Looking up both.", calls=calls)
     cities = [city for output in turn.outputs for city in ("Paris", "Rome") if city in output]
     expect(cities == ["Paris", "Rome"], f"the outputs arrived as {turn.outputs}")

@@ -86,9 +86,9 @@ class Turn:
         return [tool["function"] for tool in self.body.get("tools", ())]
 
     def tool(self, name: str) -> Json:
-        """The offered function of that name, alone or behind its namespace. Raises Unexpected."""
+        """The offered function of that name, alone or behind its namespace or plugin. Raises Unexpected."""
         for tool in self.tools:
-            if tool["name"] == name or tool["name"].endswith(f"__{name}"):
+            if tool["name"] == name or tool["name"].endswith((f"__{name}", f"-{name}")):
                 return tool
         raise Unexpected(f"no tool {name!r} is offered, but {[tool['name'] for tool in self.tools]}")
 
