@@ -59,7 +59,8 @@ def split_input(raw: Raw) -> list[Raw]:
 
 
 def with_id(raw: Raw, new_id: NewId) -> NewItem:
-    outline = _OUTLINE.decode(raw)
+    """An item under its own id, if that can be used, else under a new one."""
+    outline = _outline(raw)
     if outline.id and _USABLE.fullmatch(outline.id):
         return NewItem(outline.id, bytes(raw))
     made = new_id(_PREFIXES.get(outline.type or "message", "item"))
@@ -72,7 +73,15 @@ def with_id(raw: Raw, new_id: NewId) -> NewItem:
 
 
 def item_id(raw: Raw) -> str:
-    return _OUTLINE.decode(raw).id or ""
+    return _outline(raw).id or ""
+
+
+def _outline(raw: Raw) -> _Outline:
+    """An item of a type that nobody knows may have anything under these names: then it has no id of use."""
+    try:
+        return _OUTLINE.decode(raw)
+    except msgspec.ValidationError:
+        return _Outline(id=None)
 
 
 def join_items(items: Sequence[bytes | Raw]) -> bytes:

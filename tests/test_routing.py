@@ -124,8 +124,9 @@ def test_what_the_translation_is_told() -> None:
         defaults=parse_defaults({"temperature": 0.5}),
         extra_body={"top_k": 3},
         drop_params=("user",),
+        summary_tokens=8192,
     )
-    assert router({"a*": to("openai")}).route("a1").translation == Settings(model="a1")
+    assert router({"a*": to("openai")}).route("a1").translation == Settings(model="a1", summary_tokens=8192)
 
 
 def test_on_unsupported_of_a_model_wins() -> None:

@@ -39,10 +39,11 @@ def main() -> None:
     os.dup2(2, 1)
     jobs: dict[str, Run] = {name: importlib.import_module(name).run for name in sys.argv[1:]}
     _write(answers, {})
+    at_birth = _most_memory_ever()  # Linux hands on what the parent had at most
     while (job := _read(sys.stdin.buffer)) is not None:
         head, body = job
         answer = _limited(jobs[head["job"]], head, body)
-        tired = "over" in answer or _most_memory_ever() > _TIRED_KILOBYTES
+        tired = "over" in answer or _most_memory_ever() > max(_TIRED_KILOBYTES, at_birth)
         _write(answers, {**answer, "tired": tired})
         if tired:
             return

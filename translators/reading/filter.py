@@ -53,9 +53,9 @@ class Lookout:
         """Whether a mark ends within the piece."""
         self._pieces.append(piece)
         self.size += len(piece)
-        window = self._tail + piece
+        before, window = len(self._tail), self._tail + piece
         self._tail = window[len(window) - self._longest :] if len(window) > self._longest else window
-        return any(mark in window for mark in self._marks)
+        return any(window.find(mark, max(0, before - len(mark) + 1)) >= 0 for mark in self._marks)
 
     def take(self) -> str:
         """All that has been held back."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from translators.decode import compact
 from translators.report import Report
 from translators.schema import chat
 from translators.tools.map import ToolMap
@@ -80,7 +81,7 @@ def _dispatcher(name: str, members: list[chat.FunctionTool]) -> chat.FunctionToo
     for member in members:
         function = member.function
         told = "" if function.description is UNSET else f": {function.description}"
-        schema = "" if function.parameters is UNSET else f"\n  arguments: {bytes(function.parameters).decode()}"
+        schema = "" if function.parameters is UNSET else f"\n  arguments: {compact(function.parameters)}"
         said.append(f"- {function.name}{told}{schema}")
     names = [member.function.name for member in members]
     parameters = {
