@@ -14,6 +14,7 @@ from msgspec import Meta, Raw, Struct
 from proxy.continuation import Past
 from proxy.items import join_items, split_input
 from translators.decode import decode_as, is_null
+from translators.history.outline import outline_of
 from translators.schema.responses import NULL, ResponsesRequest
 from translators.usage import estimated_tokens
 
@@ -23,14 +24,6 @@ _TRIGGER = Raw(b'{"type":"compaction_trigger"}')
 class _Management(Struct):
     type: Literal["compaction"]
     compact_threshold: Annotated[int, Meta(ge=1000)] | None = None
-
-
-class _Outline(Struct):
-    type: str | None = None
-    role: str | None = None
-
-
-_OUTLINE = msgspec.json.Decoder(_Outline)
 
 
 class Window(Struct, frozen=True):
@@ -73,14 +66,14 @@ def _turn_start(items: Sequence[Raw]) -> int:
     start = len(items)
     answered = False
     while start:
-        item = _OUTLINE.decode(items[start - 1])
-        kind = item.type or "message"
+        item = outline_of(items[start - 1])
+        kind = item.kind
         is_output = kind.endswith("_output")
         if not (is_output or (kind == "message" and item.role != "assistant")):
             break
         answered = answered or is_output
         start -= 1
-    while answered and start and (_OUTLINE.decode(items[start - 1]).type or "message") not in ("message", "compaction"):
+    while answered and start and outline_of(items[start - 1]).kind not in ("message", "compaction"):
         start -= 1
     return start
 

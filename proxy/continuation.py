@@ -17,6 +17,7 @@ from proxy.store import ACTIVE, Conversation, Store, Turn
 from proxy.store.records import NewItem
 from translators.decode import is_list, is_null
 from translators.errors import InvalidRequest, bounded
+from translators.history.outline import outline_of
 from translators.history.resent import resent
 from translators.items import decode_item, read_items
 from translators.items.item import Item
@@ -137,17 +138,10 @@ def chain_items(chain: Sequence[Turn], *, whole: bool = True) -> list[Raw]:
     return behind_compaction(items) if first.compacted and whole else items
 
 
-class _Typed(Struct):
-    type: str | None = None
-
-
-_TYPED = msgspec.json.Decoder(_Typed)
-
-
 def behind_compaction(items: list[Raw]) -> list[Raw]:
     """From the last compaction item on: it stands for what was before it."""
     for index in range(len(items) - 1, -1, -1):
-        if _TYPED.decode(items[index]).type == "compaction":
+        if outline_of(items[index]).type == "compaction":
             return items[index:]
     return items
 
@@ -211,20 +205,8 @@ def leave_out_resent(parsed: ParsedRequest, past: Past) -> ParsedRequest:
     return msgspec.structs.replace(parsed, params=params, resent=places)
 
 
-class _Reference(Struct):
-    type: str | None = None
-    id: str | None = None
-    role: str | None = None
-
-
-_REFERENCE = msgspec.json.Decoder(_Reference)
-
-
 def _referred(raw: Raw) -> str | None:
-    try:
-        item = _REFERENCE.decode(raw)
-    except msgspec.ValidationError:
-        return None  # the translation says what is wrong with it
+    item = outline_of(raw)
     refers = item.type == "item_reference" or (item.type is None and item.role is None)
     return item.id if refers else None
 

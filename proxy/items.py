@@ -9,11 +9,12 @@ import re
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 
 from proxy.ids import NewId
 from proxy.store.records import NewItem
 from translators.decode import is_null, is_string
+from translators.history.outline import outline_of
 
 # case F07: longer ids, and such with other characters, poison later turns with OpenAI's servers
 _USABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -28,15 +29,6 @@ _PREFIXES = {
 }
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw])
-
-
-class _Outline(Struct):
-    type: str | None = None
-    id: str | UnsetType | None = UNSET
-    role: str | None = None
-
-
-_OUTLINE = msgspec.json.Decoder(_Outline)
 
 
 def split_items(json: bytes | Raw) -> list[Raw]:
@@ -60,12 +52,12 @@ def split_input(raw: Raw) -> list[Raw]:
 
 def with_id(raw: Raw, new_id: NewId) -> NewItem:
     """An item under its own id, if that can be used, else under a new one."""
-    outline = _outline(raw)
+    outline = outline_of(raw)
     if outline.id and _USABLE.fullmatch(outline.id):
         return NewItem(outline.id, bytes(raw))
-    made = new_id(_PREFIXES.get(outline.type or "message", "item"))
+    made = new_id(_PREFIXES.get(outline.kind, "item"))
     json = bytes(raw)
-    if outline.id is UNSET and json.startswith(b'{"'):  # as most clients write what has no id
+    if b'"id"' not in json and json.startswith(b'{"'):  # as most clients write what has no id
         return NewItem(made, b'{"id":"' + made.encode() + b'",' + json[1:])
     fields = _FIELDS.decode(raw)
     fields = {"id": Raw(msgspec.json.encode(made)), **{key: fields[key] for key in fields if key != "id"}}
@@ -73,15 +65,7 @@ def with_id(raw: Raw, new_id: NewId) -> NewItem:
 
 
 def item_id(raw: Raw) -> str:
-    return _outline(raw).id or ""
-
-
-def _outline(raw: Raw) -> _Outline:
-    """An item of a type that nobody knows may have anything under these names: then it has no id of use."""
-    try:
-        return _OUTLINE.decode(raw)
-    except msgspec.ValidationError:
-        return _Outline(id=None)
+    return outline_of(raw).id or ""
 
 
 def join_items(items: Sequence[bytes | Raw]) -> bytes:
@@ -97,8 +81,8 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 
 def listed(raw: Raw) -> Raw:
     """The item as lists show it: with its type, its status, and a message's text as a part."""
-    outline = _OUTLINE.decode(raw)
-    if (outline.type or "message") != "message":
+    outline = outline_of(raw)
+    if outline.kind != "message":
         return raw
     fields = {"type": Raw(b'"message"'), **_FIELDS.decode(raw)}
     fields["type"] = Raw(b'"message"')

@@ -13,6 +13,7 @@ from proxy.endpoints.single_exchange import SingleExchange
 from proxy.inbound.visit import Visit
 from proxy.items import join_items, listed, split_input, with_id
 from translators.errors import InvalidRequest
+from translators.history.outline import outline_of
 from translators.schema.responses import NULL, Usage
 
 _TRIGGER = Raw(b'{"type":"compaction_trigger"}')
@@ -24,14 +25,6 @@ class Compacted(Struct, tag_field="object", tag="response.compaction"):
     created_at: int
     output: list[Any]
     usage: Usage
-
-
-class _Speaker(Struct):
-    type: str | None = None
-    role: str | None = None
-
-
-_SPEAKER = msgspec.json.Decoder(_Speaker)
 
 
 class CompactResponse(SingleExchange):
@@ -59,5 +52,4 @@ def _split(raw: Raw) -> list[Raw]:
 
 
 def _by_user(raw: Raw) -> bool:
-    speaker = _SPEAKER.decode(raw)
-    return speaker.role == "user" and speaker.type in (None, "message")
+    return outline_of(raw).asks

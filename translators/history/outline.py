@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -28,13 +30,31 @@ class Outline(Struct):
         return self.kind == "message" and self.role == "user"
 
 
+class _Loose(Struct):
+    type: Any = None
+    role: Any = None
+    id: Any = None
+
+
+UNKNOWN = "unknown"
+"""Stands for the type of what has one that is no text, or is no object."""
+
 _DECODER = msgspec.json.Decoder(Outline)
-_NONE = Outline()
+_LOOSE = msgspec.json.Decoder(_Loose)
 
 
 def outline_of(raw: Raw) -> Outline:
-    """The outline of an item, and an empty one of what is none: the translation says what is wrong with it."""
+    """The outline of an item. One of a type that nobody knows may have anything under the other names."""
     try:
         return _DECODER.decode(raw)
     except msgspec.ValidationError:
-        return _NONE
+        return _outline_of_odd(raw)
+
+
+def _outline_of_odd(raw: Raw) -> Outline:
+    try:
+        said = _LOOSE.decode(raw)
+    except msgspec.ValidationError:
+        return Outline(type=UNKNOWN)
+    type_ = said.type if isinstance(said.type, str | None) else UNKNOWN
+    return Outline(type_, *(text if isinstance(text, str) else None for text in (said.role, said.id)))
