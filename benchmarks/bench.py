@@ -20,7 +20,7 @@ from benchmarks.histogram import percentiles
 from benchmarks.load import Load, Outcome, merge_outcomes
 from benchmarks.processes import ROOT, Child, free_port
 from benchmarks.servers import DIRECT, Launch, Server
-from tests.postgres import PostgresServer, find_programs
+from tests.support.postgres import PostgresServer, find_programs
 
 Sample = dict[str, float]
 Made = TypeVar("Made")

@@ -10,8 +10,8 @@ import os
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from proxy.http_protocol import HttpProtocol
-from proxy.request_body import read_body
+from proxy.inbound.body import read_body
+from proxy.net.uvicorn_protocol import HttpProtocol
 from proxy.transports import Endpoint, Timeouts, Transport, create_transport
 
 UPSTREAM = "DRAGOMAN_BENCH_UPSTREAM"

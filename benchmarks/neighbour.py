@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.bodies import FUNCTION, PARAGRAPH, PROMPT, RESPONSES
 from benchmarks.script import name_model
-from tests.pdf import data_url, pdf
+from tests.support.pdf import data_url, pdf
 
 PATIENCE = 60.0
 REQUEST_BYTES = 30_000_000

@@ -13,8 +13,8 @@ from typing import Self
 
 from e2e.scripts import Script
 from e2e.turn import Turn, Unexpected
-from tests.chat_backend import Answer, ChatBackend, Request, json_answer
-from tests.strict_chat import check_chat_request
+from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer
+from tests.support.strict_chat import check_chat_request
 
 # What the dialects of the generated configuration send beyond OpenAI's own fields.
 _BEYOND_OPENAI = ("reasoning_content",)

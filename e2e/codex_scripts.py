@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from e2e.scripts import Script
 from e2e.turn import Turn, arguments, expect, text_of
-from tests.chat_backend import Answer
+from tests.support.chat_backend import Answer
 
 GREETING = "Hello from the other side."
 DONE = "It is done."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from e2e.turn import Call, Turn, arguments, expect
-from tests.chat_backend import Answer
+from tests.support.chat_backend import Answer
 
 Script = Callable[[Turn], Answer]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chat_backend import Answer, json_answer, sse_answer
+from tests.support.chat_backend import Answer, json_answer, sse_answer
 
 Json = dict[str, Any]
 

@@ -12,10 +12,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from proxy.background import BackgroundRuns
+from proxy.background.housekeeping import keep_house
+from proxy.background.runs import BackgroundRuns
 from proxy.config import Config
-from proxy.conversation_locks import ConversationLocks
-from proxy.documents import DocumentReader
 from proxy.endpoints import (
     CompactResponse,
     Conversations,
@@ -29,28 +28,29 @@ from proxy.endpoints import (
     health,
 )
 from proxy.endpoints.door import Door
-from proxy.exchange import Services
-from proxy.fetch import Fetcher
-from proxy.housekeeping import keep_house
+from proxy.exchange.exchange import Services
 from proxy.ids import NewId, random_id
-from proxy.late import load_late
-from proxy.metrics import Metrics
-from proxy.model_facts import UpstreamModels
+from proxy.inbound.body import BodyLimits
+from proxy.media.documents import DocumentReader
+from proxy.media.fetch import Fetcher
+from proxy.models.facts import UpstreamModels
 from proxy.process.drain import Drain
 from proxy.process.grammars import Grammars
+from proxy.process.preload import preload
+from proxy.process.readiness import Readiness
 from proxy.process.watchdog import Watchdog
-from proxy.readiness import Readiness
-from proxy.recognition import Recognition
-from proxy.redaction import Redactor
-from proxy.request_body import BodyLimits
-from proxy.routing import Router
-from proxy.sealing import create_sealer
-from proxy.sending import Sender
+from proxy.state.conversation_locks import ConversationLocks
+from proxy.state.sealing import create_sealer
 from proxy.store import Store, create_store
+from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.observer import Observers
 from proxy.telemetry.request_log import RequestLog
 from proxy.transports import Transport
-from proxy.upstream import Upstreams
+from proxy.upstream.attempts import Sender
+from proxy.upstream.calls import Upstreams
+from proxy.upstream.recognition import Recognition
+from proxy.upstream.redaction import Redactor
+from proxy.upstream.routing import Router
 
 
 def create_app(
@@ -94,7 +94,7 @@ def create_app(
         await services.store.open()
         services.recognition.begin(config.upstreams)
         loop = asyncio.get_running_loop()
-        aside = [loop.create_task(keep_house(services)), loop.create_task(load_late(grammars.warm))]
+        aside = [loop.create_task(keep_house(services)), loop.create_task(preload(grammars.warm))]
         watchdog = Watchdog(metrics.loop_lag, config.server.slow_loop_seconds)
         watchdog.start()
         try:

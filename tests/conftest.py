@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from proxy.local_server import LocalServer, LocalSettings
-from tests.postgres import PostgresServer, running_postgres
+from proxy.local_model.server import LocalServer, LocalSettings
+from tests.support.postgres import PostgresServer, running_postgres
 
 # No deadline and no health check on time: what passes must not depend on the machine's speed.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tests.cases import Case, read_cases
-from tests.translation import Json, Run, run_bytes
-from translators.chunks import parse_chunk
+from tests.support.cases import Case, read_cases
+from tests.support.translation import Json, Run, run_bytes
+from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError
-from translators.request import Settings, parse_request, to_chat
-from translators.upstream_errors import error_in_chunk, read_error
+from translators.recovery.upstream_errors import error_in_chunk, read_error
+from translators.wire.chunks import parse_chunk
 
 EXPECTED = ("events.jsonl", "response.json", "error.json")
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import httpx2
 import msgspec
 
-from proxy.local_server import LocalServer, LocalSettings
-from tests.cases import FIXTURES, Case, read_meta
+from proxy.local_model.server import LocalServer, LocalSettings
 from tests.golden import chat_request
+from tests.support.cases import FIXTURES, Case, read_meta
 
 EMBEDDED = "llamacpp"
 # Small, so that a short request can overflow it.

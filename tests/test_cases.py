@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tests.cases import FIXTURES, Case, read_cases
-from tests.strict_chat import check_chat_request
+from tests.support.cases import FIXTURES, Case, read_cases
+from tests.support.strict_chat import check_chat_request
 from translators.dialects import PRESETS
 
 CASES = read_cases()

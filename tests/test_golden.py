@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cases import Case, read_cases
 from tests.golden import EXPECTED, chat_request, client_files, expected_files
+from tests.support.cases import Case, read_cases
 
 CASES = read_cases()
 STREAMED = [case for case in CASES if case.streamed]

@@ -14,8 +14,8 @@ import pytest
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-from tests.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.running import config_for, read_config, running
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.running import config_for, read_config, running
 
 Json = dict[str, Any]
 WEATHER: Any = {

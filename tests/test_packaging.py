@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.dockerfile import Stage, is_ignored, parse_dockerfile
+from tests.support.dockerfile import Stage, is_ignored, parse_dockerfile
 
 PROJECT = Path(__file__).parents[1]
 LOCKS = ("slim", "run", "dev")

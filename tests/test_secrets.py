@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 
 from proxy.commands.main import main
 from proxy.config import ConfigError
-from proxy.log import LineFormatter, LineHandler
-from proxy.redaction import HIDDEN, Redactor
-from tests.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.running import config_for, read_config, running
+from proxy.telemetry.log import LineFormatter, LineHandler
+from proxy.upstream.redaction import HIDDEN, Redactor
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.running import config_for, read_config, running
 from translators.errors import redacted
-from translators.upstream_errors import read_error
+from translators.recovery.upstream_errors import read_error
 
 Json = dict[str, Any]
 UPSTREAM_KEY, HEADER_KEY = "sk-up/0123+456789", "gw-header-98765"

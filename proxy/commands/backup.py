@@ -9,7 +9,7 @@ from pathlib import Path
 from proxy.commands.configuration import add_config_argument, read_config
 from proxy.commands.terminal import complain, fail, say
 from proxy.config import ConfigError, StoreSettings, with_data_dir
-from proxy.sealing import KEY_FILE
+from proxy.state.sealing import KEY_FILE
 from proxy.store import StoreError
 from proxy.store.create import FILE
 from proxy.store.upkeep import back_up

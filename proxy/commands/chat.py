@@ -22,8 +22,8 @@ from proxy.commands.configuration import add_config_argument, add_upstream_argum
 from proxy.commands.doctor import reachable
 from proxy.commands.terminal import complain, fail, has_colours, say, styled
 from proxy.config import KEY_VARIABLE, Config, ConfigError, ServerSettings, StoreSettings
-from proxy.local_server import LocalServerUnavailable
-from proxy.routing import Router
+from proxy.local_model.server import LocalServerUnavailable
+from proxy.upstream.routing import Router
 from translators.errors import BridgeError
 
 _SPOKEN = frozenset({"response.output_text.delta", "response.refusal.delta"})

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.catalogue import Catalogue, asked_upstreams, codex_model, facts_of, listed_routes
 from proxy.commands.configuration import add_config_argument, read_config
 from proxy.commands.terminal import fail, say
 from proxy.config import KEY_VARIABLE, Config, ConfigError
-from proxy.model_facts import UpstreamModels
-from proxy.routing import Router
-from proxy.upstream import Upstreams
+from proxy.models.catalogue import Catalogue, asked_upstreams, codex_model, facts_of, listed_routes
+from proxy.models.facts import UpstreamModels
+from proxy.upstream.calls import Upstreams
+from proxy.upstream.routing import Router
 
 _PATIENCE_SECONDS = 5.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}

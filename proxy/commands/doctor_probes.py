@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from proxy.commands.doctor_target import LENGTH, LONG, Json, ProbeResult, ProbeTarget, user
-from proxy.refusals import KEY_REFUSED
+from proxy.upstream.refusals import KEY_REFUSED
 from translators.dialects.dialect import EFFORTS, LOGPROBS, SAMPLING
 
 PIXEL = (

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from proxy.routing import Route
-from proxy.upstream import Upstreams
+from proxy.upstream.calls import Upstreams
+from proxy.upstream.routing import Route
 from translators.answering.counts import read_counts
 from translators.errors import UpstreamError
-from translators.runs import one_by_one
+from translators.recovery.upstream_errors import error_in_chunk
 from translators.schema.chat import ChatChunk, Delta
-from translators.upstream_errors import error_in_chunk
+from translators.wire.chunk_template import one_by_one
 
 Json = dict[str, Any]
 REASONING_FIELDS = ("reasoning_details", "reasoning_content", "reasoning")

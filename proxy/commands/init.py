@@ -20,8 +20,8 @@ from proxy.commands.terminal import complain, fail, say
 from proxy.commands.trials import ASKING_SECONDS
 from proxy.config import DEFAULT_FILE, Secret, UpstreamSettings
 from proxy.config.fields import base_url
-from proxy.model_facts import read_models
-from proxy.upstream import Upstreams
+from proxy.models.facts import read_models
+from proxy.upstream.calls import Upstreams
 from translators.errors import UpstreamError
 
 _EXAMPLES = "http://127.0.0.1:11434/v1 (Ollama), http://127.0.0.1:8000/v1 (vLLM), https://openrouter.ai/api/v1"

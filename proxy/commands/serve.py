@@ -18,8 +18,8 @@ from proxy.config import (
     LogLevel,
     read_config,
 )
-from proxy.log import configure_logging
-from proxy.redaction import Redactor
+from proxy.telemetry.log import configure_logging
+from proxy.upstream.redaction import Redactor
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         read = read_config(None, {**os.environ, **overrides})
     except ConfigError as error:
         return fail(str(error), status=2)
-    from proxy.serve import serve
+    from proxy.process.serve import serve
 
     configure_logging(read.config.server.log_level, Redactor.of(read.config))
     for warning in read.warnings:

@@ -15,10 +15,10 @@ from typing import Literal
 from msgspec import Struct
 
 from proxy.config import Config, UpstreamSettings, with_data_dir
-from proxy.local_server import LocalServerUnavailable, find_model
-from proxy.model_facts import read_models
-from proxy.routing import Route, is_pattern
-from proxy.upstream import Upstreams
+from proxy.local_model.server import LocalServerUnavailable, find_model
+from proxy.models.facts import read_models
+from proxy.upstream.calls import Upstreams
+from proxy.upstream.routing import Route, is_pattern
 from translators.errors import UpstreamError
 
 ASKING_SECONDS = 5.0

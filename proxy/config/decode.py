@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct
 from proxy.config.problems import Path, Report
 from proxy.config.secret import Secret
 from proxy.config.source import Listing, Node, Scalar, Table
-from translators.choices import choices_of
+from translators.dialects.choices import choices_of
 
 
 def decode(node: Node, annotation: Any, path: Path, report: Report) -> Any:

@@ -10,9 +10,9 @@ from hashlib import sha256
 
 from proxy.config.problems import Path, Report, dotted
 from proxy.config.settings import Config, ModelSettings, StoreSettings, UpstreamSettings
+from translators.asking.translate import parse_defaults
 from translators.dialects import Setting, problems
 from translators.errors import InvalidRequest
-from translators.request import parse_defaults
 from translators.schema.chat import ChatRequest
 
 # Settings that mean nothing for the other kind; one set there is a mistake worth telling.

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.single_exchange import SingleExchange
 from proxy.inbound.visit import Visit
-from proxy.items import join_items, listed, split_input, with_id
+from proxy.state.items import join_items, listed, split_input, with_id
 from translators.errors import InvalidRequest
 from translators.history.outline import outline_of
 from translators.schema.responses import NULL, Usage

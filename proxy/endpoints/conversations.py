@@ -9,16 +9,16 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.access import first_found
-from proxy.continuation import conversation_not_found
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.lists import ItemList, item_list
 from proxy.endpoints.queries import read_page
 from proxy.endpoints.responses import Deleted
-from proxy.exchange import Services
+from proxy.exchange.exchange import Services
+from proxy.inbound.access import first_found
+from proxy.inbound.body import read_request
 from proxy.inbound.visit import visit_of
-from proxy.items import listed, with_id
-from proxy.request_body import read_request
+from proxy.state.history import conversation_not_found
+from proxy.state.items import listed, with_id
 from proxy.store import Conversation
 from proxy.store.records import Listing, NewItem
 from translators.decode import check_depth, decode_as, on_one_line

@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from proxy.background import BackgroundRuns
-from proxy.exchange import Exchange, Services
-from proxy.headers import RawHeaders, answer_headers
-from proxy.http_protocol import body_writer
+from proxy.background.replay import Replay, frames_of_run
+from proxy.background.runs import BackgroundRuns
+from proxy.endpoints.event_stream import EventStream
+from proxy.exchange.exchange import Exchange, Services
+from proxy.inbound.body import CancelledOnDisconnect, Lookout, read_request
+from proxy.inbound.headers import RawHeaders, answer_headers
 from proxy.inbound.visit import visit_of
-from proxy.replay import Replay, frames_of_run
-from proxy.request_body import CancelledOnDisconnect, Lookout, read_request
-from proxy.sse_response import EventStream
+from proxy.net.uvicorn_protocol import body_writer
 
 
 class CreateResponse:

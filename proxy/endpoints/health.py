@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from proxy.endpoints.answers import json_answer
 from proxy.process.drain import Drain
-from proxy.readiness import Readiness
+from proxy.process.readiness import Readiness
 
 
 async def health(request: Request) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.single_exchange import SingleExchange
 from proxy.inbound.visit import Visit
-from proxy.tokenizers import count_tokens
+from proxy.upstream.tokenizers import count_tokens
 from translators.errors import UpstreamError
 
 COUNTED_BY = "x-dragoman-counted-by"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Raw, Struct
 
-from proxy.items import item_id, listed
+from proxy.state.items import item_id, listed
 from proxy.store import Page
 from proxy.store.records import Listing
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.learned import Learned
-from proxy.metrics import CONTENT_TYPE, Metrics
+from proxy.telemetry.metrics import CONTENT_TYPE, Metrics
+from proxy.upstream.lessons import Learned
 
 
 class MetricsPage:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.catalogue import ModelList, asked_upstreams, codex_model, facts_of, listed_routes, openai_model
 from proxy.endpoints.answers import json_answer
-from proxy.exchange import Services
+from proxy.exchange.exchange import Services
 from proxy.inbound.visit import visit_of
+from proxy.models.catalogue import ModelList, asked_upstreams, codex_model, facts_of, listed_routes, openai_model
 
 
 class Models:

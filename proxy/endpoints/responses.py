@@ -6,17 +6,17 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proxy.access import first_found
-from proxy.background import BackgroundRuns, read_settled
-from proxy.continuation import chain_items
+from proxy.background.replay import Replay, replayed
+from proxy.background.runs import BackgroundRuns, read_settled
 from proxy.endpoints.answers import json_answer, raw_answer
 from proxy.endpoints.lists import cut_page, item_list
 from proxy.endpoints.queries import read_flag, read_integer, read_page
-from proxy.exchange import Services
+from proxy.exchange.exchange import Services
+from proxy.inbound.access import first_found
 from proxy.inbound.visit import visit_of
-from proxy.items import split_items
-from proxy.recording import whole
-from proxy.replay import Replay, replayed
+from proxy.state.history import chain_items
+from proxy.state.items import split_items
+from proxy.state.recording import whole
 from proxy.store import StoredResponse
 from translators.errors import InvalidRequest, bounded
 

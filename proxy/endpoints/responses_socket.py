@@ -18,15 +18,15 @@ from msgspec import Raw, Struct
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from proxy.continuation import Remembered
-from proxy.exchange import Exchange, Services
+from proxy.endpoints.event_stream import EventStream
+from proxy.exchange.exchange import Exchange, Services
 from proxy.inbound.visit import REQUEST_ID, Visit, visit_of
 from proxy.process.drain import ShuttingDown
-from proxy.sse_response import EventStream
+from proxy.state.history import ConnectionMemory
 from proxy.telemetry.observer import Outcome, ending_of_response
+from translators.asking.translate import mend
 from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
-from translators.request import mend
 from translators.schema.events import AnyEvent, one_by_one
 
 LOST = "dragoman.lost"
@@ -162,7 +162,7 @@ class _Session:
         self._socket = socket
         self._keep_alive_seconds = keep_alive_seconds
         self._waiting = waiting
-        self._remembered: Remembered | None = None
+        self._remembered: ConnectionMemory | None = None
         self._turns = 0
         self._gone = False
         self._lost = _lost_event(socket.scope)

@@ -13,11 +13,11 @@ from msgspec import Raw
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proxy.exchange import Exchange, Services
+from proxy.exchange.exchange import Exchange, Services
+from proxy.inbound.body import BodyLimits, CancelledOnDisconnect, read_request
 from proxy.inbound.visit import Visit, visit_of
-from proxy.request_body import BodyLimits, CancelledOnDisconnect, read_request
+from translators.asking.translate import mend
 from translators.decode import check_depth, decode_as
-from translators.request import mend
 
 
 class SingleExchange:

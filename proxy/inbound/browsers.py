@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from proxy.config import ServerSettings
-from proxy.headers import RawHeaders
+from proxy.inbound.headers import RawHeaders
 from translators.errors import InvalidRequest
 
 _MAX_SHOWN = 100

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from starlette.types import Scope
 
-from proxy.access import Caller
-from proxy.exchange import Exchange
+from proxy.exchange.exchange import Exchange
+from proxy.inbound.access import Caller
 
 REQUEST_ID = "x-request-id"
 WEBSOCKET = "WEBSOCKET"

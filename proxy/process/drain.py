@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from types import TracebackType
 
-from translators.ending import SHUTTING_DOWN
+from translators.answering.ending import SHUTTING_DOWN
 from translators.errors import BridgeError
 
 # Seconds until a client may come again: whoever takes over from this process is ready before this process leaves.

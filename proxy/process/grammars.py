@@ -17,9 +17,9 @@ from msgspec import Struct
 from proxy.config import GrammarSettings
 from proxy.process.failures import Failures
 from proxy.process.helpers import HelperFault, Helpers, Job, Reason
+from translators.asking.translate import Translation
 from translators.errors import BridgeError
 from translators.report import Adaptation
-from translators.request import Translation
 from translators.tools import Grammar, InputCheck
 
 MEMORY_BYTES = 256 << 20

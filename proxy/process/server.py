@@ -30,7 +30,7 @@ import uvicorn
 from msgspec import Struct
 from starlette.applications import Starlette
 
-from proxy.http_protocol import HttpProtocol
+from proxy.net.uvicorn_protocol import HttpProtocol
 from proxy.process.drain import Drain
 
 _log = logging.getLogger(__name__)

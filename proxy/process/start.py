@@ -11,14 +11,14 @@ from typing import Any, cast
 import uvicorn
 
 from proxy.config import Config, with_data_dir
-from proxy.http_protocol import HttpProtocol
-from proxy.log import logging_settings
-from proxy.memory import settle_memory
 from proxy.net.connections import ConnectionLimits, Connections
 from proxy.net.descriptors import within_descriptors
+from proxy.net.uvicorn_protocol import HttpProtocol
 from proxy.process.drain import Drain
+from proxy.process.memory import settle_memory
 from proxy.process.server import DrainingServer, DrainTimes
-from proxy.redaction import Redactor
+from proxy.telemetry.log import logging_settings
+from proxy.upstream.redaction import Redactor
 
 BACKLOG = 2048
 
@@ -64,6 +64,6 @@ def uvicorn_settings(app: Any, config: Config, drain: Drain | None = None) -> uv
 
 def _websocket_protocol(*arguments: Any, **options: Any) -> asyncio.Protocol:
     """Imported when the first client asks for it: it takes a tenth of a second and a megabyte."""
-    from proxy.websocket_protocol import WebSocketProtocol
+    from proxy.net.websocket_protocol import WebSocketProtocol
 
     return WebSocketProtocol(*arguments, **options)

@@ -21,13 +21,13 @@ import msgspec
 from msgspec import Struct
 
 from proxy.config import load_config
-from proxy.log import configure_logging
 from proxy.net.descriptors import keep_to_oneself
 from proxy.process.server import DrainingServer
 from proxy.process.signals import Signals
 from proxy.process.start import create_server, drain_times
 from proxy.process.start_errors import start_error
-from proxy.redaction import Redactor
+from proxy.telemetry.log import configure_logging
+from proxy.upstream.redaction import Redactor
 
 _OTHERS = frozenset({signal.SIGINT, signal.SIGHUP})
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from translators.errors import BridgeError
 
 if TYPE_CHECKING:  # an exchange knows the metrics, which are an observer
-    from proxy.exchange import Exchange
+    from proxy.exchange.exchange import Exchange
 
 Kind = Literal["request", "turn", "background"]
 """An HTTP request or WebSocket handshake; one response over a WebSocket; a response that nobody waited for."""

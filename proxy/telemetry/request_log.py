@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from proxy.exchange import Exchange
-from proxy.log import tell
+from proxy.exchange.exchange import Exchange
+from proxy.telemetry.log import tell
 from proxy.telemetry.observer import Ending, Kind
 from translators.errors import BridgeError, UpstreamError, bounded
 

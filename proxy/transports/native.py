@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
-from proxy.dead_peers import ask_when_silent, expect_acknowledgement, is_on_this_machine
+from proxy.net.tcp_keepalive import ask_when_silent, expect_acknowledgement, is_on_this_machine
 from proxy.transports import ConnectFailed, ConnectionCut, Into, TimedOut, Timeouts
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint

@@ -16,7 +16,7 @@ from typing import cast
 
 import httptools
 
-from proxy.joined_writes import JoiningTransport, outbox_of
+from proxy.net.write_coalescing import JoiningTransport, outbox_of
 from proxy.transports import ConnectionCut, Into, MalformedAnswer, TimedOut, TransportError
 from proxy.transports.endpoint import Origin
 from proxy.transports.fields import join_fields

@@ -8,11 +8,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.chat_backend import ChatBackend, sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import USAGE, chunk
 from tests.reported.drive import Stream, answer, delta
-from tests.running import config_for, read_config, running
+from tests.support.chat_backend import ChatBackend, sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import USAGE, chunk
+from tests.support.running import config_for, read_config, running
 
 Json = dict[str, Any]
 COUNTED = chunk(choices=[], usage=USAGE)

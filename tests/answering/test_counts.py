@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reported.drive import answer, delta
-from tests.translation import Json, Run
+from tests.support.translation import Json, Run
 from translators.answering.counts import MAX_TOKENS, read_counts
-from translators.usage import read_usage
+from translators.answering.usage import read_usage
 
 HI = delta(content="hi")
 STOP = delta("stop")

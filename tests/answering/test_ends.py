@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chat_backend import sse_answer
 from tests.reported.drive import Stream, answer, delta
 from tests.reported.test_empty_answers import SPOKEN, USAGE, asked, of
-from translators.ending import ending_of, is_finish
+from tests.support.chat_backend import sse_answer
+from translators.answering.ending import ending_of, is_finish
 
 Json = dict[str, Any]
 HI = delta(content="partial")

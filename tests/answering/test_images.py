@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.chat_backend import json_answer, sse_answer
-from tests.checks import check_response
 from tests.reported.drive import PIXEL, Stream, delta
 from tests.reported.test_empty_answers import USAGE, asked, of
-from tests.translation import Json, Run, text_of, translate
+from tests.support.chat_backend import json_answer, sse_answer
+from tests.support.checks import check_response
+from tests.support.translation import Json, Run, text_of, translate
 
 CONTENT = PIXEL.partition(",")[2]
 ENTRY: Json = {"type": "image_url", "image_url": {"url": PIXEL}}

@@ -10,12 +10,12 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
-from tests.chat_backend import Answer, ChatBackend, json_answer, sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import USAGE
 from tests.reported.drive import WEATHER, Stream, delta, translate
-from tests.running import config_for, read_config, running
-from tests.translation import Json
+from tests.support.chat_backend import Answer, ChatBackend, json_answer, sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import USAGE
+from tests.support.running import config_for, read_config, running
+from tests.support.translation import Json
 from translators.dialects import PRESETS
 
 COUNTED: Json = {"choices": [], "usage": USAGE}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.chat_backend import Answer, ChatBackend, json_answer, sse_answer
-from tests.checks import check_events, check_frames, check_response
-from tests.live import USAGE, LiveProxy, chunk, config_for, said
-from tests.translation import text_of
+from tests.support.chat_backend import Answer, ChatBackend, json_answer, sse_answer
+from tests.support.checks import check_events, check_frames, check_response
+from tests.support.live import USAGE, LiveProxy, chunk, config_for, said
+from tests.support.translation import text_of
 
 COUNTED = chunk(choices=[], usage=USAGE)
 PING = b": ping\n\n"
@@ -27,7 +27,7 @@ def never() -> asyncio.Event:
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.chat_answer._GRACE_SECONDS", 0.02)
+    monkeypatch.setattr("proxy.upstream.body._GRACE_SECONDS", 0.02)
 
 
 WHOLE = len(b"".join(write for write in finished(COUNTED).writes if isinstance(write, bytes)))

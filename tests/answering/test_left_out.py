@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.checks import check_events, check_frames, check_response
-from tests.live import USAGE, LiveProxy, chunk, config_for
 from tests.strategies import plain_chat_streams
 from tests.strategies.plain import PlainStream
-from tests.translation import SIMPLE, Json, Run, run_bytes, sse_bytes, text_of, without_ids
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.checks import check_events, check_frames, check_response
+from tests.support.live import USAGE, LiveProxy, chunk, config_for
+from tests.support.translation import SIMPLE, Json, Run, run_bytes, sse_bytes, text_of, without_ids
 from translators.schema import chat
 
 TOOLS: Json = {**SIMPLE, "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.translation import Run
-from translators.stream import CALL_ARGUMENTS
+from tests.support.translation import Run
+from translators.answering.stream import CALL_ARGUMENTS
 
 
 @pytest.mark.parametrize(

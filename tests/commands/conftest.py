@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chat_backend import ChatBackend
+from tests.support.chat_backend import ChatBackend
 from tests.support.command import Command
 
 LIST = {"object": "list", "data": [{"id": "small", "object": "model"}, {"id": "large", "object": "model"}]}

@@ -6,8 +6,8 @@ import http.client
 import json
 import signal
 
-from tests.chat_backend import json_answer, sse_answer
 from tests.commands.conftest import BackendThread
+from tests.support.chat_backend import json_answer, sse_answer
 from tests.support.command import Command
 
 

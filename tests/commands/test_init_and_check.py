@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from proxy.config import ConfigError, load_config
-from tests.chat_backend import json_answer
 from tests.commands.conftest import LIST, BackendThread
+from tests.support.chat_backend import json_answer
 from tests.support.command import Command
 
 NOWHERE = "http://127.0.0.1:9/v1"

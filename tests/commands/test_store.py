@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.chat_backend import json_answer
 from tests.commands.conftest import BackendThread
+from tests.support.chat_backend import json_answer
 from tests.support.command import Command
 
 COMPLETION = {

@@ -11,7 +11,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from tests.strict_chat import Json, check_chat_request
+from tests.support.strict_chat import Json, check_chat_request
 from translators.dialects import Dialect
 
 _MESSAGE_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")

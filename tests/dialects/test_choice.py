@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from proxy.config import ConfigError
-from proxy.routing import Router
-from tests.running import read_config
+from proxy.upstream.routing import Router
+from tests.support.running import read_config
 from translators.dialects import PRESETS, choose, problems
 from translators.dialects.presets import BACKENDS
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.reported.drive import answer, delta
-from tests.translation import encode
-from translators.chunks import parse_chunk
-from translators.ending import OVERFLOWN, unfinished
-from translators.upstream_errors import error_in_chunk, read_error
+from tests.support.translation import encode
+from translators.answering.ending import OVERFLOWN, unfinished
+from translators.recovery.upstream_errors import error_in_chunk, read_error
+from translators.wire.chunks import parse_chunk
 
 POLICIES = [
     "bio_policy",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.translation import encode
-from translators.chunks import parse_chunk
-from translators.upstream_errors import error_in_chunk, read_error
+from tests.support.translation import encode
+from translators.recovery.upstream_errors import error_in_chunk, read_error
+from translators.wire.chunks import parse_chunk
 
 # Backend, HTTP status, body → status, code, a part of the message.
 SHAPES: list[tuple[str, int, Any, tuple[int, str, str]]] = [

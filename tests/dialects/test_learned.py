@@ -10,20 +10,20 @@ import httpx2
 import msgspec
 import pytest
 
-from proxy.access import Caller
 from proxy.config import Config, FetchSettings, ModelSettings, UpstreamSettings
-from proxy.fetch import Fetcher
-from proxy.learned import MAX_REMEMBERED, Learned
-from proxy.metrics import Metrics
-from proxy.routing import Router
-from tests.chat_backend import Answer, ChatBackend, Request, json_answer
-from tests.running import config_for, read_config, running
-from tests.translation import Json, encode
+from proxy.inbound.access import Caller
+from proxy.media.fetch import Fetcher
+from proxy.telemetry.metrics import Metrics
+from proxy.upstream.lessons import MAX_REMEMBERED, Learned
+from proxy.upstream.routing import Router
+from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer
+from tests.support.running import config_for, read_config, running
+from tests.support.translation import Json, encode
+from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect
 from translators.errors import InvalidRequest, UpstreamError
-from translators.learned import Lesson, learn
-from translators.request import Settings, parse_request, to_chat
-from translators.upstream_errors import read_error
+from translators.recovery.lessons import Lesson, learn
+from translators.recovery.upstream_errors import read_error
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 FORMAT: Json = {"format": {"type": "json_object"}}

@@ -16,11 +16,11 @@ import pytest
 from proxy.commands.main import main
 from proxy.commands.translate import translate_command
 from proxy.config import Config, ModelSettings, UpstreamSettings, load_config
-from proxy.recognition import MAX_REFUSALS, Recognition
-from proxy.routing import Router
-from proxy.upstream import Upstreams
-from tests.chat_backend import Answer, ChatBackend, json_answer
-from tests.running import config_for, read_config, running
+from proxy.upstream.calls import Upstreams
+from proxy.upstream.recognition import MAX_REFUSALS, Recognition
+from proxy.upstream.routing import Router
+from tests.support.chat_backend import Answer, ChatBackend, json_answer
+from tests.support.running import config_for, read_config, running
 from translators.dialects import preset_of_list
 from translators.dialects.presets import BACKENDS
 

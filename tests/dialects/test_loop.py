@@ -8,9 +8,9 @@ import pytest
 
 from tests.dialects.rules import check_dialect_request
 from tests.dialects.test_reading import answer
-from tests.translation import Json, encode
+from tests.support.translation import Json, encode
+from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect
-from translators.request import Settings, parse_request, to_chat
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from tests.dialects.rules import check_dialect_request
 from tests.strategies import responses_requests, texts
-from tests.translation import Json, encode
+from tests.support.translation import Json, encode
+from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import Dialect, choose
 from translators.dialects.call_ids import CALL_ID_FORMS
 from translators.dialects.presets import BACKENDS
 from translators.errors import InvalidRequest
-from translators.request import Settings, Translation, parse_request, to_chat
 
 MODELS = (
     *("deepseek-v4", "kimi-k2.6", "kimi-k2.7-code", "kimi-k3", "glm-4.7", "glm-5.2", "glm-5.3", "qwen3-32b"),

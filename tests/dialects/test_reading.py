@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.checks import check_events
 from tests.strategies.values import cuts
-from tests.translation import Json, counted_ids, encode, text_of
-from translators.chunks import parse_chunk
+from tests.support.checks import check_events
+from tests.support.translation import Json, counted_ids, encode, text_of
+from translators.answering.stream import ResponseStream
+from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect, choose
-from translators.request import Settings, Translation, parse_request, to_chat
-from translators.stream import ResponseStream
+from translators.wire.chunks import parse_chunk
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 

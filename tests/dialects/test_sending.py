@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.dialects.rules import check_dialect_request
-from tests.translation import Json, encode
+from tests.support.translation import Json, encode
+from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect, choose
 from translators.errors import InvalidRequest
-from translators.request import Settings, Translation, parse_request, to_chat
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 OTHER: Json = {**TOOL, "name": "other"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chat_backend import ChatBackend
-from tests.live import said
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import said
 
 _HERE = Path(__file__).parent
 

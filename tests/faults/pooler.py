@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.postgres import PostgresServer, free_port, unprivileged_user
+from tests.support.postgres import PostgresServer, free_port, unprivileged_user
 
 _SETTINGS = """[databases]
 * = host=127.0.0.1 port={postgres} user=dragoman

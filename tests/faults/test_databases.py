@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from proxy import readiness
 from proxy.config import Secret, StoreSettings
+from proxy.process import readiness
 from proxy.store import postgres as postgres_store
 from proxy.store import sqlite_file
-from tests.chat_backend import ChatBackend
 from tests.faults.load import check_kept
 from tests.faults.pooler import find_pooler, running_pooler
-from tests.live import LiveProxy, config_for
-from tests.postgres import PostgresServer, running_postgres
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import LiveProxy, config_for
+from tests.support.postgres import PostgresServer, running_postgres
 
 BODY = {"model": "m", "input": "Hi"}
 

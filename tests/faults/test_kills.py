@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.chat_backend import ChatBackend
 from tests.faults.load import Load, check_kept
-from tests.postgres import PostgresServer
 from tests.state.process import ProxyProcess
+from tests.support.chat_backend import ChatBackend
+from tests.support.postgres import PostgresServer
 
 ROUNDS = 3
 TURNS = 25  # acknowledged between two kills, at least

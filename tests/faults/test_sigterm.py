@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.chat_backend import Answer, ChatBackend, Request, json_answer, sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import USAGE, chunk
 from tests.process.served import PATIENCE, Served
+from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer, sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import USAGE, chunk
 
 REQUESTS = 400  # half of them streamed
 AT_ONCE = 16

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from tests.cases import FIXTURES
 from tests.fuzz.mutate import chunked, mutate_bytes, mutate_json, written
+from tests.support.cases import FIXTURES
 from translators.dialects import PRESETS
 
 REQUESTS = [path.read_bytes() for path in sorted(FIXTURES.glob("*/request.json"))]

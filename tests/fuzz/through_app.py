@@ -14,8 +14,8 @@ from proxy.config import Config, ModelSettings, StoreSettings, UpstreamSettings
 from proxy.transports import ConnectionCut, Into, Timeouts
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
-from tests.checks import check_events, check_frames
 from tests.fuzz.case import DIALECTS, FuzzCase
+from tests.support.checks import check_events, check_frames
 
 ERROR_KEYS = {"message", "type", "param", "code"}
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tests.checks import check_events, check_frames
 from tests.fuzz.case import FuzzCase
-from tests.translation import counted_ids
-from translators.chunks import ChunkDecoder, parse_chunk
+from tests.support.checks import check_events, check_frames
+from tests.support.translation import counted_ids
+from translators.answering.stream import ResponseStream
+from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError, InvalidRequest
-from translators.request import Settings, Translation, parse_request, to_chat
-from translators.sse import DONE_FRAME, SSEEncoder
-from translators.stream import ResponseStream
-from translators.upstream_errors import error_in_chunk, read_error
+from translators.recovery.upstream_errors import error_in_chunk, read_error
+from translators.wire.chunks import ChunkDecoder, parse_chunk
+from translators.wire.sse import DONE_FRAME, SSEEncoder
 
 
 def run(case: FuzzCase) -> str:

@@ -12,8 +12,8 @@ from websockets.exceptions import InvalidStatus
 
 from proxy.config import Secret, ServerSettings
 from proxy.inbound.browsers import Browsers
-from tests.chat_backend import ChatBackend, json_answer
-from tests.live import USAGE, LiveProxy, config_for, said
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.live import USAGE, LiveProxy, config_for, said
 from translators.errors import InvalidRequest
 
 Json = dict[str, Any]

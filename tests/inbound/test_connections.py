@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from proxy.config import Secret
-from proxy.http_protocol import HttpProtocol
 from proxy.net.connections import Connections
-from tests.chat_backend import ChatBackend, json_answer, silence, sse_answer
-from tests.live import USAGE, LiveProxy, chunk, config_for
+from proxy.net.uvicorn_protocol import HttpProtocol
+from tests.support.chat_backend import ChatBackend, json_answer, silence, sse_answer
+from tests.support.live import USAGE, LiveProxy, chunk, config_for
 
 Json = dict[str, Any]
 WHOLE: Json = {"choices": [{"index": 0, "message": {"content": "Hi."}, "finish_reason": "stop"}], "usage": USAGE}

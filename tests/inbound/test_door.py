@@ -15,9 +15,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from proxy.log import LineFormatter
-from tests.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.live import USAGE, LiveProxy, chunk, config_for, said
+from proxy.telemetry.log import LineFormatter
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.live import USAGE, LiveProxy, chunk, config_for, said
 
 Json = dict[str, Any]
 WHOLE: Json = {"choices": [{"index": 0, "message": {"content": "Hi."}, "finish_reason": "stop"}], "usage": USAGE}

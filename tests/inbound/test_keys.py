@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from proxy.config import ConfigError, KeySettings, Secret
 from proxy.store import Store, create_store
-from tests.chat_backend import ChatBackend, json_answer
-from tests.live import USAGE, LiveProxy, config_for
-from tests.running import read_config
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.live import USAGE, LiveProxy, config_for
+from tests.support.running import read_config
 
 Json = dict[str, Any]
 WHOLE: Json = {"choices": [{"index": 0, "message": {"content": "Hi."}, "finish_reason": "stop"}], "usage": USAGE}

@@ -1,8 +1,8 @@
 """What is used of uvicorn's insides, so that a version that changes them is noticed before it is served with.
 
-Where this fails: read what has changed in the named places of uvicorn, see that `proxy/http_protocol.py`,
-`proxy/process/server.py` and `proxy/websocket_protocol.py` still do what they say (`tests/inbound`, `tests/process`),
-then write the new digest here.
+Where this fails: read what has changed in the named places of uvicorn, see that `proxy/net/uvicorn_protocol.py`,
+`proxy/process/server.py` and `proxy/net/websocket_protocol.py` still do what they say (`tests/inbound`,
+`tests/process`), then write the new digest here.
 """
 
 from __future__ import annotations

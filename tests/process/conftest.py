@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.chat_backend import Answer, ChatBackend, Request, json_answer, sse_answer
-from tests.live import USAGE, chunk
+from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer, sse_answer
+from tests.support.live import USAGE, chunk
 
 
 class HeldBackend(ChatBackend):

@@ -9,11 +9,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from proxy import exchange as module
+from proxy.exchange import exchange as module
 from proxy.process.aside import LONG_BYTES
-from tests.chat_backend import ChatBackend, json_answer
-from tests.running import config_for, read_config, running
-from translators.request import ParsedRequest, parse_request
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.running import config_for, read_config, running
+from translators.asking.translate import ParsedRequest, parse_request
 
 ANSWER = {"choices": [{"index": 0, "message": {"content": "Hello."}, "finish_reason": "stop"}]}
 

@@ -15,11 +15,11 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.chat_backend import sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import USAGE, chunk
 from tests.process.conftest import HeldBackend
 from tests.process.served import Json, Served, begin_turn, events_of
+from tests.support.chat_backend import sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import USAGE, chunk
 
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
 NOT_READY, CLOSED, DRAINED = "draining: not ready", "draining: nothing new is taken", " drained "

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks import check_frames
 from tests.process.conftest import HeldBackend
 from tests.process.served import Json, Served
+from tests.support.checks import check_frames
 
 STARTED = re.compile(r"Started server process \[(\d+)\]")
 

@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 
 from proxy.process.jobs.grammar import run as run_job
-from tests.checks import Emitted, check_events
-from tests.strict_chat import check_chat_request
-from translators.chunks import parse_chunk
+from tests.support.checks import Emitted, check_events
+from tests.support.strict_chat import check_chat_request
+from translators.answering.stream import ResponseStream
+from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect
 from translators.errors import BridgeError
 from translators.report import OnUnsupported
-from translators.request import Settings, Translation, parse_request, to_chat
 from translators.schema.events import AnyEvent, one_by_one
-from translators.stream import ResponseStream
 from translators.tools import InputCheck
+from translators.wire.chunks import parse_chunk
 
 Json = dict[str, Any]
 GENERIC = PRESETS["generic"]

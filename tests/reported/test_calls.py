@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.reported.drive import GREP, WEATHER, Answer, Json, answer, arguments, call, delta
-from tests.translation import without_ids
+from tests.support.translation import without_ids
 
 EVAL: Json = {
     "type": "function",

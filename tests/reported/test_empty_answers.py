@@ -10,10 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.chat_backend import Answer, ChatBackend, json_answer, sse_answer
-from tests.checks import check_events, check_frames, check_response
 from tests.reported.drive import WEATHER, call, delta
-from tests.running import config_for, read_config, running
+from tests.support.chat_backend import Answer, ChatBackend, json_answer, sse_answer
+from tests.support.checks import check_events, check_frames, check_response
+from tests.support.running import config_for, read_config, running
 
 Json = dict[str, Any]
 USAGE: Json = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}

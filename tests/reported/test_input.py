@@ -8,9 +8,9 @@ import httpx2
 import pytest
 
 from proxy.config import ServerSettings
-from tests.chat_backend import ChatBackend, json_answer
 from tests.reported.drive import PIXEL, messages
-from tests.running import config_for, read_config, running
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.running import config_for, read_config, running
 from translators.dialects import PRESETS, choose
 from translators.errors import InvalidRequest
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.reported.drive import WEATHER, Json, Stream, answer, call, chat, reported, translate
 from tests.strategies import json_values
+from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
-from translators.request import Settings, parse_request, to_chat
 
 SCHEMA: Json = {"type": "json_schema", "name": "out", "schema": {"type": "object", "properties": {"x": {}}}}
 

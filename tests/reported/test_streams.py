@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.reported.drive import WEATHER, Stream, answer, arguments, call, delta, translate
-from translators.chunks import ChunkDecoder
+from translators.answering.stream import ResponseStream
 from translators.errors import UpstreamError
-from translators.retry_after import retry_after, retry_after_in
-from translators.stream import ResponseStream
-from translators.upstream_errors import read_error
+from translators.recovery.retry_after import retry_after, retry_after_in
+from translators.recovery.upstream_errors import read_error
+from translators.wire.chunks import ChunkDecoder
 
 Json = dict[str, Any]
 TOOLS: Json = {"tools": [WEATHER, {**WEATHER, "name": "search"}]}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chat_backend import ChatBackend
-from tests.live import LiveProxy, config_for
 from tests.reported.drive import GREP, WEATHER, answer, call, chat, messages, names, reported, translate
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import LiveProxy, config_for
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
 from translators.schema import chat as chat_schema

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.reported.drive import PIXEL, WEATHER, chat
 from tests.strategies import json_values
+from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
 from translators.items import ITEM_TYPES
-from translators.request import Settings, parse_request, to_chat
 from translators.tools import TOOL_TYPES
 
 Json = dict[str, Any]

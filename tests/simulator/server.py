@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from tests.chat_backend import Answer, ChatBackend, Request, json_answer, sse_answer
 from tests.simulator.answers import chunks, whole
 from tests.simulator.errors import error_body
 from tests.simulator.facts import Facts, Json
 from tests.simulator.model import answer_to, scene_of
 from tests.simulator.rules import refusal
+from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer, sse_answer
 
 KEY = "secret-key"
 BROKEN = "the provider went away"

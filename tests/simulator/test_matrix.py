@@ -13,13 +13,13 @@ import pytest
 
 from proxy.config import Config, FetchSettings, ModelSettings, StoreSettings, UpstreamSettings
 from proxy.config.secret import Secret
-from tests.checks import check_events, check_frames, check_response
-from tests.running import running
 from tests.simulator import BACKENDS, Simulator
 from tests.simulator.answers import COMPLETION, PROMPT, THOUGHT_TOKENS
 from tests.simulator.model import GREETING, STEPS, THOUGHT
 from tests.simulator.server import BROKEN, KEY
-from tests.translation import text_of
+from tests.support.checks import check_events, check_frames, check_response
+from tests.support.running import running
+from tests.support.translation import text_of
 from translators.dialects import PRESETS, Dialect, choose
 from translators.dialects.dialect import EFFORTS
 

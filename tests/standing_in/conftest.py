@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from proxy.config import StoreSettings, load_config
-from tests.chat_backend import ChatBackend
-from tests.live import LiveProxy
+from tests.support.chat_backend import ChatBackend
 from tests.support.command import ROOT
+from tests.support.live import LiveProxy
 
 PAGE = (ROOT / "docs" / "standing-in.md").read_text()
 

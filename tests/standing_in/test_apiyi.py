@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.chat_backend import ChatBackend, json_answer
-from tests.live import said
 from tests.standing_in.conftest import standing_in
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.live import said
 
 NESTED: Any = {
     "type": "function",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.chat_backend import ChatBackend
-from tests.live import said
 from tests.standing_in.conftest import standing_in
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import said
 
 
 async def test_a_stored_response_names_its_conversation(backend: ChatBackend, tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.chat_backend import ChatBackend, json_answer
-from tests.checks import check_frames
-from tests.live import chunk, said
 from tests.standing_in.conftest import standing_in
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.checks import check_frames
+from tests.support.live import chunk, said
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 TOOL: Any = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}

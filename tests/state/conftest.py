@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.chat_backend import ChatBackend
-from tests.live import LiveProxy, config_for
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import LiveProxy, config_for
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from openai import BadRequestError
 
 from proxy.config import StoreSettings
-from tests.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import LiveProxy, chunk, config_for, said
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import LiveProxy, chunk, config_for, said
 
 
 async def ended(proxy: LiveProxy, response_id: str) -> Any:

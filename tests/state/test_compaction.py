@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from openai import BadRequestError
 
 from proxy.config import ModelSettings, Secret, StoreSettings
-from proxy.routing import Router
-from proxy.sealing import KEY_FILE, AesSealer, create_sealer
+from proxy.state.sealing import KEY_FILE, AesSealer, create_sealer
 from proxy.store import StoreError
-from tests.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import LiveProxy, config_for, said
+from proxy.upstream.routing import Router
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import LiveProxy, config_for, said
 from translators.dialects import PRESETS
 from translators.sealing import PLAIN
 

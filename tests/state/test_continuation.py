@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from openai import BadRequestError, NotFoundError
 
-from proxy import continuation
 from proxy.config import StoreSettings
-from tests.chat_backend import ChatBackend, sse_answer
-from tests.live import LiveProxy, chunk, config_for, said
+from proxy.state import history as continuation
+from tests.support.chat_backend import ChatBackend, sse_answer
+from tests.support.live import LiveProxy, chunk, config_for, said
 
 
 async def test_a_response_goes_on_from_the_one_before(backend: ChatBackend, proxy: LiveProxy) -> None:

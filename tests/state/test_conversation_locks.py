@@ -10,15 +10,15 @@ import pytest
 from openai import APIError, BadRequestError
 
 from proxy.config import StoreSettings
-from proxy.conversation_locks import ConversationLocks
 from proxy.ids import random_id
+from proxy.state.conversation_locks import ConversationLocks
 from proxy.store import Conversation
 from proxy.store.sql import SqlStore
 from proxy.store.sqlite import SqliteDatabase
-from tests.chat_backend import Answer, ChatBackend, json_answer, sse_answer
-from tests.live import LiveProxy, chunk, config_for, said
 from tests.state.process import ProxyProcess
 from tests.state.test_background import ended
+from tests.support.chat_backend import Answer, ChatBackend, json_answer, sse_answer
+from tests.support.live import LiveProxy, chunk, config_for, said
 
 
 def held_up() -> tuple[Answer, asyncio.Event]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from openai import BadRequestError, NotFoundError
 
-from tests.chat_backend import ChatBackend
-from tests.live import LiveProxy, said
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import LiveProxy, said
 
 
 async def test_retrieve_and_delete(backend: ChatBackend, proxy: LiveProxy) -> None:

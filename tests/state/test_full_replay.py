@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from proxy.continuation import Past
-from proxy.items import split_input, with_id
+from proxy.state.history import History
+from proxy.state.items import split_input, with_id
+from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
-from translators.request import Settings, parse_request, to_chat
 
 TEXTS = st.sampled_from(["Hi", "", "ä\u2028", "two\nlines"])
 
@@ -50,5 +50,5 @@ def test_a_continued_turn_is_a_full_replay(
     part = parse_request(msgspec.json.encode({"model": "m", "input": items[cut:]}))
     kept = [Raw(with_id(raw, new_id).json) for raw in split_input(Raw(msgspec.json.encode(items[:cut])))]
     settings = Settings(model="m")
-    continued = to_chat(part, PRESETS[dialect], settings, Past(kept).decoded())
+    continued = to_chat(part, PRESETS[dialect], settings, History(kept).decoded())
     assert continued.body() == to_chat(whole, PRESETS[dialect], settings).body()

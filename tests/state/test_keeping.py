@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from proxy.background.housekeeping import MEMORY_BYTES, limits_of
 from proxy.config import Config, StoreSettings, with_data_dir
-from proxy.housekeeping import MEMORY_BYTES, limits_of
 from proxy.store import StoreError, create_store
 from proxy.store.sql import Row, SqlStore, Statement
 from proxy.store.sqlite import SqliteDatabase
-from tests.chat_backend import ChatBackend, sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import LiveProxy, chunk, config_for, said
 from tests.state.test_background import ended
 from tests.store.test_store import record
+from tests.support.chat_backend import ChatBackend, sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import LiveProxy, chunk, config_for, said
 
 
 class Observed(SqliteDatabase):

@@ -13,12 +13,12 @@ import pytest
 from openai import APIError, AsyncOpenAI
 
 from proxy.config import Secret, StoreSettings
-from tests.chat_backend import ChatBackend, sse_answer
-from tests.checks import check_events, check_frames
-from tests.live import LiveProxy, chunk, config_for, said
-from tests.postgres import PostgresServer
 from tests.state.process import ProxyProcess
 from tests.state.test_background import ended
+from tests.support.chat_backend import ChatBackend, sse_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import LiveProxy, chunk, config_for, said
+from tests.support.postgres import PostgresServer
 
 TURNS_KILLED = 200
 KILLS = 8

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from openai import BadRequestError
 
-from tests.chat_backend import ChatBackend, sse_answer
-from tests.live import LiveProxy, chunk, said
+from tests.support.chat_backend import ChatBackend, sse_answer
+from tests.support.live import LiveProxy, chunk, said
 
 Json = dict[str, Any]
 TOOLS: Any = [

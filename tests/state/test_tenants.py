@@ -11,9 +11,9 @@ import pytest
 from websockets.asyncio.client import connect
 
 from proxy.config import KeySettings, Secret, StoreSettings, UpstreamSettings
-from tests.chat_backend import ChatBackend, json_answer
-from tests.checks import check_events, check_frames
-from tests.live import LiveProxy, config_for, said
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.checks import check_events, check_frames
+from tests.support.live import LiveProxy, config_for, said
 
 Json = dict[str, Any]
 KEYS = {name: KeySettings(key=Secret(f"key-of-{name}")) for name in ("team-a", "team-b")}

@@ -9,8 +9,8 @@ import pytest
 from openai import BadRequestError
 
 from proxy.config import ModelSettings
-from tests.chat_backend import ChatBackend, json_answer
-from tests.live import LiveProxy, config_for, said
+from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.live import LiveProxy, config_for, said
 
 WORDS = "word " * 100
 

@@ -12,9 +12,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.checks import check_events
-from tests.live import LiveProxy, chunk, config_for, said
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.checks import check_events
+from tests.support.live import LiveProxy, chunk, config_for, said
 
 Json = dict[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.chat_backend import ChatBackend
-from tests.live import LiveProxy, said
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import LiveProxy, said
 
 
 async def test_the_sdk_talks_over_one_connection(backend: ChatBackend, proxy: LiveProxy) -> None:

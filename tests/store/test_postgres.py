@@ -14,8 +14,8 @@ from proxy.store.postgres import PostgresDatabase
 from proxy.store.postgres_pool import Address, Pool
 from proxy.store.records import NewItem
 from proxy.store.sql import SqlStore, Statement
-from tests.postgres import PostgresServer
 from tests.store.test_store import record
+from tests.support.postgres import PostgresServer
 
 _COUNT = Statement("SELECT COUNT(*) FROM conversation_items")
 

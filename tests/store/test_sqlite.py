@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.run_ahead import RunAhead
+from proxy.net.eager_send import EagerSend
 from proxy.store import StoreError, sqlite, sqlite_file, sqlite_worker
 from proxy.store.sql import Statement
 from proxy.store.sqlite import SqliteDatabase
@@ -47,7 +47,7 @@ def write(database: SqliteDatabase, text: str) -> Awaitable[None] | None:
     async def written() -> None:
         assert await database.write(note(text)) == 1
 
-    return RunAhead()(written())
+    return EagerSend()(written())
 
 
 async def notes(database: SqliteDatabase) -> list[str]:
@@ -76,7 +76,7 @@ async def test_a_long_write_is_the_threads(database: SqliteDatabase) -> None:
 
 
 async def test_so_are_several_statements(database: SqliteDatabase) -> None:
-    rest = RunAhead()(_forget(database.write(note("a") + note("b"))))
+    rest = EagerSend()(_forget(database.write(note("a") + note("b"))))
     assert rest is not None
     await rest
     assert await notes(database) == ["a", "b"]
@@ -113,7 +113,7 @@ async def _await(rest: Awaitable[None]) -> None:
 
 async def test_a_failure_is_a_store_error_at_once(database: SqliteDatabase) -> None:
     with pytest.raises(StoreError):
-        RunAhead()(_forget(database.write([Statement("INSERT INTO nowhere VALUES (1)", ())])))
+        EagerSend()(_forget(database.write([Statement("INSERT INTO nowhere VALUES (1)", ())])))
     assert write(database, "next") is None
 
 
@@ -242,7 +242,7 @@ async def test_a_short_write_in_memory_needs_no_thread_either() -> None:
 
 async def test_what_may_remove_much_is_the_threads(database: SqliteDatabase) -> None:
     assert write(database, "short") is None
-    rest = RunAhead()(_forget(database.write([Statement("DELETE FROM notes", ())])))
+    rest = EagerSend()(_forget(database.write([Statement("DELETE FROM notes", ())])))
     assert rest is not None
     await rest
     assert await notes(database) == []

@@ -12,11 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from tests.support.translation import Json, Run, without_ids
 from tests.surface.answer_notes import COUNT_NOTES, NOTES, READ_WITH_OTHERS
-from tests.translation import Json, Run, without_ids
-from translators import upstream_errors
 from translators.answering import counts
-from translators.ending import FINISHES
+from translators.answering.ending import FINISHES
+from translators.recovery import upstream_errors
 from translators.schema import chat
 
 UNKNOWN = "anything else"

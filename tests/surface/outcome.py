@@ -19,12 +19,12 @@ import msgspec
 
 import proxy
 import translators
+from tests.support.translation import translate
 from tests.surface.notes import DIRECT_ITEMS, DONE_BY_THE_SHELL, NOTES
 from tests.surface.samples import sample
-from tests.translation import translate
+from translators.asking.translate import Translation
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
-from translators.request import Translation
 from translators.schema import events
 
 Json = dict[str, Any]

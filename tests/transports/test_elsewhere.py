@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from proxy.dead_peers import ask_when_silent
+from proxy.net.tcp_keepalive import ask_when_silent
 from proxy.transports import ConnectFailed, ConnectionCut, Endpoint, Transport
 from tests.transports.wire import PATIENT, Peer, ScriptedServer, answering, whole
 

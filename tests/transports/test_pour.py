@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from proxy.run_ahead import RunAhead
+from proxy.net.eager_send import EagerSend
 from proxy.transports import Answer, ConnectionCut, Into, MalformedAnswer, TimedOut, Transport
 from proxy.transports.native import NativeAnswer
 from proxy.transports.native_connection import Connection
@@ -386,7 +386,7 @@ async def test_an_answer_closed_under_its_pouring_does_not_disturb_the_next_requ
     connection.data_received(chunk(b"word") + LAST_CHUNK)
     await answer.aclose()
     connection.begin(b"", b"", head_only=False)
-    asking = RunAhead()(connection.head(60))
+    asking = EagerSend()(connection.head(60))
     assert asking is not None
     await task
     connection.data_received(CHUNKED)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from translators.choices import choices_of
+from translators.dialects.choices import choices_of
 from translators.dialects.dialect import Dialect
 from translators.dialects.listed import Listed
 

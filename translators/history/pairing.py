@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from translators.messages import Call, Output, Piece
+    from translators.asking.messages import Call, Output, Piece
 
 
 class Pairing:

@@ -10,10 +10,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from translators.emitter import Emitter
+from translators.answering.emitter import Emitter
+from translators.asking.messages import Instruction, MessageBuilder, UserSpeech
 from translators.items.item import Item
 from translators.items.writer import ItemWriter
-from translators.messages import Instruction, MessageBuilder, UserSpeech
 from translators.sealing import Sealer
 from translators.tools import ToolMap
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from translators.emitter import Emitter
+from translators.answering.emitter import Emitter
+from translators.asking.messages import Call, MessageBuilder
 from translators.items.call_writer import CallWriter
 from translators.items.item import Item
-from translators.messages import Call, MessageBuilder
 from translators.schema import events
 from translators.tools import Grammar, InputCheck, ToolMap, ToolName
 from translators.tools.unwrap import InputReader, readings

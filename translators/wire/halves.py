@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from translators.runs import Chunk, ChunkRun, find_text
 from translators.schema import chat
+from translators.wire.chunk_template import Chunk, ChunkRun, find_text
 
 # Of a text that is known to end, or to begin, with a half.
 _FIRST_AT_END = re.compile(rb'\\u([dD][89abAB][0-9a-fA-F]{2})"')

@@ -1,0 +1,1 @@
+"""Responses without a client: runs, their replay, and what is done now and then."""

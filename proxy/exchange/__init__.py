@@ -1,0 +1,1 @@
+"""One request's life, from what a client asked to the response it gets."""

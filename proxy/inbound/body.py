@@ -1,0 +1,133 @@
+"""The body of a request, within a limit, and the client's departure while it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+
+from msgspec import Struct
+from starlette.types import Receive
+
+from proxy.inbound.content_encoding import decode_aside
+from translators.errors import InvalidRequest
+
+_UNWATCHED_SECONDS = 0.05
+
+
+class BodyLimits(Struct, frozen=True):
+    """The longest and the deepest body taken."""
+
+    bytes: int
+    depth: int
+
+
+class ClientGone(Exception):
+    """The client closed its connection; there is nobody to answer."""
+
+
+async def read_request(receive: Receive, limit: int, headers: Mapping[str, str]) -> bytes:
+    """The body as it was before it was compressed, if it was. Raises InvalidRequest and ClientGone."""
+    body = await read_body(receive, limit, headers.get("content-length"))
+    encoding = headers.get("content-encoding")
+    return body if encoding is None else await decode_aside(body, encoding, limit)
+
+
+async def read_body(receive: Receive, limit: int, content_length: str | None) -> bytes:
+    """Raises InvalidRequest (413) for a body longer than `limit` bytes, and ClientGone."""
+    if content_length is not None and content_length.isdigit() and int(content_length) > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+def _too_large(limit: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"The request body is larger than {limit} bytes (server.max_body_bytes).",
+        status=413,
+        code="request_too_large",
+    )
+
+
+class Lookout:
+    """Begins to watch the clients of requests that take a moment, with one timer for all of an event loop.
+
+    A task that watches costs more than what is left of a short request, and a timer of its own nearly as much.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None  # the one whose timer runs
+        self._new: set[CancelledOnDisconnect] = set()
+        self._old: set[CancelledOnDisconnect] = set()
+
+    def enter(self, watch: CancelledOnDisconnect, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            self._loop = loop
+            self._new, self._old = set(), set()
+            loop.call_later(_UNWATCHED_SECONDS, self._look, loop)
+        self._new.add(watch)
+
+    def leave(self, watch: CancelledOnDisconnect) -> None:
+        self._new.discard(watch)
+        self._old.discard(watch)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            return
+        for watch in self._old:
+            watch.begin(loop)
+        self._old, self._new = self._new, set()
+        if self._old:
+            loop.call_later(_UNWATCHED_SECONDS, self._look, loop)
+        else:
+            self._loop = None
+
+
+class CancelledOnDisconnect:
+    """`with`: cancels what runs inside when the client goes away, and raises ClientGone in its place.
+
+    It begins to watch when `lookout` says so, which may be shared by whatever runs on one event loop.
+    """
+
+    def __init__(self, receive: Receive, lookout: Lookout | None = None) -> None:
+        self._receive = receive
+        self._lookout = lookout or Lookout()
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._watched = asyncio.current_task()
+        assert self._watched is not None
+        self._lookout.enter(self, self._watched.get_loop())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lookout.leave(self)
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._gone and isinstance(error, asyncio.CancelledError):
+            assert self._watched is not None
+            if self._watched.uncancel() == 0:
+                raise ClientGone from None
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._watcher = loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        assert self._watched is not None
+        self._watched.cancel()

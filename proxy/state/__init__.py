@@ -1,0 +1,1 @@
+"""What a request stands on, and what a response leaves behind."""

@@ -1,0 +1,84 @@
+"""`Recorder`: one response on its way into the store, as it stands at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from proxy.ids import NewId, response_of
+from proxy.state.history import ConnectionMemory, History, behind_compaction
+from proxy.state.items import join_items, split_input, split_items, with_id
+from proxy.store.records import ACTIVE, NewItem, StoredResponse
+from translators.items.compaction import OutputCompaction
+from translators.schema.responses import Response, ResponsesRequest
+
+NO_OUTPUT: list[Any] = []
+
+
+class Recording(Struct, frozen=True):
+    """`named` are the ids of items that do not tell their response, `appended` is what its conversation gains."""
+
+    record: StoredResponse
+    named: Sequence[str]
+    appended: Sequence[NewItem]
+
+
+class Recorder:
+    """`owner` is whose the response is; `new_id` names the items that came without an id."""
+
+    def __init__(self, params: ResponsesRequest, past: History, owner: str, new_id: NewId) -> None:
+        self._params = params
+        self._past = past
+        self._owner = owner
+        self._new_id = new_id
+
+    @cached_property
+    def _input(self) -> list[NewItem]:
+        return [with_id(raw, self._new_id) for raw in split_input(self._params.input)]
+
+    def record(self, response: Response, *, holder: str | None = None, lease_until: float | None = None) -> Recording:
+        items = [NewItem(item.id, msgspec.json.encode(item)) for item in response.output]
+        record = StoredResponse(
+            id=response.id,
+            owner=self._owner,
+            status=response.status,
+            created_at=response.created_at,
+            head=msgspec.json.encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
+            input=join_items([item.json for item in self._input]),
+            output=join_items([item.json for item in items]),
+            parent=self._past.parent,
+            root=self._past.root or response.id,
+            conversation=self._past.conversation,
+            background=response.background,
+            compacted=any(type(item) is OutputCompaction for item in response.output),
+            holder=holder,
+            lease_until=lease_until,
+        )
+        ended = response.status not in ACTIVE
+        everything = [*self._input, *items] if ended else []
+        named = [item.id for item in everything if response_of(item.id) != response.id]
+        appended = everything if self._past.conversation is not None else []
+        return Recording(record, named, appended)
+
+    def remember(self, response: Response) -> ConnectionMemory:
+        """What the next response of the same connection goes on from."""
+        own = [Raw(item.json) for item in self._input]
+        output = split_items(msgspec.json.encode(response.output))
+        items = behind_compaction([*self._past.items, *own, *output])
+        return ConnectionMemory(response.id, self._past.root or response.id, items, self._owner)
+
+
+def whole(record: StoredResponse, **changes: Any) -> bytes:
+    """The response object as it was sent, or with `changes` to its fields."""
+    fields = msgspec.json.decode(record.head, type=dict[str, Raw])
+    changed = {name: Raw(msgspec.json.encode(value)) for name, value in changes.items()}
+    return msgspec.json.encode(fields | {"output": Raw(record.output)} | changed)
+
+
+def head(record: StoredResponse, **changes: Any) -> bytes:
+    """The record's head with `changes` to its fields."""
+    return whole(msgspec.structs.replace(record, output=b"[]"), **changes)

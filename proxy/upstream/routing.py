@@ -1,0 +1,215 @@
+"""Model name → where it goes: which upstream, under which name, in which dialect.
+
+An exact name wins over a pattern, a pattern with more literal characters over one with fewer, and the entry
+`*` takes the rest. Patterns are those of fnmatch, in which case counts. An upstream whose dialect neither setting nor
+host tells is `undecided` until `settle`, and generic meanwhile.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from proxy.config import LOCAL_MODEL, Config, ModelSettings, OnUnsupported, UpstreamSettings
+from translators.asking.translate import Settings, parse_defaults
+from translators.dialects import GENERIC, Choice, Dialect, choose
+from translators.errors import InvalidRequest
+from translators.schema.responses import ResponsesRequest
+from translators.sealing import PLAIN, Sealer
+
+DEFAULT_NAME = "*"
+LOCAL_DIALECT = "llamacpp"
+BY_LIST = "list of models"
+MAX_NAMES_SHOWN = 20
+MAX_NAME_SHOWN = 100
+MAX_REMEMBERED = 1000
+
+_SHARE_OF_SUMMARY = 4  # of a context window, at most one part in so many is a summary's
+_LEAST_SUMMARY = 256
+_WILDCARD = re.compile(r"\[[^]]*\]|[*?]")
+
+
+def _any(model: str) -> bool:
+    return True
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """`name` is what the client asked for, `model` what the upstream is sent; `translation` is for `to_chat`."""
+
+    name: str
+    model: str
+    upstream_name: str
+    upstream: UpstreamSettings
+    settings: ModelSettings
+    choice: Choice
+    translation: Settings
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.choice.dialect
+
+
+class _Entry(Struct, frozen=True):
+    """An entry of `models`, with all of it that no request changes."""
+
+    name: str
+    settings: ModelSettings
+    upstream: UpstreamSettings
+    on_unsupported: OnUnsupported
+    defaults: ResponsesRequest | None
+    sealer: Sealer
+    error_codes: Mapping[str, str]
+
+    def sent_name(self) -> str | None:
+        """The name that the upstream is sent whatever the client asked for, if there is one."""
+        return self.settings.model or (LOCAL_MODEL if self.upstream.kind == "local" else None)
+
+    def route(self, name: str, listed: str | None = None) -> Route:
+        """`listed` is the preset that the upstream's list of models tells."""
+        model = self.sent_name() or name
+        return Route(
+            name=name,
+            model=model,
+            upstream_name=self.settings.upstream,
+            upstream=self.upstream,
+            settings=self.settings,
+            choice=choose(
+                self.upstream.dialect,
+                self.settings.dialect,
+                host=urlsplit(self.upstream.base_url or "").netloc,
+                model_name=model,
+                otherwise=LOCAL_DIALECT if self.upstream.kind == "local" else listed or GENERIC,
+                because="kind local" if self.upstream.kind == "local" else BY_LIST if listed else "",
+            ),
+            translation=Settings(
+                model=model,
+                on_unsupported=self.on_unsupported,
+                defaults=self.defaults,
+                extra_body=self.settings.extra_body,
+                drop_params=self.settings.drop_params,
+                grammar_retries=self.settings.grammar_retries,
+                estimate_usage=self.settings.estimate_usage,
+                thoughts=self.settings.thoughts,
+                error_codes=self.error_codes,
+                sealer=self.sealer,
+                summary_tokens=self._summary_tokens(),
+            ),
+        )
+
+    def _summary_tokens(self) -> int:
+        """A summary that fills the window of its reader makes no room."""
+        window = self.settings.context_window
+        if window is None and self.upstream.kind == "local":
+            window = self.upstream.context_size
+        asked = self.settings.summary_tokens
+        return asked if window is None else max(min(asked, window // _SHARE_OF_SUMMARY), _LEAST_SUMMARY)
+
+
+class Router:
+    """The routes of one configuration."""
+
+    def __init__(self, config: Config, sealer: Sealer = PLAIN) -> None:
+        self._known = names_shown(config)
+        self._entries = {name: _entry(name, settings, config, sealer) for name, settings in config.models.items()}
+        self._exact = {name: entry.route(name) for name, entry in self._entries.items() if not is_pattern(name)}
+        self._listed: dict[str, str] = {}
+        self.undecided = {route.upstream_name for route in self.entries() if not route.choice.told_by}
+        patterns = [
+            (re.compile(fnmatch.translate(name)).match, entry)
+            for name, entry in self._entries.items()
+            if is_pattern(name)
+        ]
+        self._default = _default_model(config, self._entries, list(self._exact))
+        self._found: dict[str, Route] = {}  # by the names that patterns took
+        # The sort is stable: equally literal patterns keep the order of the file. `*` has no literal part.
+        self._patterns = sorted(patterns, key=lambda pattern: -_literal_length(pattern[1].name))
+
+    def names(self) -> tuple[str, ...]:
+        """The exact names, in the order of the configuration."""
+        return tuple(self._exact)
+
+    def entries(self) -> tuple[Route, ...]:
+        """A route for every configured name and pattern, in the order of the configuration."""
+        return tuple(self._route(entry, name) for name, entry in self._entries.items())
+
+    def settle(self, upstream: str, listed: str | None) -> None:
+        """`listed` is the preset that the list of models of an undecided upstream tells, None where it tells none."""
+        self.undecided.discard(upstream)
+        if listed is not None:
+            self._listed[upstream] = listed
+            self._exact = {name: self._route(self._entries[name], name) for name in self._exact}
+            self._found.clear()
+
+    def route(self, model: str | None, may_use: Callable[[str], bool] = _any) -> Route:
+        """Where a request for `model` goes, or one that names none, for a caller who may use these models.
+
+        Raises InvalidRequest where nothing is configured for it, which is the same for what the caller may not use.
+        """
+        if not model:
+            if self._default is None:
+                message = "Missing required parameter: 'model'."
+                raise InvalidRequest(message, code="missing_required_parameter", param="model")
+            model = self._default
+        route = self.route_or_none(model)
+        if route is not None and may_use(model):
+            return route
+        known = self._known if may_use is _any else shown_names([name for name in self._entries if may_use(name)])
+        shown = model if len(model) <= MAX_NAME_SHOWN else f"{model[:MAX_NAME_SHOWN]}…"
+        message = f"The model '{shown}' does not exist here. Known models: {known}."
+        raise InvalidRequest(message, status=404, code="model_not_found", param="model")
+
+    def route_or_none(self, model: str) -> Route | None:
+        if model in self._exact:
+            return self._exact[model]
+        if model in self._found:
+            return self._found[model]
+        for matches, entry in self._patterns:
+            if matches(model):
+                if len(self._found) >= MAX_REMEMBERED:
+                    self._found.clear()
+                return self._found.setdefault(model, self._route(entry, model))
+        return None
+
+    def _route(self, entry: _Entry, name: str) -> Route:
+        return entry.route(name, self._listed.get(entry.settings.upstream))
+
+
+def is_pattern(name: str) -> bool:
+    return any(wildcard in name for wildcard in "*?[")
+
+
+def names_shown(config: Config) -> str:
+    """The configured names and patterns for a message, as many as fit one."""
+    return shown_names(list(config.models))
+
+
+def shown_names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MAX_NAMES_SHOWN])
+    return shown if len(names) <= MAX_NAMES_SHOWN else f"{shown} and {len(names) - MAX_NAMES_SHOWN} more"
+
+
+def _default_model(config: Config, entries: Mapping[str, _Entry], exact: Sequence[str]) -> str | None:
+    """The model of a request that names none: the one that is configured for that, the one that `*` stands for, or the
+    only entry, where that is a name."""
+    if config.default_model is not None:
+        return config.default_model
+    rest = entries.get(DEFAULT_NAME)
+    sent = None if rest is None else rest.sent_name()
+    if sent is not None:
+        return sent
+    return exact[0] if len(exact) == len(entries) == 1 else None
+
+
+def _entry(name: str, settings: ModelSettings, config: Config, sealer: Sealer) -> _Entry:
+    defaults = parse_defaults(settings.defaults) if settings.defaults else None
+    on_unsupported = settings.on_unsupported or config.on_unsupported
+    upstream = config.upstreams[settings.upstream]
+    return _Entry(name, settings, upstream, on_unsupported, defaults, sealer, config.errors.codes)
+
+
+def _literal_length(pattern: str) -> int:
+    return len(_WILDCARD.sub("", pattern))

@@ -1,0 +1,1 @@
+"""A Responses request into a Chat request."""

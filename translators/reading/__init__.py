@@ -1,7 +1,0 @@
-"""Chunks into fragments: `ChatReader` for every backend, filters for what some do, put together by `AnswerReader`."""
-
-from __future__ import annotations
-
-from translators.reading.answer import AnswerReader
-
-__all__ = ["AnswerReader"]

@@ -1,0 +1,1 @@
+"""What an upstream's refusal means and teaches, and asking once more."""

@@ -1,0 +1,122 @@
+"""Bytes of a Chat answer into `ChatChunk`s: `ChunkDecoder` for streams, `parse_chunk` for one payload.
+
+What is no answer at all is an `UpstreamProtocolError`; how the rest is read stands in `wire.payload`. Chunks that
+differ in their text alone come as one `ChunkRun`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Literal
+
+from translators.answering.ending import is_finish
+from translators.errors import UpstreamProtocolError
+from translators.limits import DEFAULT_LIMITS, AnswerLimits, answer_too_large
+from translators.schema.chat import ChatChunk
+from translators.wire.chunk_template import Chunk, ChunkPattern
+from translators.wire.halves import Halves
+from translators.wire.payload import parse_chunk
+from translators.wire.sse import DONE, SSEDecoder
+from translators.wire.surrogates import has_any
+
+__all__ = ["ChunkDecoder", "Form", "body_form", "parse_chunk"]
+
+Form = Literal["events", "json", "unknown"]
+
+# A pattern that nothing follows was learned in vain. Where that happens so often, every chunk holds something of its
+# own besides the text, such as a time.
+_VAIN_LESSONS = 3
+
+
+class ChunkDecoder:
+    """A stream of events, cut anywhere, into chunks; `finished` behind a finish reason, `said_done` behind `[DONE]`.
+
+    `ready` is the pattern that whole events may have, where nothing has come of one that has not ended. `left` is how
+    many bytes the answer may still have; who reads some of it elsewhere counts them here.
+    """
+
+    __slots__ = ("_events", "_halves", "_lessons", "_limits", "_pattern", "finished", "left", "ready", "said_done")
+
+    def __init__(self, limits: AnswerLimits = DEFAULT_LIMITS) -> None:
+        self.said_done = self.finished = False
+        self.ready: ChunkPattern | None = None
+        self.left = limits.answer
+        self._limits = limits
+        self._events = SSEDecoder(limits.event)
+        self._pattern: ChunkPattern | None = None
+        self._lessons = _VAIN_LESSONS
+        self._halves = Halves()
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """The chunks that ended within `data`; what is none is an error chunk, behind those before it, and so is what
+        goes over a limit."""
+        self.left -= len(data)
+        if self.left < 0:
+            self.ready = None
+            return [_error_chunk(answer_too_large(self._limits.answer))]
+        if self.ready is not None:
+            run = self.ready.read_events(data)
+            if run is not None:
+                self._lessons = _VAIN_LESSONS
+                return [run]
+        chunks: list[Chunk] = []
+        try:
+            self._parse(self._events.feed(data), chunks)
+        except UpstreamProtocolError as error:
+            chunks.append(_error_chunk(error))
+        self.ready = self._pattern if self._events.is_between and self._halves.held is None else None
+        return chunks
+
+    def close(self) -> list[Chunk]:
+        """The chunk that the end of the stream closed instead of a blank line, unless it was cut inside."""
+        chunks: list[Chunk] = []
+        with contextlib.suppress(UpstreamProtocolError):
+            self._parse(self._events.close(), chunks)
+        return chunks + self._halves.flush()
+
+    def _parse(self, payloads: list[bytes], chunks: list[Chunk]) -> None:
+        at = 0
+        while at < len(payloads) and not self.said_done:
+            if self._pattern is not None and self._halves.held is None:
+                run, at = self._pattern.read(payloads, at)
+                if run is not None:
+                    self._lessons = _VAIN_LESSONS
+                    chunks.append(run)
+                if at == len(payloads):
+                    return
+            payload = payloads[at]
+            at += 1
+            if payload == DONE:
+                self.said_done, self._pattern = True, None
+                chunks += self._halves.flush()
+            else:
+                chunks += self._parse_one(payload)
+
+    def _parse_one(self, payload: bytes) -> list[Chunk]:
+        chunk = parse_chunk(payload)
+        if chunk.choices and (reason := chunk.choices[0].finish_reason) and is_finish(reason):
+            self.finished = True
+        if self._halves.held is not None or has_any(payload):
+            return self._halves.join(payload, chunk)
+        pattern = ChunkPattern.learn(payload, chunk) if self._lessons else None
+        if pattern is None:
+            return [chunk]
+        self._pattern = pattern
+        self._lessons -= 1
+        return [pattern.first or chunk]
+
+
+def _error_chunk(error: UpstreamProtocolError) -> ChatChunk:
+    return ChatChunk(error={"message": error.message} | ({"code": error.code} if error.code else {}))
+
+
+def body_form(content_type: str, first: bytes) -> Form:
+    """How an answer's body is to be read; some servers mislabel it, so its first bytes count more."""
+    start = first.lstrip()[:8]
+    if start.startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
+        return "events"
+    if start.startswith((b"{", b"[")):
+        return "json"
+    if not start and content_type.startswith("text/event-stream"):
+        return "events"
+    return "unknown"
