@@ -83,7 +83,7 @@ bench-compare: $(VENV)/.dev ## two saved runs by their ratios (make bench-compar
 	@$(BIN)/python -m benchmarks.compare $(OLD) $(NEW)
 
 image-check: $(VENV)/.dev ## replay the Dockerfile without a Docker engine (Linux, as root)
-	@$(BIN)/python -m tests.replay_dockerfile $(ARGS)
+	@$(BIN)/python -m tests.support.replay_dockerfile $(ARGS)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (all to their newest: make lock ARGS=--upgrade)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
