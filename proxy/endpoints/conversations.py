@@ -26,7 +26,7 @@ from translators.errors import InvalidRequest, bounded
 from translators.items import decode_item
 from translators.report import Report
 from translators.schema.responses import Metadata
-from translators.wire.surrogates import mended
+from translators.surrogates import mended
 
 MAX_ITEMS = 20
 

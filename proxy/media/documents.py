@@ -19,7 +19,7 @@ from msgspec import Struct
 from proxy.config import DocumentSettings
 from proxy.process.failures import Failures
 from proxy.process.helpers import HelperFault, Helpers, Job, Reason
-from translators.asking.media import document_text, pdf_base64
+from translators.data_urls import document_text, pdf_base64
 from translators.errors import BridgeError, InvalidRequest
 
 MAX_CHARACTERS = 4_000_000

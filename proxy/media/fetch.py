@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from proxy.config import FetchSettings
 from proxy.net.addresses import is_public
 from translators.asking.inline import Kind
-from translators.asking.media import with_image_type
+from translators.data_urls import with_image_type
 from translators.errors import InvalidRequest
 
 if TYPE_CHECKING:

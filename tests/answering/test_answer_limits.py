@@ -21,10 +21,10 @@ from tests.support.live import LiveProxy
 from tests.support.translation import SIMPLE, Json, Run, sse_bytes
 from translators.errors import UpstreamProtocolError
 from translators.limits import MAX_MENDED_BYTES, AnswerLimits
+from translators.surrogates import mended
 from translators.wire import payload as module
 from translators.wire.chunks import ChunkDecoder, parse_chunk
 from translators.wire.sse import SSEDecoder
-from translators.wire.surrogates import mended
 
 MIB = 1 << 20
 LIMIT = 1000

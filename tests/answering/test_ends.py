@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.reported.drive import Stream, answer, delta
 from tests.reported.test_empty_answers import SPOKEN, USAGE, asked, of
 from tests.support.chat_backend import sse_answer
-from translators.answering.ending import ending_of, is_finish
+from translators.answering.ending import ending_of
+from translators.wire.finish_reasons import is_finish
 
 Json = dict[str, Any]
 HI = delta(content="partial")

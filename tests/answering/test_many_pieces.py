@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tests.strategies.values import cuts
 from tests.support.translation import SIMPLE, Json, Run, run, sse_bytes, translate
-from translators.answering.details import join_details
 from translators.answering.fragments import Fragment, Reasoning, Text
 from translators.answering.reading.filter import MOST_SPACE, Lookout
 from translators.answering.reading.quirks import CumulativeReasoning, Fence
@@ -22,6 +21,7 @@ from translators.answering.reading.think_tags import ThinkTags
 from translators.answering.stream import ResponseStream
 from translators.decode import Braces, is_json_object
 from translators.items import call_writer
+from translators.items.details import join_details
 from translators.limits import MAX_CALLS, MAX_ITEMS
 from translators.tools.unwrap import InputReader
 from translators.wire.chunks import ChunkDecoder

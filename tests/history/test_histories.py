@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from tests.support.strict_chat import check_chat_request
 from tests.support.translation import Json, encode, translate
-from translators.asking.messages import NO_OUTPUT
 from translators.asking.translate import Translation
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
 from translators.history.resent import resent
+from translators.messages.builder import NO_OUTPUT
 from translators.tools import cut
 from translators.tools.cut import closed
 from translators.tools.repair import RAW_ARGUMENTS, as_object

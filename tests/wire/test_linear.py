@@ -12,9 +12,9 @@ import pytest
 from msgspec import Raw
 
 from tests.support.translation import translate
-from translators.answering import schema_check
-from translators.answering.schema_check import misfit
+from translators.asking import schema_check
 from translators.asking import translate as request_module
+from translators.asking.schema_check import misfit
 from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.dialects.schemas import MAX_COPIED, adapt_schema

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from translators.answering.words import bare
 from translators.report import Adaptation
 from translators.wire.payload import UNKNOWN, says_something
+from translators.words import bare
 
 # Far beyond any window or bill; and two of them together still fit the 32 bits in which some clients read a count.
 MAX_TOKENS = 1_000_000_000

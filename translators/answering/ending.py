@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec import Struct
 
-from translators.answering.words import bare
 from translators.errors import BridgeError, UpstreamError
 from translators.limits import ANSWER_TOO_LARGE
 from translators.recovery.retry_after import retry_after_in
@@ -21,6 +19,8 @@ from translators.recovery.upstream_codes import (
 )
 from translators.schema import events
 from translators.schema.responses import ResponseError
+from translators.wire.finish_reasons import MAX_REASON
+from translators.words import bare
 
 
 class Ending(Struct, frozen=True):
@@ -68,18 +68,11 @@ FINISHES: dict[Ending, tuple[str, ...]] = {
     OVERLOADED: ("insufficient_system_resource",),
 }
 _ENDINGS = {bare(word): ending for ending, words in FINISHES.items() for word in words}
-_MAX_REASON = 64
-_NO_REASON = frozenset({"", "null", "none"})
-
-
-def is_finish(reason: Any) -> bool:
-    """Whether a `finish_reason` is one: some send an empty one, or the word `null`, with every chunk."""
-    return bool(reason) and (type(reason) is not str or bare(reason[:_MAX_REASON]) not in _NO_REASON)
 
 
 def ending_of(reason: str) -> Ending | None:
     """How an answer ended that gives this reason, in whatever letters; None for a reason that nobody knows."""
-    return _ENDINGS.get(bare(reason[:_MAX_REASON].removeprefix("FINISH_REASON_")))
+    return _ENDINGS.get(bare(reason[:MAX_REASON].removeprefix("FINISH_REASON_")))
 
 
 EMPTY_ANSWER = "empty_answer"

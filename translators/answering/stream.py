@@ -15,7 +15,6 @@ from msgspec import UNSET, UnsetType
 
 from translators.answering import fragments
 from translators.answering.answer import Answer
-from translators.answering.emitter import Emitter
 from translators.answering.ending import COMPLETED, CUT_BY_LENGTH, TERMINAL, Ending, ending_of, response_error
 from translators.answering.fragments import Fragment
 from translators.answering.logprobs import response_logprobs
@@ -24,6 +23,7 @@ from translators.answering.response import open_response
 from translators.answering.usage import UsageSum
 from translators.answering.writers import NewId, Writers
 from translators.asking.translate import Translation
+from translators.emitter import Emitter
 from translators.errors import BridgeError, UpstreamProtocolError, bounded
 from translators.items.call_writer import CallWriter
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction

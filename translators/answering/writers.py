@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from translators.answering import fragments
-from translators.answering.emitter import Emitter
 from translators.asking.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.asking.translate import Translation
+from translators.emitter import Emitter
 from translators.errors import bounded
 from translators.items.call_writer import CallWriter
 from translators.items.calls import CALL_WRITERS

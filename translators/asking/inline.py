@@ -12,7 +12,7 @@ from typing import Literal, TypeGuard
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from translators.asking.media import as_file
+from translators.data_urls import as_file
 from translators.dialects import Dialect
 from translators.dialects.arrange import content_of
 from translators.schema import chat

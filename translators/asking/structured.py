@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from translators.answering.schema_check import misfit
+from translators.asking.schema_check import misfit
 from translators.decode import compact, decode_as, is_null
 from translators.dialects import Dialect
 from translators.dialects.schemas import adapt_schema

@@ -11,7 +11,6 @@ from typing import Any, Self
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from translators.asking.messages import Instruction, MessageBuilder, UserSpeech
 from translators.asking.params import refuse_unsupported, set_params
 from translators.asking.structured import AnswerForm
 from translators.decode import check_depth, decode_as, is_flat, is_list, is_null, is_string, on_one_line
@@ -22,10 +21,13 @@ from translators.items import decode_item, read_items
 from translators.items.compaction_trigger import is_compaction
 from translators.items.item import Item, LocatedItem
 from translators.limits import MAX_REQUEST_ITEMS, too_many_request_items
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Instruction, UserSpeech
 from translators.report import Adaptation, OnUnsupported, Report
 from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest, Thoughts
 from translators.sealing import PLAIN, Sealer
+from translators.surrogates import mended, mended_utf8
 from translators.tools import (
     Offering,
     ToolMap,
@@ -36,7 +38,6 @@ from translators.tools import (
     has_client_search,
 )
 from translators.tools.dispatch import choose_folded, fold, replay_folded
-from translators.wire.surrogates import mended, mended_utf8
 
 MAX_DEPTH = 256
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from translators.asking.messages import MessageBuilder
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
 from translators.tools import Offering, ToolMap, declare_tools, has_client_search
 
 

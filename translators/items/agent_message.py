@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-from translators.asking.messages import MessageBuilder, UserSpeech
 from translators.decode import decode_as, is_null, is_string
 from translators.errors import InvalidRequest
 from translators.items.item import Item
 from translators.items.parts import decode_parts
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import UserSpeech
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
 

@@ -7,10 +7,11 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from translators.asking.messages import Call, MessageBuilder, Output
 from translators.decode import is_null
 from translators.items.call_writer import HeldCallWriter
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Call, Output
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
 

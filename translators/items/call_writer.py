@@ -11,8 +11,8 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from translators.answering.emitter import Emitter
 from translators.decode import is_json_object
+from translators.emitter import Emitter
 from translators.items.writer import ItemWriter
 from translators.tools import Grammar, InputCheck, ToolName
 from translators.tools.cut import closed

@@ -10,10 +10,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from translators.answering.emitter import Emitter
-from translators.asking.messages import Instruction, MessageBuilder, UserSpeech
+from translators.emitter import Emitter
 from translators.items.item import Item
 from translators.items.writer import ItemWriter
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Instruction, UserSpeech
 from translators.sealing import Sealer
 from translators.tools import ToolMap
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from translators.asking.messages import MessageBuilder, UserSpeech
 from translators.errors import InvalidRequest
 from translators.items.item import Item, LocatedItem
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import UserSpeech
 from translators.tools import ToolMap
 
 ASK_FOR_SUMMARY = """\

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from translators.asking.messages import SEE_BELOW, Call, MessageBuilder, Output
 from translators.decode import decode_as, is_null
 from translators.items.call_writer import HeldCallWriter
 from translators.items.item import Item
 from translators.items.parts import InputImage
+from translators.messages.builder import SEE_BELOW, MessageBuilder
+from translators.messages.pieces import Call, Output
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
-from translators.asking.messages import MessageBuilder
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
 from translators.schema.responses import ReasoningOptions, ResponsesRequest, TextOptions
 from translators.tools import ToolMap
 

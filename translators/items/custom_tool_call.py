@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from translators.answering.emitter import Emitter
-from translators.asking.messages import Call, MessageBuilder
+from translators.emitter import Emitter
 from translators.items.call_writer import CallWriter
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Call
 from translators.schema import events
 from translators.tools import Grammar, InputCheck, ToolMap, ToolName
 from translators.tools.unwrap import InputReader, readings

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
-from translators.asking.messages import Call, MessageBuilder
 from translators.decode import is_json_object
 from translators.items.call_writer import CallWriter
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Call
 from translators.schema import events
 from translators.tools import ToolMap
 from translators.tools.cut import closed

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-from translators.asking.messages import SEE_BELOW, MessageBuilder, Output
 from translators.decode import decode_as, is_null, is_object, is_string
 from translators.items.item import Item
 from translators.items.parts import decode_parts
+from translators.messages.builder import SEE_BELOW, MessageBuilder
+from translators.messages.pieces import Output
 from translators.schema import chat
 from translators.schema.responses import NULL
 from translators.tools import ToolMap

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from translators.asking.messages import SEE_BELOW, Call, MessageBuilder, Output
 from translators.decode import compact, is_null
 from translators.items.item import Item
+from translators.messages.builder import SEE_BELOW, MessageBuilder
+from translators.messages.pieces import Call, Output
 from translators.schema import chat
 from translators.schema.responses import NULL
 from translators.tools import ToolMap

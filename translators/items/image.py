@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
-from translators.answering.emitter import Emitter
+from translators.emitter import Emitter
 from translators.items.writer import ItemWriter
 from translators.schema import events
 

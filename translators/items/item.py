@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from msgspec import Raw, Struct
 
-from translators.asking.messages import MessageBuilder
+from translators.messages.builder import MessageBuilder
 from translators.schema.responses import ResponsesRequest
 from translators.tools import Offering, ToolMap
 

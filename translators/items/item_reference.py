@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from translators.asking.messages import MessageBuilder
 from translators.errors import InvalidRequest, bounded
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
 from translators.tools import ToolMap
 
 

@@ -7,10 +7,11 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from translators.asking.messages import Call, MessageBuilder, Output
 from translators.items.call_writer import HeldCallWriter
 from translators.items.function_call_output import read_output
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Call, Output
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
 from translators.tools.unwrap import unwrapped

@@ -7,22 +7,16 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from translators.answering.emitter import Emitter
-from translators.asking.messages import (
-    AssistantRefusal,
-    AssistantSpeech,
-    Instruction,
-    MessageBuilder,
-    Reasoning,
-    UserSpeech,
-)
 from translators.decode import is_null, read_text
 from translators.dialects import Dialect
 from translators.dialects.arrange import content_of
+from translators.emitter import Emitter
 from translators.errors import InvalidRequest
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, PlainContent, Refusal, decode_parts, locate_parts, sole_text
 from translators.items.writer import ItemWriter
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import AssistantRefusal, AssistantSpeech, Instruction, Reasoning, UserSpeech
 from translators.report import Report
 from translators.schema import chat, events
 from translators.schema.responses import NULL

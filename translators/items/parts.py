@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct
 
-from translators.asking.media import as_file, document_text, pdf_base64, with_image_type
+from translators.data_urls import as_file, document_text, pdf_base64, with_image_type
 from translators.decode import decode_as, is_string, read_text
 from translators.dialects import Dialect
 from translators.errors import InvalidRequest, bounded

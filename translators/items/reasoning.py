@@ -12,13 +12,14 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from translators.answering.details import join_details, join_fields
-from translators.answering.emitter import Emitter
-from translators.asking.messages import MessageBuilder, Reasoning
 from translators.decode import is_null
+from translators.emitter import Emitter
+from translators.items.details import join_details, join_fields
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts
 from translators.items.writer import ItemWriter
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Reasoning
 from translators.opaque import Kept, unpack
 from translators.report import Report
 from translators.schema import events

@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from translators.asking.messages import Call, MessageBuilder, Output
 from translators.decode import compact, is_string
 from translators.items.call_writer import HeldCallWriter
 from translators.items.function_call_output import read_output
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Call, Output
 from translators.schema import events
 from translators.schema.responses import NULL
 from translators.tools import ToolMap

@@ -6,10 +6,11 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
-from translators.asking.messages import Call, MessageBuilder
 from translators.decode import compact, is_null
 from translators.items.call_writer import HeldCallWriter
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Call
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
 from translators.tools.repair import as_object

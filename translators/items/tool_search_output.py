@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from translators.asking.messages import MessageBuilder, Output
 from translators.items.item import Item
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Output
 from translators.tools import Offering, ToolMap, declare_tools, tool_names
 
 NOTHING_FOUND = "No tools were found."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from translators.answering.emitter import Emitter
+from translators.emitter import Emitter
 from translators.schema import events
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from translators.asking.messages import Call, MessageBuilder, Output, Reasoning
 from translators.asking.translate import Translation
+from translators.messages.builder import MessageBuilder
+from translators.messages.pieces import Call, Output, Reasoning
 from translators.report import Report
 from translators.schema import chat
 from translators.tools.dispatch import replay_folded

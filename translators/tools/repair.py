@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from translators.decode import is_json_object
+from translators.surrogates import mended
 from translators.tools.cut import closed
-from translators.wire.surrogates import mended
 
 _FENCE = re.compile(r"```[^\n`{]*\n?(.*?)```", re.DOTALL)
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>]{0,40}\|>")

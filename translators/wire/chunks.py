@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 from typing import Literal
 
-from translators.answering.ending import is_finish
 from translators.errors import UpstreamProtocolError
 from translators.limits import DEFAULT_LIMITS, AnswerLimits, answer_too_large
 from translators.schema.chat import ChatChunk
+from translators.surrogates import has_any
 from translators.wire.chunk_template import Chunk, ChunkPattern
+from translators.wire.finish_reasons import is_finish
 from translators.wire.halves import Halves
 from translators.wire.payload import parse_chunk
 from translators.wire.sse import DONE, SSEDecoder
-from translators.wire.surrogates import has_any
 
 __all__ = ["ChunkDecoder", "Form", "body_form", "parse_chunk"]
 

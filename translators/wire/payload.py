@@ -16,7 +16,7 @@ from msgspec import Struct
 from translators.errors import UpstreamProtocolError
 from translators.limits import MAX_MENDED_BYTES, too_large_to_mend
 from translators.schema import chat
-from translators.wire.surrogates import mended
+from translators.surrogates import mended
 
 _DECODER = msgspec.json.Decoder(chat.ChatChunk)
 # Of what one payload holds: more is an upstream gone mad, and a report of all of it helps nobody.

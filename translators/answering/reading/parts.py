@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from translators.answering.details import detail_text
 from translators.answering.fragments import Adapted, Fragment, Image, Kept, Reasoning, ReasoningDetails, Refusal, Text
-from translators.asking.media import with_image_type
+from translators.data_urls import with_image_type
+from translators.items.details import detail_text
 from translators.report import Adaptation
 from translators.schema import chat
 from translators.wire.payload import UNKNOWN, says_something

@@ -15,7 +15,6 @@ import msgspec
 
 from translators.answering.citations import Sources, read_annotation
 from translators.answering.counts import read_counts
-from translators.answering.ending import is_finish
 from translators.answering.fragments import (
     Adapted,
     Annotation,
@@ -50,6 +49,7 @@ from translators.limits import MAX_CALLS, too_many_calls
 from translators.recovery.upstream_errors import error_in_chunk
 from translators.schema import chat
 from translators.wire.chunk_template import ChunkRun
+from translators.wire.finish_reasons import is_finish
 from translators.wire.payload import OddChunk, says_something
 
 _DELTA, _MESSAGE = "choices[0].delta", "choices[0].message"

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -20,7 +20,8 @@ from translators.dialects.arrange import arrange, content_of
 from translators.dialects.call_ids import CALL_ID_FORMS
 from translators.dialects.replay import carry_extra, carry_fields, replay_reasoning
 from translators.errors import InvalidRequest, bounded
-from translators.history.pairing import Pairing
+from translators.messages.pairing import Pairing
+from translators.messages.pieces import Call, Instruction, Output, Piece, Reasoning, UserSpeech
 from translators.report import Report
 from translators.schema import chat
 from translators.sealing import PLAIN, Sealer
@@ -29,98 +30,6 @@ from translators.sealing import PLAIN, Sealer
 SEE_BELOW = "[The output is in the next message.]"
 # An interrupted turn leaves a call without output; strict servers would refuse the thread for ever.
 NO_OUTPUT = "[No output: the call was interrupted before it returned.]"
-
-
-class Piece(Struct, gc=False):
-    """Something somebody contributed; `place` puts it where a Chat server expects it."""
-
-    opens_turn: ClassVar[bool] = False  # somebody else than the model and its tools speaks
-
-    def place(self, messages: _Arrangement) -> None:
-        raise NotImplementedError
-
-
-class Instruction(Piece):
-    """System or developer text; `role` is the one the client used."""
-
-    opens_turn = True
-
-    text: str
-    role: str
-    at: str = ""
-
-    def place(self, messages: _Arrangement) -> None:
-        messages.instruct(self)
-
-
-class UserSpeech(Piece):
-    """`at` is the place of a message that a client may send once more with the outputs of the calls it led to."""
-
-    opens_turn = True
-
-    content: chat.Content
-    at: str = ""
-
-    def place(self, messages: _Arrangement) -> None:
-        messages.hear(self)
-
-
-class AssistantSpeech(Piece):
-    text: chat.Text  # as JSON only where it is not empty
-
-    def place(self, messages: _Arrangement) -> None:
-        messages.turn.say(self.text)
-
-
-class AssistantRefusal(Piece):
-    text: str
-
-    def place(self, messages: _Arrangement) -> None:
-        messages.turn.refuse(self.text)
-
-
-class Reasoning(Piece):
-    """What the assistant thought; `details` are the backend's own records of it, and `fields` those of its message,
-    to be given back verbatim."""
-
-    text: str
-    at: str
-    details: list[Any] = []
-    fields: dict[str, Any] = {}
-
-    def place(self, messages: _Arrangement) -> None:
-        messages.turn.reasoning.append(self)
-
-
-class Output(Piece):
-    """What a tool returned; `names_tool` where the client says of which one, as no answer to a call does."""
-
-    call_id: str | None
-    at: str
-    text: chat.Text = ""
-    media: list[chat.Part] = []
-    item_id: str | None = None
-    names_tool: bool = False
-
-    def place(self, messages: _Arrangement) -> None:
-        messages.expected -= 1
-        messages.close_turn()  # its text already stands behind its call
-
-
-class Call(Piece):
-    id: str
-    name: str
-    arguments: str
-    at: str
-    cut: bool = False  # the length limit ended it: its arguments are no JSON
-    item_id: str | None = None
-    output: Output | None = None
-    position: int = 0  # among the pieces
-    sent_id: str = ""  # as the upstream gets it, from `place` on
-    extra: dict[str, Any] | None = None  # fields that the backend wants back with its call, such as a signature
-
-    def place(self, messages: _Arrangement) -> None:
-        messages.call(self)
 
 
 class MessageBuilder:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from translators.asking.messages import Call, Output, Piece
+from translators.messages.pieces import Call, Output, Piece
 
 
 class Pairing:
