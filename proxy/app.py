@@ -48,6 +48,7 @@ from proxy.telemetry.request_log import RequestLog
 from proxy.transports import Transport
 from proxy.upstream.attempts import Sender
 from proxy.upstream.calls import Upstreams
+from proxy.upstream.contents import MediaReaders
 from proxy.upstream.recognition import Recognition
 from proxy.upstream.redaction import Redactor
 from proxy.upstream.routing import Router
@@ -74,7 +75,7 @@ def create_app(
         recognition=Recognition(router, upstreams),
         metrics=metrics,
         observer=Observers(RequestLog(), metrics),
-        sender=Sender(upstreams, Fetcher(config.fetch), documents, grammars),
+        sender=Sender(upstreams, MediaReaders(Fetcher(config.fetch), documents), grammars),
         clock=clock,
         new_id=new_id,
         max_depth=config.server.max_depth,
@@ -144,7 +145,7 @@ def _own_routes(services: Services, readiness: Readiness, config: Config) -> lis
     """What is about the proxy itself."""
     routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", Ready(readiness, services.drain).get)]
     if config.server.metrics:
-        page = MetricsPage(services.metrics, services.sender.learned)
+        page = MetricsPage(services.metrics, services.sender.lessons)
         routes.append(Route("/metrics", page.get))
     return routes
 

@@ -14,9 +14,10 @@ from proxy.commands.dialect_report import dialect_lines, facts_told
 from proxy.commands.terminal import Style, complain, fail, say, styled
 from proxy.commands.trials import Outcome, Trial, try_here, try_upstreams
 from proxy.config import ConfigError, Problem, ReadConfig
+from proxy.upstream.plan import Route
 from proxy.upstream.recognition import recognise
 from proxy.upstream.redaction import Redactor
-from proxy.upstream.routing import Route, Router, is_pattern
+from proxy.upstream.routing import Router, is_pattern
 
 _STYLES: dict[Outcome, Style] = {"ok": "good", "warning": "warning", "failed": "bad"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.upstream.routing import Route
+from proxy.upstream.plan import Route
 from translators.dialects import Choice
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.upstream.calls import Upstreams
-from proxy.upstream.routing import Route
+from proxy.upstream.plan import Route
 from translators.answering.counts import read_counts
 from translators.errors import UpstreamError
 from translators.recovery.upstream_errors import error_in_chunk

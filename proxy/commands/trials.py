@@ -18,7 +18,8 @@ from proxy.config import Config, UpstreamSettings, with_data_dir
 from proxy.local_model.server import LocalServerUnavailable, find_model
 from proxy.models.facts import read_models
 from proxy.upstream.calls import Upstreams
-from proxy.upstream.routing import Route, is_pattern
+from proxy.upstream.plan import Route
+from proxy.upstream.routing import is_pattern
 from translators.errors import UpstreamError
 
 ASKING_SECONDS = 5.0

@@ -44,10 +44,12 @@ from proxy.state.sink import Foreground, Keeper
 from proxy.store import Store, StoreError
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.observer import Observer
-from proxy.upstream.attempts import Sender, Sending
+from proxy.upstream.attempts import Attempts, Sender
 from proxy.upstream.body import Straight
+from proxy.upstream.plan import Route
 from proxy.upstream.recognition import Recognition
-from proxy.upstream.routing import Route, Router
+from proxy.upstream.routing import Router
+from proxy.upstream.wire import Question
 from translators.answering.stream import ResponseStream
 from translators.asking.translate import ParsedRequest, parse_request
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
@@ -176,16 +178,15 @@ class Exchange:
         client_headers: Mapping[str, str],
         caller: Caller,
     ) -> None:
-        self.route: Route = services.router.route(parsed.params.model, caller.may_use)
+        self._plan = services.router.plan(parsed.params.model, caller.may_use)
         self.caller = caller
         self.streamed = bool(parsed.params.stream)
         self._services = services
         self._client_headers = client_headers
-        self._call = Sending(services.sender, self.route, parsed, past.decoded(), client_headers, caller)
+        self._call = self._asked_for(Question(parsed, past.decoded()))
         translation = self._call.translation
         self.params: ResponsesRequest = translation.params
         self.past = past
-        self.adaptations: list[Adaptation] = translation.adaptations
         self.stored = translation.params.store is not False
         self.background = bool(translation.params.background)
         self._new_id = ResponseIds(services.new_id)
@@ -208,7 +209,9 @@ class Exchange:
             tell=partial(services.sender.upstreams.told, self.route, client_headers),
         )
         self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
-        self._call.stream = self._stream
+
+    def _asked_for(self, question: Question) -> Attempts:
+        return Attempts(self._services.sender, self._plan, question, self._client_headers, self.caller)
 
     @cached_property
     def recorder(self) -> Recorder:
@@ -218,6 +221,16 @@ class Exchange:
     def keeper(self) -> Keeper:
         with_events = self.streamed and self._services.store_settings.keep_events == "all"
         return Foreground(self._services.store, with_events=with_events)
+
+    @property
+    def route(self) -> Route:
+        """The way to the upstream that answers, or is to be asked."""
+        return self._call.route
+
+    @property
+    def adaptations(self) -> list[Adaptation]:
+        """What was reported so far."""
+        return self._call.adaptations
 
     @property
     def chat(self) -> bytes:
@@ -265,6 +278,7 @@ class Exchange:
         """Raises UpstreamError where the upstream refuses, for its length only when nothing more can be left out."""
         try:
             await self._call.open()
+            self._stream.answers(self._call.translation)
         except UpstreamError as error:
             shorter = None if self._truncation is None else self._truncation.after(error)
             if shorter is None:
@@ -285,12 +299,8 @@ class Exchange:
 
     def _send_shorter(self, parsed: ParsedRequest) -> None:
         assert self._truncation is not None, "nothing else shortens a request"
-        call = Sending(self._services.sender, self.route, parsed, (), self._client_headers, self.caller)
-        self.adaptations[:] = [*call.translation.adaptations, self._truncation.adaptation]  # others hold this very list
-        call.translation = msgspec.structs.replace(call.translation, adaptations=self.adaptations)
-        call.stream = self._stream
-        self._stream.answers(call.translation)
-        self._call = call
+        self._call = self._asked_for(Question(parsed))
+        self._call.report(self._truncation.adaptation)
 
     async def _summarise(self, window: Window) -> None:
         """Makes room first: the answer is asked for with a summary in the place of what that covers."""
@@ -298,7 +308,7 @@ class Exchange:
         exchange = Exchange(self._services, parsed, NO_HISTORY, self._client_headers, self.caller)
         exchange.stored = False
         try:
-            await exchange._call.open()  # within this turn; it has none of its own
+            await exchange._open_call()  # within this turn; it has none of its own
             while not exchange.ended:
                 await exchange.read()
         finally:
@@ -307,9 +317,12 @@ class Exchange:
             raise exchange.error
         self._summary = exchange.response
         compacted = ParsedRequest.of(window.compacted(self.params, _compaction_of(self._summary)))
-        self._call = Sending(self._services.sender, self.route, compacted, (), self._client_headers, self.caller)
+        reported = self.adaptations
+        self._call = self._asked_for(Question(compacted))
+        for adaptation in reported:
+            if adaptation not in self.adaptations:
+                self._call.report(adaptation)
         await self._call.load_grammars()
-        self._call.stream = self._stream
 
     def start(self) -> list[AnyEvent]:
         return self._seen(self._stream.start())
@@ -383,7 +396,7 @@ class Exchange:
             seen = self.stored and self.keeper.wants_events
             try:
                 with self._turn:
-                    await self._call.pour(take, None if sink is None or seen else Straight(stream, sink))
+                    await self._call.deliver(take, None if sink is None or seen else Straight(stream, sink))
             except ShuttingDown:
                 return  # `read` tells of it
 
@@ -416,7 +429,7 @@ class Exchange:
         except StoreError as error:
             if self.background or self._services.store_settings.on_failure == "refuse":
                 return [*events[:-1], self._stream.revoke(error)]
-            self.adaptations.append(Adaptation("dropped", "store", f"the response is not stored: {error.reason}"))
+            self._call.report(Adaptation("dropped", "store", f"the response is not stored: {error.reason}"))
             _log.error("an answer was given that is not stored", extra={"response": self.response.id})
         return events
 
@@ -436,7 +449,7 @@ class Exchange:
                 await self._call.send_again(request)
         except UpstreamError:
             return False
-        self.adaptations.append(adaptation)
+        self._call.report(adaptation)
         self._stream.begin_again()
         return True
 

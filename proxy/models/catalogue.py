@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import UNSET, Struct, UnsetType
 
 from proxy.models.facts import NO_FACTS, ModelFacts, configured_facts
-from proxy.upstream.routing import Route, Router
+from proxy.upstream.plan import Route
+from proxy.upstream.routing import Router
 
 # Codex sends what stands in a model's entry in place of the instructions that it has for models it knows.
 _INSTRUCTIONS = """\
@@ -113,8 +114,8 @@ def listed_routes(router: Router, said: UpstreamFacts) -> list[Route]:
     names = dict.fromkeys(router.names())
     for upstream_name, models in said.items():
         for model in models:
-            route = router.route_or_none(model)
-            if route is not None and route.upstream_name == upstream_name and route.model == model:
+            plan = router.plan_or_none(model)
+            if plan is not None and plan.first.upstream_name == upstream_name and plan.first.model == model:
                 names.setdefault(model)
     return [router.route(name) for name in names]
 

@@ -53,6 +53,10 @@ class ChatAnswer:
         self._over = False
         self._until: float | None = None  # when to stop waiting for `[DONE]`, in the loop's time
 
+    def __repr__(self) -> str:
+        state = "all read" if self._over else "finished" if self._until is not None else "arriving"
+        return f"ChatAnswer({self._answer.status}, {state}{', said done' if self.said_done else ''})"
+
     async def open(self) -> None:
         """Waits for the first bytes; a whole answer is read here, so that its error can still be a status.
 
@@ -99,7 +103,7 @@ class ChatAnswer:
             self.left_open = str(error)
         return b""
 
-    async def pour(self, into: IntoChunks, straight: Straight | None) -> None:
+    async def deliver(self, into: IntoChunks, straight: Straight | None) -> None:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
 
         What can go `straight` goes there.

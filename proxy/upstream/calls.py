@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -27,10 +27,9 @@ from proxy.transports import (
     create_transport,
 )
 from proxy.upstream.body import ChatAnswer, IntoChunks, Straight
+from proxy.upstream.plan import Route
 from proxy.upstream.redaction import Redactor
 from proxy.upstream.refusals import ErrorTeller
-from proxy.upstream.routing import Route
-from translators.dialects import Dialect
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError
 from translators.limits import AnswerLimits
 from translators.recovery.retry_after import retry_after
@@ -115,7 +114,7 @@ class Upstreams:
     def call(self, route: Route, body: bytes, client_headers: Mapping[str, str]) -> UpstreamCall:
         """A call that is made on opening it; `client_headers` by lower-case name."""
         target = self._targets[route.upstream_name]
-        endpoint = self._endpoint(target.base_url, _path(route.dialect))
+        endpoint = self._endpoint(target.base_url, route.wire.path(route.dialect))
         return UpstreamCall(route, target, endpoint, body, client_headers, partial(self.teller, route, client_headers))
 
     def teller(self, route: Route, client_headers: Mapping[str, str]) -> ErrorTeller:
@@ -198,6 +197,10 @@ class UpstreamCall:
         self._make_teller = teller
         self._answer: ChatAnswer | None = None
 
+    def __repr__(self) -> str:
+        state = "not open" if self._answer is None else repr(self._answer)
+        return f"UpstreamCall({self._endpoint.address}, {state})"
+
     @cached_property
     def _teller(self) -> ErrorTeller:
         return self._make_teller()  # most answers need none
@@ -232,13 +235,13 @@ class UpstreamCall:
             _log.info("upstream left its answer open", extra=facts)
         return chunks
 
-    def pour(self, into: IntoChunks, straight: Straight | None) -> Awaitable[None]:
+    def deliver(self, into: IntoChunks, straight: Straight | None) -> Awaitable[None]:
         """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
 
         What can go `straight` goes there.
         """
         assert self._answer is not None, "the call has not been opened"
-        return self._answer.pour(into, straight)
+        return self._answer.deliver(into, straight)
 
     async def aclose(self) -> None:
         if self._answer is not None:
@@ -254,7 +257,7 @@ class UpstreamCall:
             raise read_error(answer.status, await _error_body(answer), retry_after=retry_after(answer.headers))
         if answer.status != 200:
             raise UpstreamProtocolError(f"The upstream answered {answer.status}, which is no answer to this request.")
-        self._answer = ChatAnswer(answer, self._target.limits)
+        self._answer = self._route.wire.reader(answer, self._target.limits)
         await self._answer.open()
 
     def _told(self, error: TransportError | UpstreamError) -> UpstreamError:
@@ -284,11 +287,6 @@ def _transport_error(error: TransportError, name: str, endpoint: Endpoint) -> Up
     else:
         message = f"{who} was reached, but its answer failed: {error}."
     return UpstreamError(message, status=502, code="upstream_unreachable")
-
-
-def _path(dialect: Dialect) -> str:
-    """What comes behind the base URL."""
-    return f"{dialect.path}?{urlencode(dialect.query)}" if dialect.query else dialect.path
 
 
 def _authorization(settings: UpstreamSettings, client_headers: Mapping[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Model name → where it goes: which upstream, under which name, in which dialect.
+"""`Router`: model name → `Plan`: which upstreams, under which names, in which dialects.
 
 An exact name wins over a pattern, a pattern with more literal characters over one with fewer, and the entry
 `*` takes the rest. Patterns are those of fnmatch, in which case counts. An upstream whose dialect neither setting nor
@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from proxy.config import LOCAL_MODEL, Config, ModelSettings, OnUnsupported, UpstreamSettings
+from proxy.upstream.plan import Plan, Route
+from proxy.upstream.wire import CHAT
 from translators.asking.translate import Settings, parse_defaults
-from translators.dialects import GENERIC, Choice, Dialect, choose
+from translators.dialects import GENERIC, choose
 from translators.errors import InvalidRequest
 from translators.schema.responses import ResponsesRequest
 from translators.sealing import PLAIN, Sealer
@@ -37,26 +39,9 @@ def _any(model: str) -> bool:
     return True
 
 
-class Route(Struct, frozen=True, kw_only=True):
-    """`name` is what the client asked for, `model` what the upstream is sent; `translation` is for `to_chat`."""
-
-    name: str
-    model: str
-    upstream_name: str
-    upstream: UpstreamSettings
-    settings: ModelSettings
-    choice: Choice
-    translation: Settings
-
-    @property
-    def dialect(self) -> Dialect:
-        return self.choice.dialect
-
-
 class _Entry(Struct, frozen=True):
     """An entry of `models`, with all of it that no request changes."""
 
-    name: str
     settings: ModelSettings
     upstream: UpstreamSettings
     on_unsupported: OnUnsupported
@@ -85,6 +70,7 @@ class _Entry(Struct, frozen=True):
                 otherwise=LOCAL_DIALECT if self.upstream.kind == "local" else listed or GENERIC,
                 because="kind local" if self.upstream.kind == "local" else BY_LIST if listed else "",
             ),
+            wire=CHAT,
             translation=Settings(
                 model=model,
                 on_unsupported=self.on_unsupported,
@@ -110,41 +96,41 @@ class _Entry(Struct, frozen=True):
 
 
 class Router:
-    """The routes of one configuration."""
+    """The plans of one configuration."""
 
     def __init__(self, config: Config, sealer: Sealer = PLAIN) -> None:
         self._known = names_shown(config)
-        self._entries = {name: _entry(name, settings, config, sealer) for name, settings in config.models.items()}
-        self._exact = {name: entry.route(name) for name, entry in self._entries.items() if not is_pattern(name)}
+        self._entries = {name: _entry(settings, config, sealer) for name, settings in config.models.items()}
         self._listed: dict[str, str] = {}
+        self._exact = {name: self._plan(name, name) for name in self._entries if not is_pattern(name)}
         self.undecided = {route.upstream_name for route in self.entries() if not route.choice.told_by}
-        patterns = [
-            (re.compile(fnmatch.translate(name)).match, entry)
-            for name, entry in self._entries.items()
-            if is_pattern(name)
-        ]
+        patterns = [(re.compile(fnmatch.translate(name)).match, name) for name in self._entries if is_pattern(name)]
         self._default = _default_model(config, self._entries, list(self._exact))
-        self._found: dict[str, Route] = {}  # by the names that patterns took
+        self._found: dict[str, Plan] = {}  # by the names that patterns took
         # The sort is stable: equally literal patterns keep the order of the file. `*` has no literal part.
-        self._patterns = sorted(patterns, key=lambda pattern: -_literal_length(pattern[1].name))
+        self._patterns = sorted(patterns, key=lambda pattern: -_literal_length(pattern[1]))
 
     def names(self) -> tuple[str, ...]:
         """The exact names, in the order of the configuration."""
         return tuple(self._exact)
 
     def entries(self) -> tuple[Route, ...]:
-        """A route for every configured name and pattern, in the order of the configuration."""
-        return tuple(self._route(entry, name) for name, entry in self._entries.items())
+        """The targets of every configured name and pattern, in the order of the configuration."""
+        return tuple(route for name in self._entries for route in self._plan(name, name).targets)
 
     def settle(self, upstream: str, listed: str | None) -> None:
         """`listed` is the preset that the list of models of an undecided upstream tells, None where it tells none."""
         self.undecided.discard(upstream)
         if listed is not None:
             self._listed[upstream] = listed
-            self._exact = {name: self._route(self._entries[name], name) for name in self._exact}
+            self._exact = {name: self._plan(name, name) for name in self._exact}
             self._found.clear()
 
     def route(self, model: str | None, may_use: Callable[[str], bool] = _any) -> Route:
+        """The target whose facts stand for the model. Raises InvalidRequest as `plan` does."""
+        return self.plan(model, may_use).first
+
+    def plan(self, model: str | None, may_use: Callable[[str], bool] = _any) -> Plan:
         """Where a request for `model` goes, or one that names none, for a caller who may use these models.
 
         Raises InvalidRequest where nothing is configured for it, which is the same for what the caller may not use.
@@ -154,28 +140,29 @@ class Router:
                 message = "Missing required parameter: 'model'."
                 raise InvalidRequest(message, code="missing_required_parameter", param="model")
             model = self._default
-        route = self.route_or_none(model)
-        if route is not None and may_use(model):
-            return route
+        plan = self.plan_or_none(model)
+        if plan is not None and may_use(model):
+            return plan
         known = self._known if may_use is _any else shown_names([name for name in self._entries if may_use(name)])
         shown = model if len(model) <= MAX_NAME_SHOWN else f"{model[:MAX_NAME_SHOWN]}…"
         message = f"The model '{shown}' does not exist here. Known models: {known}."
         raise InvalidRequest(message, status=404, code="model_not_found", param="model")
 
-    def route_or_none(self, model: str) -> Route | None:
+    def plan_or_none(self, model: str) -> Plan | None:
         if model in self._exact:
             return self._exact[model]
         if model in self._found:
             return self._found[model]
-        for matches, entry in self._patterns:
+        for matches, pattern in self._patterns:
             if matches(model):
                 if len(self._found) >= MAX_REMEMBERED:
                     self._found.clear()
-                return self._found.setdefault(model, self._route(entry, model))
+                return self._found.setdefault(model, self._plan(pattern, model))
         return None
 
-    def _route(self, entry: _Entry, name: str) -> Route:
-        return entry.route(name, self._listed.get(entry.settings.upstream))
+    def _plan(self, entry_name: str, model: str) -> Plan:
+        entry = self._entries[entry_name]
+        return Plan((entry.route(model, self._listed.get(entry.settings.upstream)),))
 
 
 def is_pattern(name: str) -> bool:
@@ -204,11 +191,11 @@ def _default_model(config: Config, entries: Mapping[str, _Entry], exact: Sequenc
     return exact[0] if len(exact) == len(entries) == 1 else None
 
 
-def _entry(name: str, settings: ModelSettings, config: Config, sealer: Sealer) -> _Entry:
+def _entry(settings: ModelSettings, config: Config, sealer: Sealer) -> _Entry:
     defaults = parse_defaults(settings.defaults) if settings.defaults else None
     on_unsupported = settings.on_unsupported or config.on_unsupported
     upstream = config.upstreams[settings.upstream]
-    return _Entry(name, settings, upstream, on_unsupported, defaults, sealer, config.errors.codes)
+    return _Entry(settings, upstream, on_unsupported, defaults, sealer, config.errors.codes)
 
 
 def _literal_length(pattern: str) -> int:

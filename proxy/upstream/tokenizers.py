@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.upstream.calls import Upstreams
-from proxy.upstream.routing import Route
+from proxy.upstream.plan import Route
 from translators.errors import UpstreamError
 
 Ask = Callable[[str, object], Awaitable[bytes]]

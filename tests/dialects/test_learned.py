@@ -14,7 +14,7 @@ from proxy.config import Config, FetchSettings, ModelSettings, UpstreamSettings
 from proxy.inbound.access import Caller
 from proxy.media.fetch import Fetcher
 from proxy.telemetry.metrics import Metrics
-from proxy.upstream.lessons import MAX_REMEMBERED, Learned
+from proxy.upstream.lesson_book import MAX_REMEMBERED, LessonBook
 from proxy.upstream.routing import Router
 from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer
 from tests.support.running import config_for, read_config, running
@@ -24,6 +24,7 @@ from translators.dialects import PRESETS, Dialect
 from translators.errors import InvalidRequest, UpstreamError
 from translators.recovery.lessons import Lesson, learn
 from translators.recovery.upstream_errors import read_error
+from translators.recovery.verdict import MOST_LESSONS
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 FORMAT: Json = {"format": {"type": "json_object"}}
@@ -148,14 +149,70 @@ async def test_a_refused_parameter_is_left_out_and_stays_so(tmp_path: Path) -> N
         assert "ignored temperature" in answers[1].headers["x-dragoman-adapted"]
 
 
-async def test_a_second_refusal_is_told(tmp_path: Path) -> None:
+async def test_a_refusal_that_teaches_nothing_more_is_told(tmp_path: Path) -> None:
     async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
-        backend.always(json_answer({"error": {"message": "Unsupported parameter: temperature, top_p"}}, status=400))
+        backend.always(json_answer({"error": {"message": "Unsupported parameter: temperature"}}, status=400))
         async with httpx2.AsyncClient(base_url=url, verify=False) as client:
             body = {"model": "m", "input": "hi", "temperature": 0.5, "top_p": 0.5}
             answer = await client.post("/v1/responses", json=body)
         assert answer.status_code == 400
         assert len(backend.requests) == 2
+
+
+NAMED_ONE_BY_ONE = ("temperature", "top_p", "reasoning_effort", "parallel_tool_calls", "tool_choice")
+REFUSED_ONE_BY_ONE: Json = {
+    "model": "m",
+    "input": "hi",
+    "temperature": 0.5,
+    "top_p": 0.5,
+    "reasoning": {"effort": "low"},
+    "tools": [TOOL],
+    "parallel_tool_calls": False,
+    "tool_choice": "required",
+}
+
+
+def naming_one_of(*refused: str) -> Any:
+    """A backend that names the first of several things that it refuses, as OpenAI's reasoning models do."""
+
+    def answer(request: Request) -> Answer:
+        for name in refused:
+            if name in request.json:
+                error = {"message": f"Unsupported parameter: '{name}' is not supported.", "param": name}
+                return json_answer({"error": {**error, "code": "unsupported_parameter"}}, status=400)
+        return json_answer(COMPLETION)
+
+    return answer
+
+
+async def test_what_a_backend_names_one_by_one_is_left_out_one_by_one(tmp_path: Path) -> None:
+    async with ChatBackend() as backend, running(read_config(config_for(backend), tmp_path)) as url:
+        backend.always(naming_one_of("temperature", "top_p"))
+        async with httpx2.AsyncClient(base_url=url, verify=False) as client:
+            body = {"model": "m", "input": "hi", "temperature": 0.5, "top_p": 0.5}
+            first, second = [await client.post("/v1/responses", json=body) for _ in range(2)]
+        assert [first.status_code, second.status_code] == [200, 200]
+        assert [sorted({"temperature", "top_p"} & request.json.keys()) for request in backend.requests] == [
+            ["temperature", "top_p"],
+            ["top_p"],
+            [],
+            [],
+        ]
+        told = first.headers["x-dragoman-adapted"]
+        assert "changed temperature" in told
+        assert "changed top_p" in told
+
+
+async def test_a_question_is_put_in_so_many_forms_and_no_more(tmp_path: Path) -> None:
+    upstream = {"dialect": {"preset": "generic", "reasoning_controls": ["effort"], "parallel_tool_calls": "always"}}
+    async with ChatBackend() as backend:
+        backend.always(naming_one_of(*NAMED_ONE_BY_ONE))
+        config = read_config(config_for(backend, upstream=upstream), tmp_path)
+        async with running(config) as url, httpx2.AsyncClient(base_url=url, verify=False) as client:
+            answer = await client.post("/v1/responses", json=REFUSED_ONE_BY_ONE)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == NAMED_ONE_BY_ONE[MOST_LESSONS]
+        assert len(backend.requests) == 1 + MOST_LESSONS
 
 
 async def test_address_key_and_query_of_a_dialect(tmp_path: Path) -> None:
@@ -301,7 +358,7 @@ def test_long_echoes_cost_linear_time() -> None:
 
 def test_a_lesson_expires_and_is_counted() -> None:
     now = [0.0]
-    learned = Learned(clock=lambda: now[0])
+    learned = LessonBook(clock=lambda: now[0])
     upstreams = {"up": UpstreamSettings(base_url="http://h/v1", dialect="generic", lesson_seconds=60)}
     router = Router(Config(upstreams=upstreams, models={"*": ModelSettings(upstream="up")}))
     caller, route = Caller("", "a"), router.route("m")
@@ -317,7 +374,7 @@ def test_a_lesson_expires_and_is_counted() -> None:
 
 
 def test_lessons_of_a_callers_own_key_are_its_own() -> None:
-    learned = Learned()
+    learned = LessonBook()
     upstreams = {"up": UpstreamSettings(base_url="http://h/v1", dialect="generic", pass_client_key=True)}
     router = Router(Config(upstreams=upstreams, models={"*": ModelSettings(upstream="up")}))
     route = router.route("m")
@@ -328,7 +385,7 @@ def test_lessons_of_a_callers_own_key_are_its_own() -> None:
 
 
 def test_lessons_are_bounded_and_may_be_off() -> None:
-    learned = Learned()
+    learned = LessonBook()
     upstreams = {
         "up": UpstreamSettings(base_url="http://h/v1", dialect="generic"),
         "off": UpstreamSettings(base_url="http://h/v1", dialect="generic", lesson_seconds=0),

@@ -108,7 +108,9 @@ class ResponseStream:
         self.flow: tuple[str, Event, list[str]] | None = None
 
     def answers(self, translation: Translation) -> None:
-        """The answer to come is to another translation of the same request."""
+        """The answer to come is to this translation of the request, which may be the one that is known."""
+        if translation is self._translation:
+            return
         self.flow = None
         self._translation = self._writers.translation = translation
         self._reader = AnswerReader(translation)

@@ -1,4 +1,4 @@
-"""`Learned`: what upstreams refused in this process's life, so that they are not asked the same way again.
+"""`LessonBook`: what upstreams refused in this process's life, so that they are not asked the same way again.
 
 A lesson is kept by whoever has seen the same request succeed without the thing, and for a time: a backend may be
 updated. Where callers send keys of their own, a lesson is for its caller alone, since an account may refuse more than
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from proxy.inbound.access import Caller
-from proxy.upstream.routing import Route
+from proxy.upstream.plan import Route
 from translators.dialects import Dialect
 from translators.recovery.lessons import Lesson
 
@@ -32,7 +32,7 @@ class _Kept(Struct, frozen=True):
     until: float
 
 
-class Learned:
+class LessonBook:
     """Dialects by upstream, model, preset and whose key is sent, in place of those that were chosen.
 
     What a preset was taught says nothing of another that is chosen in its place. `clock` gives seconds that never go
