@@ -1,9 +1,13 @@
 """`Attempts`: a question on its way to an answer, over as many attempts as that takes.
 
     made ──▶ open ──▶ answering ──▶ closed
-              ▲  │        │ ask: another question, behind an answer that was read
-              └──┘        └──▶ open
-          refused, and the verdict is to go on
+              ▲ │         │
+              │ │ refused │ move: it failed before its first content
+              └─┴─────────┤
+              ▲           │ ask: another question, behind an answer that was read
+              └───────────┘
+
+A refusal leads to another attempt where the verdict is to go on; else it is raised.
 
 An attempt is one translation of the question, made for one target, and one call that sends it. Each has a translation
 of its own, with its own list of adaptations: none is patched, and nobody else holds one for longer than it lasts. What
@@ -139,6 +143,19 @@ class Attempts:
                 if not isinstance(found, Again):
                     raise
                 await self._go_by(found, error)
+
+    async def move(self, error: UpstreamError) -> bool:
+        """Whether another attempt answers in the place of one that ended with `error` before its first content.
+
+        Raises as `open` does where that one is refused.
+        """
+        found = verdict(error, self.translation, self._budget)
+        if not isinstance(found, Again):
+            return False
+        await self.aclose()
+        await self._go_by(found, error)
+        await self.open()
+        return True
 
     async def ask(self, question: Question, why: Adaptation) -> None:
         """Sends another question, in place of one whose answer has been read.
