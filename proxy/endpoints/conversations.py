@@ -21,9 +21,9 @@ from proxy.state.history import conversation_not_found
 from proxy.state.items import listed, with_id
 from proxy.store import Conversation
 from proxy.store.records import Listing, NewItem
+from translators.asking.read_items import decode_item
 from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import InvalidRequest, bounded
-from translators.items import decode_item
 from translators.report import Report
 from translators.schema.responses import Metadata
 from translators.surrogates import mended

@@ -16,12 +16,12 @@ from proxy.state.items import item_id, join_items, split_arrays, split_input
 from proxy.store import ACTIVE, Conversation, Store, Turn
 from proxy.store.records import NewItem
 from translators.answering.response import conversation_id
+from translators.asking.read_items import decode_item, read_items
 from translators.asking.translate import ParsedRequest
 from translators.decode import is_list, is_null
 from translators.errors import InvalidRequest, bounded
 from translators.history.outline import outline_of
 from translators.history.resent import resent
-from translators.items import decode_item, read_items
 from translators.items.item import Item
 from translators.report import Report
 from translators.schema.responses import ResponsesRequest

@@ -13,20 +13,12 @@ from msgspec import Raw, Struct
 
 from proxy.ids import NewId
 from proxy.store.records import NewItem
+from translators import kinds
 from translators.decode import is_null, is_string
 from translators.history.outline import outline_of
 
-# case F07: longer ids, and such with other characters, poison later turns with OpenAI's servers
+# Longer ids, and such with other characters, poison later turns with OpenAI's servers: anomalyco/opencode#44587.
 _USABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PREFIXES = {
-    "message": "msg",
-    "function_call": "fc",
-    "function_call_output": "fco",
-    "custom_tool_call": "ctc",
-    "custom_tool_call_output": "ctco",
-    "reasoning": "rs",
-    "compaction": "cmp",
-}
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw])
 
@@ -55,7 +47,7 @@ def with_id(raw: Raw, new_id: NewId) -> NewItem:
     outline = outline_of(raw)
     if outline.id and _USABLE.fullmatch(outline.id):
         return NewItem(outline.id, bytes(raw))
-    made = new_id(_PREFIXES.get(outline.kind, "item"))
+    made = new_id(kinds.KINDS.prefix_of(outline.kind))
     json = bytes(raw)
     if b'"id"' not in json and json.startswith(b'{"'):  # as most clients write what has no id
         return NewItem(made, b'{"id":"' + made.encode() + b'",' + json[1:])

@@ -14,11 +14,11 @@ from msgspec import Raw
 from tests.strategies import broken_requests, responses_requests
 from tests.strategies.requests import input_items
 from tests.support.translation import Json
+from translators.asking.read_items import read_items
 from translators.asking.translate import ParsedRequest, Settings, parse_request, to_chat
 from translators.decode import is_list
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
-from translators.items import read_items
 from translators.report import OnUnsupported
 from translators.schema.chat import AssistantMessage
 

@@ -15,10 +15,10 @@ from tests.dialects.rules import check_dialect_request
 from tests.strategies import broken_requests, json_values, responses_requests, texts
 from tests.support.translation import Json, chat_body, encode, translate
 from translators.answering.response import open_response
+from translators.asking.read_items import decode_item
 from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError, InvalidRequest
-from translators.items import decode_item
 from translators.report import Report
 from translators.schema import chat
 from translators.tools.map import ToolMap, ToolName

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from translators import kinds
 from translators.answering import fragments
 from translators.asking.params import ENCRYPTED_REASONING, wants_logprobs
 from translators.asking.translate import Translation
 from translators.emitter import Emitter
 from translators.errors import bounded
+from translators.ids import CALL
 from translators.items.call_writer import CallWriter
-from translators.items.calls import CALL_WRITERS
 from translators.items.compaction import CompactionWriter
 from translators.items.function_call import FunctionCallWriter
 from translators.items.image import ImageWriter
@@ -36,7 +37,7 @@ class Writers:
 
     def message(self) -> MessageWriter:
         return MessageWriter(
-            self._out, self._new_id("msg"), with_logprobs=self.with_logprobs, reads_refusals=self.reads_refusals
+            self._out, self._id_of("message"), with_logprobs=self.with_logprobs, reads_refusals=self.reads_refusals
         )
 
     def reasoning(self) -> ReasoningWriter:
@@ -45,17 +46,17 @@ class Writers:
         asked = wanted is not None and bool(wanted.summary or wanted.generate_summary)
         return ReasoningWriter(
             self._out,
-            self._new_id("rs"),
+            self._id_of("reasoning"),
             summarized=asked if thoughts == "as_asked" else thoughts == "summary",
             sealed=ENCRYPTED_REASONING in (params.include or ()),
             pack=self._pack,
         )
 
     def image(self, image: fragments.Image) -> ImageWriter:
-        return ImageWriter(self._out, self._new_id("ig"), image.content, image.format)
+        return ImageWriter(self._out, self._id_of("image_generation_call"), image.content, image.format)
 
     def summary(self) -> CompactionWriter:
-        return CompactionWriter(self._out, self._new_id("cmp"), sealer=self.translation.sealer)
+        return CompactionWriter(self._out, self._id_of("compaction"), sealer=self.translation.sealer)
 
     def tool(self, chat_name: str) -> ToolName:
         """What the model called by that name."""
@@ -69,20 +70,23 @@ class Writers:
 
     def call(self, tool: ToolName, call_id: str) -> CallWriter:
         tools = self.translation.tools
+        kind = kinds.KINDS.named(tool.kind)
         if not tools.allows(tool):
-            return RefusedCallWriter(self._out, self._new_id(RefusedCallWriter.prefix), call_id, tool, None)
-        kind = CALL_WRITERS[tool.kind]
-        writer = kind(self._out, self._new_id(kind.prefix), call_id, tool, tools.grammars.get(tool))
+            return RefusedCallWriter(self._out, self._id_of(kind.call.type), call_id, tool, None)
+        writer = kind.writer(self._out, self._id_of(kind.call.type), call_id, tool, tools.grammars.get(tool))
         if tool in tools.marked_encrypted and isinstance(writer, FunctionCallWriter):
             writer.plain_args_told = True
         return writer
 
     def unused_call_id(self, said: str | None, used: set[str]) -> str:
         """The upstream's own, unless it has used it for another call of this answer."""
-        call_id = said or self._new_id("call")
+        call_id = said or self._new_id(CALL)
         while call_id in used:
-            call_id = self._new_id("call")
+            call_id = self._new_id(CALL)
         return call_id
+
+    def _id_of(self, item_type: str) -> str:
+        return self._new_id(kinds.KINDS.prefix_of(item_type))
 
     def _pack(self, text: str, kept: Kept) -> str:
         """The `encrypted_content` of a thought."""

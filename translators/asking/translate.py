@@ -11,13 +11,15 @@ from typing import Any, Self
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from translators import kinds
 from translators.asking.params import refuse_unsupported, set_params
+from translators.asking.read_items import decode_item, read_items
 from translators.asking.structured import AnswerForm
+from translators.asking.tool_choice import apply_tool_choice, forces_a_call
 from translators.decode import check_depth, decode_as, is_flat, is_list, is_null, is_string, on_one_line
 from translators.dialects import Dialect
 from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
-from translators.items import decode_item, read_items
 from translators.items.compaction_trigger import is_compaction
 from translators.items.item import Item, LocatedItem
 from translators.limits import MAX_REQUEST_ITEMS, too_many_request_items
@@ -28,15 +30,8 @@ from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest, Thoughts
 from translators.sealing import PLAIN, Sealer
 from translators.surrogates import mended, mended_utf8
-from translators.tools import (
-    Offering,
-    ToolMap,
-    ToolName,
-    apply_tool_choice,
-    declare_tools,
-    forces_a_call,
-    has_client_search,
-)
+from translators.tools import Offering, ToolMap, ToolName
+from translators.tools.declare import declare_tools, has_client_search
 from translators.tools.dispatch import choose_folded, fold, replay_folded
 
 MAX_DEPTH = 256
@@ -243,7 +238,7 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     acting = [located for located in items if located.item.acts] if items else []
     for located in acting:
         params = located.item.configure(params)
-    tools = ToolMap(letter_first=dialect.tool_names == "letter_first")
+    tools = ToolMap(kinds.KINDS.forms, letter_first=dialect.tool_names == "letter_first")
     tools_echo: list[Any] = []
     if params.tools or acting:
         offering = Offering(tools, dialect, report, check_grammars=settings.grammar_retries > 0)
@@ -323,8 +318,8 @@ def _input_items(parsed: ParsedRequest, history: Sequence[Item], report: Report)
 def _declare_tools(params: ResponsesRequest, items: list[LocatedItem], into: Offering) -> list[Any]:
     """Offers the tools of `tools` and of the items that bring some; gives the form that the response echoes."""
     raws = params.tools or []
-    into.searchable = has_client_search(raws, "tools") or any(
-        located.item.brings_search(located.at) for located in items
+    into.searchable = has_client_search(raws, into.tools.forms, "tools") or any(
+        located.item.brings_search(into, located.at) for located in items
     )
     echo = declare_tools(raws, into)
     for located in items:

@@ -6,7 +6,8 @@ from msgspec import Raw
 
 from translators.items.item import Item
 from translators.messages.builder import MessageBuilder
-from translators.tools import Offering, ToolMap, declare_tools, has_client_search
+from translators.tools import Offering, ToolMap
+from translators.tools.declare import declare_tools, has_client_search
 
 
 class AdditionalTools(Item):
@@ -14,8 +15,8 @@ class AdditionalTools(Item):
     role: str | None = None
     tools: list[Raw] | None = None
 
-    def brings_search(self, at: str) -> bool:
-        return has_client_search(self.tools or [], f"{at}.tools")
+    def brings_search(self, into: Offering, at: str) -> bool:
+        return has_client_search(self.tools or [], into.tools.forms, f"{at}.tools")
 
     def declare(self, into: Offering, at: str) -> None:
         declare_tools(self.tools or [], into, f"{at}.tools")

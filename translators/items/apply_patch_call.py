@@ -57,8 +57,6 @@ class OutputApplyPatchCall(Struct, tag_field="type", tag="apply_patch_call", fro
 class ApplyPatchCallWriter(HeldCallWriter):
     """Models also put the operation's fields directly into the arguments."""
 
-    prefix = "apc"
-
     @property
     def readable(self) -> bool:
         return self._operation() is not None

@@ -7,7 +7,7 @@ items have no deltas, or whose input is checked first, are held back until they 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,8 +23,6 @@ T = TypeVar("T")
 
 class CallWriter(ItemWriter):
     """`tool` is what the client knows the called function as; `grammar` what its input is checked against."""
-
-    prefix: ClassVar[str]
 
     def __init__(self, out: Emitter, item_id: str, call_id: str, tool: ToolName, grammar: Grammar | None) -> None:
         super().__init__(out, item_id)

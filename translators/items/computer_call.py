@@ -15,6 +15,7 @@ from translators.messages.builder import SEE_BELOW, MessageBuilder
 from translators.messages.pieces import Call, Output
 from translators.schema.responses import NULL
 from translators.tools import ToolMap
+from translators.tools.computer import COMPUTER_PREVIEW
 
 Action = dict[str, Any]
 
@@ -36,7 +37,7 @@ class ComputerCall(Item):
         if self.actions is not None:
             name, arguments = tools.chat_name("computer", kind="computer"), _Arguments(actions=self.actions)
         else:
-            name = tools.chat_name("computer_use_preview", kind="computer_preview")
+            name = tools.chat_name("computer_use_preview", kind="computer")
             arguments = _Arguments(action=self.action)
         text = msgspec.json.encode(arguments).decode()
         into.add_call(Call(self.call_id, name, text, at, cut=self.status == "incomplete", item_id=self.id))
@@ -75,8 +76,6 @@ class _Action(Struct):
 
 
 class ComputerCallWriter(HeldCallWriter):
-    prefix = "cu"
-
     @property
     def readable(self) -> bool:
         return self.arguments_as(_Actions) is not None or self.arguments_as(_Action) is not None
@@ -85,6 +84,6 @@ class ComputerCallWriter(HeldCallWriter):
         read = self.arguments_as(_Actions)
         one = self.arguments_as(_Action)
         actions = read.actions if read is not None else [] if one is None else [one.action]
-        if self.tool.kind == "computer_preview":
+        if self.tool == COMPUTER_PREVIEW:
             return OutputComputerCall(self.id, self.call_id, [], status, action=actions[0] if actions else {})
         return OutputComputerCall(self.id, self.call_id, [], status, actions=actions)

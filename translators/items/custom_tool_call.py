@@ -45,8 +45,6 @@ class OutputCustomToolCall(Struct, tag_field="type", tag="custom_tool_call", fro
 class CustomToolCallWriter(CallWriter):
     """The input is unwrapped while it arrives; with a grammar it is held until it has been checked."""
 
-    prefix = "ctc"
-
     def __init__(self, out: Emitter, item_id: str, call_id: str, tool: ToolName, grammar: Grammar | None) -> None:
         super().__init__(out, item_id, call_id, tool, grammar)
         self._reader = InputReader()

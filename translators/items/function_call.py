@@ -48,7 +48,6 @@ class FunctionCallWriter(CallWriter):
     Arguments that do not begin as an object does are held until the end and then freed of what is around it.
     """
 
-    prefix = "fc"
     # Codex takes such arguments for plain text only where the call says so.
     plain_args_told = False
     _passing = False  # from the first brace on

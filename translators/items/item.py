@@ -34,7 +34,7 @@ class Item(Struct, kw_only=True, gc=False):
     def declare(self, into: Offering, at: str) -> None:
         """Offers the tools that the item brings; called for every item before any is replayed."""
 
-    def brings_search(self, at: str) -> bool:
+    def brings_search(self, into: Offering, at: str) -> bool:
         """Whether the item declares a search for tools that the client carries out."""
         return False
 

@@ -55,8 +55,6 @@ class OutputLocalShellCall(Struct, tag_field="type", tag="local_shell_call", fro
 
 
 class LocalShellCallWriter(HeldCallWriter):
-    prefix = "lsh"
-
     @property
     def readable(self) -> bool:
         return bool(self.arguments_text.strip())

@@ -10,8 +10,6 @@ from translators.items.call_writer import CallWriter
 class RefusedCallWriter(CallWriter):
     """Keeps what was called with which arguments, for the model to be told that it may not; it never opens."""
 
-    prefix = "fc"
-
     @property
     def streams(self) -> bool:
         return False

@@ -71,8 +71,6 @@ class OutputShellCall(Struct, tag_field="type", tag="shell_call", frozen=True):
 
 
 class ShellCallWriter(HeldCallWriter):
-    prefix = "sh"
-
     @property
     def readable(self) -> bool:
         return bool(self.arguments_text.strip())

@@ -41,8 +41,6 @@ class OutputToolSearchCall(Struct, tag_field="type", tag="tool_search_call", fro
 
 
 class ToolSearchCallWriter(HeldCallWriter):
-    prefix = "tsc"
-
     @property
     def readable(self) -> bool:
         return not self.arguments_text.strip() or self.arguments_as(dict[str, Any]) is not None

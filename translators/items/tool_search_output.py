@@ -7,7 +7,8 @@ from msgspec import Raw
 from translators.items.item import Item
 from translators.messages.builder import MessageBuilder
 from translators.messages.pieces import Output
-from translators.tools import Offering, ToolMap, declare_tools, tool_names
+from translators.tools import Offering, ToolMap
+from translators.tools.declare import declare_tools, tool_names
 
 NOTHING_FOUND = "No tools were found."
 
@@ -26,7 +27,7 @@ class ToolSearchOutput(Item):
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
         names = [
             tools.chat_name(tool.name, tool.namespace, tool.kind)
-            for tool in tool_names(self.tools or [], f"{at}.tools")
+            for tool in tool_names(self.tools or [], tools.forms, f"{at}.tools")
         ]
         text = "Found these tools, which can be called now: " + ", ".join(names) if names else NOTHING_FOUND
         into.add_output(Output(self.call_id, at, text, item_id=self.id))

@@ -24,6 +24,7 @@ _PARAMETERS = Raw(
 
 
 class ApplyPatchTool(Tool):
-    def declare(self, into: Offering, at: str) -> ApplyPatchTool:
+    only = APPLY_PATCH
+
+    def declare(self, into: Offering, at: str) -> None:
         into.offer(chat.Function(APPLY_PATCH.name, _DESCRIPTION, _PARAMETERS), APPLY_PATCH, at)
-        return self

@@ -9,7 +9,7 @@ from translators.tools.map import ToolName
 from translators.tools.tool import Offering, Tool
 
 COMPUTER = ToolName("computer", None, "computer")
-COMPUTER_PREVIEW = ToolName("computer_use_preview", None, "computer_preview")
+COMPUTER_PREVIEW = ToolName("computer_use_preview", None, "computer")
 _ACTION = (
     '{"type":"object","properties":{"type":{"type":"string","enum":["click","double_click","drag","keypress","move",'
     '"screenshot","scroll","type","wait"]},"x":{"type":"integer"},"y":{"type":"integer"},'
@@ -26,23 +26,25 @@ _DESCRIPTION = "Controls the user's computer. A screenshot of the result follows
 
 
 class ComputerTool(Tool):
-    def declare(self, into: Offering, at: str) -> ComputerTool:
+    only = COMPUTER
+
+    def declare(self, into: Offering, at: str) -> None:
         into.offer(chat.Function(COMPUTER.name, _DESCRIPTION, _MANY), COMPUTER, at)
-        return self
 
 
 class ComputerPreviewTool(Tool):
     """The earlier form: one action to a call, on a screen whose size is told."""
 
+    only = COMPUTER_PREVIEW
+
     display_width: int | None = None
     display_height: int | None = None
     environment: str | None = None
 
-    def declare(self, into: Offering, at: str) -> ComputerPreviewTool:
+    def declare(self, into: Offering, at: str) -> None:
         description = _DESCRIPTION
         if self.display_width and self.display_height:
             description += f" The screen is {self.display_width} by {self.display_height} pixels."
         if self.environment:
             description += f" It shows: {self.environment}."
         into.offer(chat.Function(COMPUTER_PREVIEW.name, description, _ONE), COMPUTER_PREVIEW, at)
-        return self

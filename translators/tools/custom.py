@@ -56,14 +56,20 @@ class CustomTool(Tool):
     format: CustomFormat | None = None
     defer_loading: bool | None = None
 
-    def declare(self, into: Offering, at: str) -> CustomTool:
-        return self.declare_within(into, at, None)
+    nests = True
 
-    def declare_within(self, into: Offering, at: str, namespace: str | None) -> CustomTool:
+    def declare(self, into: Offering, at: str) -> None:
+        self._declare(into, at, None)
+
+    def declare_member(self, into: Offering, at: str, namespace: str, description: str | None) -> None:
+        if not into.defers(self.defer_loading, namespace, description):
+            self._declare(into, at, namespace)
+
+    def _declare(self, into: Offering, at: str, namespace: str | None) -> None:
         name = required_name(self.name, at)
         grammar = None if self.format is None else self.format.read(f"{at}.format")
         if into.defers(self.defer_loading, name, self.description):
-            return self
+            return
         tool = ToolName(name, namespace, "custom")
         into.offer(chat.Function(name, _description(self.description, grammar), _PARAMETERS), tool, at)
         if grammar is not None and into.check_grammars:
@@ -71,7 +77,6 @@ class CustomTool(Tool):
             into.tools.grammars.setdefault(tool, grammar)
             if len(into.tools.grammars) > MAX_GRAMMARS:
                 raise grammar.refusal(f"no more than {MAX_GRAMMARS} tools of a request may have a grammar")
-        return self
 
 
 _PARAMETERS = Raw(

@@ -1,4 +1,4 @@
-"""The tools of a request, type by type: `TOOL_TYPES`, `declare_tools` and what can be said of declarations."""
+"""The tools of a request, in the order of their declarations: offered, named, and whether one finds more."""
 
 from __future__ import annotations
 
@@ -8,30 +8,10 @@ from typing import Any
 from msgspec import Raw, Struct
 
 from translators.decode import decode_as
-from translators.tools.apply_patch import ApplyPatchTool
-from translators.tools.computer import ComputerPreviewTool, ComputerTool
-from translators.tools.custom import CustomTool
-from translators.tools.function import FunctionTool
-from translators.tools.hosted import why_not_offered
-from translators.tools.local_shell import LocalShellTool
-from translators.tools.map import ToolName
+from translators.errors import bounded
+from translators.tools.map import Forms, ToolName
 from translators.tools.namespace import SEPARATOR, NamespaceTool
-from translators.tools.shell import ShellTool
-from translators.tools.tool import Offering, Tool, type_of
-from translators.tools.tool_search import ToolSearchTool
-
-TOOL_TYPES: dict[str, type[Tool]] = {
-    "apply_patch": ApplyPatchTool,
-    "computer": ComputerTool,
-    "computer_use": ComputerTool,
-    "computer_use_preview": ComputerPreviewTool,
-    "custom": CustomTool,
-    "function": FunctionTool,
-    "local_shell": LocalShellTool,
-    "namespace": NamespaceTool,
-    "shell": ShellTool,
-    "tool_search": ToolSearchTool,
-}
+from translators.tools.tool import Offering, type_of
 
 
 def declare_tools(raws: Sequence[Raw], into: Offering, at: str = "tools") -> list[Any]:
@@ -42,11 +22,12 @@ def declare_tools(raws: Sequence[Raw], into: Offering, at: str = "tools") -> lis
     return [_declare(raw, into, f"{at}[{index}]") for index, raw in enumerate(raws)]
 
 
-def has_client_search(raws: Iterable[Raw], at: str) -> bool:
+def has_client_search(raws: Iterable[Raw], forms: Forms, at: str) -> bool:
     """Whether a client offers to search: only then can a deferred tool be found later."""
     for index, raw in enumerate(raws):
         where = f"{at}[{index}]"
-        if type_of(raw, where) == "tool_search" and decode_as(ToolSearchTool, raw, where).by_client:
+        form = forms.get(type_of(raw, where))
+        if form is not None and form.may_search and decode_as(form, raw, where).searches:
             return True
     return False
 
@@ -59,24 +40,34 @@ class _Outline(Struct):
     tools: list[_Outline] | None = None
 
 
-def tool_names(raws: Sequence[Raw], at: str) -> list[ToolName]:
+def tool_names(raws: Sequence[Raw], forms: Forms, at: str) -> list[ToolName]:
     """The tools that declarations stand for, in their order."""
     outlines = [decode_as(_Outline, raw, f"{at}[{index}]") for index, raw in enumerate(raws)]
-    return [tool for outline in outlines for tool in _named(outline, None)]
+    return [tool for outline in outlines for tool in _named(outline, forms, None)]
 
 
-def _named(outline: _Outline, namespace: str | None) -> list[ToolName]:
-    if outline.type != "namespace":
-        return [ToolName(outline.name or outline.type, namespace, outline.type)]
+def _named(outline: _Outline, forms: Forms, namespace: str | None) -> list[ToolName]:
+    form = forms.get(outline.type)
+    if form is not NamespaceTool:
+        one = None if form is None else form.only
+        return [one or ToolName(outline.name or outline.type, namespace, outline.type)]
     full = f"{namespace}{SEPARATOR}{outline.name}" if namespace else outline.name
-    return [tool for member in outline.tools or () for tool in _named(member, full)]
+    return [tool for member in outline.tools or () for tool in _named(member, forms, full)]
+
+
+def why_not_offered(kind: str, forms: Forms) -> str:
+    """Why no tool of the type is offered: that it is for a server to run, or that nobody knows it."""
+    if kind in forms:
+        return f"the server runs tools of type '{kind}' itself, and none is configured here"
+    return f"tools of type '{bounded(kind)}' are not known"
 
 
 def _declare(raw: Raw, into: Offering, at: str) -> Any:
     kind = type_of(raw, at)
-    tool_type = TOOL_TYPES.get(kind)
-    if tool_type is None:
-        into.report.dropped(at, why_not_offered(kind))
+    forms = into.tools.forms
+    form = forms.get(kind)
+    if form is None:
+        into.report.dropped(at, why_not_offered(kind, forms))
         return raw
-    echo = decode_as(tool_type, raw, at).declare(into, at)
-    return echo if tool_type is FunctionTool else raw
+    echo = decode_as(form, raw, at).declare(into, at)
+    return raw if echo is None else echo

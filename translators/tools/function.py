@@ -46,10 +46,16 @@ class FunctionTool(Tool):
     defer_loading: bool | None = None
     function: FunctionFields | None = None
 
-    def declare(self, into: Offering, at: str) -> FunctionEcho:
-        return self.declare_within(into, at, None)
+    nests = True
 
-    def declare_within(self, into: Offering, at: str, namespace: str | None) -> FunctionEcho:
+    def declare(self, into: Offering, at: str) -> FunctionEcho:
+        return self._declare(into, at, None)
+
+    def declare_member(self, into: Offering, at: str, namespace: str, description: str | None) -> None:
+        if not into.defers(self.defer_loading, namespace, description):
+            self._declare(into, at, namespace)
+
+    def _declare(self, into: Offering, at: str, namespace: str | None) -> FunctionEcho:
         fields: FunctionTool | FunctionFields = self if self.function is None else self.function
         where = at if self.function is None else f"{at}.function"
         name = required_name(fields.name, where)

@@ -22,6 +22,7 @@ _PARAMETERS = Raw(
 
 
 class LocalShellTool(Tool):
-    def declare(self, into: Offering, at: str) -> LocalShellTool:
+    only = LOCAL_SHELL
+
+    def declare(self, into: Offering, at: str) -> None:
         into.offer(chat.Function(LOCAL_SHELL.name, _DESCRIPTION, _PARAMETERS), LOCAL_SHELL, at)
-        return self

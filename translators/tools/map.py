@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,12 +17,18 @@ from translators.limits import MAX_TOOLS, too_many_tools
 from translators.schema import chat
 from translators.tools.grammar import Grammar
 
+if TYPE_CHECKING:
+    from translators.tools.tool import Tool
+
+Forms = Mapping[str, "type[Tool] | None"]
+"""How a tool of each type is declared; None for one that only a server could run, and none does."""
+
 _CHAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _LETTER_FIRST = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
 
 
 class ToolName(Struct, frozen=True):
-    """A tool as the client knows it; `kind` decides which item its calls come back as (`items.calls`).
+    """A tool as the client knows it; `kind` is the name of its row in `translators/kinds.py`.
 
     A tool without a name of its own, such as `local_shell`, has its type for a name.
     """
@@ -35,7 +42,8 @@ class ToolMap:
     """Invertible: `client_name(chat_name(x)) == x` for every tool that the request declares or, alone
     of its name, its history speaks of."""
 
-    def __init__(self, *, letter_first: bool = False) -> None:
+    def __init__(self, forms: Forms, *, letter_first: bool = False) -> None:
+        self.forms = forms
         self._fits = _LETTER_FIRST if letter_first else _CHAT_NAME
         self.offered: list[chat.FunctionTool] = []
         self.grammars: dict[ToolName, Grammar] = {}

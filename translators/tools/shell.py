@@ -33,14 +33,15 @@ class Environment(Struct):
 
 
 class ShellTool(Tool):
+    only = SHELL
+
     environment: Environment | None = None
 
-    def declare(self, into: Offering, at: str) -> ShellTool:
+    def declare(self, into: Offering, at: str) -> None:
         environment = self.environment or Environment()
         if environment.type != "local":
             into.report.dropped(at, f"there is no shell in an environment of type '{environment.type}' here")
-            return self
+            return
         listed = "".join(f"\n- {skill.name} ({skill.path}): {skill.description}" for skill in environment.skills or ())
         description = f"{_DESCRIPTION}\n\nSkills, each described by the SKILL.md at its path:{listed}" if listed else ""
         into.offer(chat.Function(SHELL.name, description or _DESCRIPTION, _PARAMETERS), SHELL, at)
-        return self

@@ -1,10 +1,13 @@
-"""`Tool`: a declaration of the request; `Offering`: where the tools of a request declare what stands for them."""
+"""`Tool`: a declaration of the request; `Offering`: where the tools of a request declare what stands for them.
+
+Which type is declared by which `Tool` is told by the rows of `translators/kinds.py`; a `ToolMap` has them as `forms`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Raw, Struct
 
@@ -16,9 +19,29 @@ from translators.tools.map import ToolMap, ToolName
 
 
 class Tool(Struct, kw_only=True):
-    """`declare` offers what stands for the tool and returns the form to echo. Raises InvalidRequest."""
+    """One declaration of a tool; subclasses declare the fields they read."""
+
+    # The tool that every declaration of the type is; None where each has a name of its own.
+    only: ClassVar[ToolName | None] = None
+    # Whether it may stand in a namespace: only then is `declare_member` called.
+    nests: ClassVar[bool] = False
+
+    # Whether it may be a search for tools: only then is `searches` asked.
+    may_search: ClassVar[bool] = False
+
+    @property
+    def searches(self) -> bool:
+        """Whether the client finds more tools by it."""
+        return False
 
     def declare(self, into: Offering, at: str) -> Any:
+        """Offers what stands for the tool. Returns the form in which the response echoes it, or None where that is the
+        one in which it came. Raises InvalidRequest.
+        """
+        raise NotImplementedError
+
+    def declare_member(self, into: Offering, at: str, namespace: str, description: str | None) -> None:
+        """Offers what stands for the tool as a member of the namespace, which has this description."""
         raise NotImplementedError
 
 

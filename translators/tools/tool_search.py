@@ -20,22 +20,24 @@ _DESCRIPTION = "Searches for more tools. Those that it finds can be called from 
 
 
 class ToolSearchTool(Tool):
+    only = TOOL_SEARCH
+    may_search = True
+
     execution: str | None = None
     description: str | None = None
     parameters: Raw = NULL
 
     @property
-    def by_client(self) -> bool:
+    def searches(self) -> bool:
         return self.execution == "client"
 
-    def declare(self, into: Offering, at: str) -> ToolSearchTool:
-        if not self.by_client:
+    def declare(self, into: Offering, at: str) -> None:
+        if not self.searches:
             into.report.emulated(at, "the proxy does not search: every deferred tool is offered at once")
-            return self
+            return
         parameters = (
             _PARAMETERS if is_null(self.parameters) else read_schema(self.parameters, f"{at}.parameters", into.report)
         )
         function = chat.Function(TOOL_SEARCH.name, self.description or _DESCRIPTION, parameters, UNSET)
         into.offer(function, TOOL_SEARCH, at)
         into.search = into.search or function
-        return self

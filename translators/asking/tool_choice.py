@@ -6,32 +6,16 @@ from collections.abc import Mapping
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from translators import kinds
 from translators.decode import decode_as, is_null, is_string
 from translators.dialects import Dialect
 from translators.errors import InvalidRequest, bounded
 from translators.report import Report
 from translators.schema import chat
-from translators.tools.apply_patch import APPLY_PATCH
-from translators.tools.computer import COMPUTER, COMPUTER_PREVIEW
-from translators.tools.declare import TOOL_TYPES
-from translators.tools.hosted import why_not_offered
-from translators.tools.local_shell import LOCAL_SHELL
-from translators.tools.map import ToolMap, ToolName
-from translators.tools.shell import SHELL
-from translators.tools.tool_search import TOOL_SEARCH
+from translators.tools.declare import why_not_offered
+from translators.tools.map import ToolMap
 
 _MODES = ("none", "auto", "required")
-# The kinds whose tools are chosen by name, and the tools that are chosen by their type alone.
-_NAMED_KINDS = frozenset({"function", "custom"})
-_UNNAMED: dict[str, tuple[ToolName, ...]] = {
-    "apply_patch": (APPLY_PATCH,),
-    "computer": (COMPUTER, COMPUTER_PREVIEW),
-    "computer_use": (COMPUTER, COMPUTER_PREVIEW),
-    "computer_use_preview": (COMPUTER_PREVIEW, COMPUTER),
-    "local_shell": (LOCAL_SHELL,),
-    "shell": (SHELL,),
-    "tool_search": (TOOL_SEARCH,),
-}
 
 
 class _Named(Struct, kw_only=True):
@@ -160,19 +144,21 @@ def _allowed(choice: ToolChoiceObject, tools: ToolMap, report: Report) -> tuple[
         namespaces.setdefault(tools.client_name(name).namespace, set()).add(name)
     for index, tool in enumerate(choice.tools):
         at = f"tool_choice.tools[{index}]"
-        if tool.type in TOOL_TYPES:
-            names |= _resolve_set(tool, tools, namespaces, at)
+        kind = kinds.KINDS.offered_as(tool.type)
+        if kind is None:
+            report.dropped(at, why_not_offered(tool.type, tools.forms))
+        elif kind.chosen_by == "members":
+            names |= _members(tool, namespaces, at)
         else:
-            report.dropped(at, why_not_offered(tool.type))
+            names.add(_resolve(tool, tools, at))
     return [tool.function.name for tool in tools.offered if tool.function.name in names], choice.mode or "auto"
 
 
-def _resolve_set(
-    choice: ToolChoiceObject, tools: ToolMap, namespaces: Mapping[str | None, set[str]], at: str
-) -> set[str]:
-    """A namespace among the allowed tools allows all of its own; `namespaces` has what is offered of each."""
-    if choice.type != "namespace":
-        return {_resolve(choice, tools, at)}
+def _members(choice: ToolChoiceObject, namespaces: Mapping[str | None, set[str]], at: str) -> set[str]:
+    """The chat names of all that is offered in a namespace; `namespaces` has them by its name.
+
+    Raises InvalidRequest where that is nothing.
+    """
     found = namespaces.get(choice.wanted)
     if not found:
         raise _not_found(choice, at)
@@ -181,21 +167,19 @@ def _resolve_set(
 
 def _resolve(choice: ToolChoiceObject, tools: ToolMap, at: str) -> str:
     """The chat name of the tool a choice names. Raises InvalidRequest where it is not offered."""
-    if choice.type in _UNNAMED:
-        candidates = _UNNAMED[choice.type]
-    elif choice.type in _NAMED_KINDS:
-        if not choice.wanted:
-            raise InvalidRequest(
-                f"Missing required parameter: '{at}.name'.", param=f"{at}.name", code="missing_required_parameter"
-            )
-        candidates = (ToolName(choice.wanted, choice.namespace, choice.type),)
-    else:
+    kind = kinds.KINDS.offered_as(choice.type)
+    if kind is None or kind.chosen_by == "members":
+        reason = why_not_offered(choice.type, tools.forms) if kind is None else "it stands for several tools"
         raise InvalidRequest(
-            f"The tool type '{bounded(choice.type)}' cannot be chosen here: {why_not_offered(choice.type)}.",
+            f"The tool type '{bounded(choice.type)}' cannot be chosen here: {reason}.",
             param=f"{at}.type",
             code="tool_not_available",
         )
-    for candidate in candidates:
+    if kind.chosen_by == "name" and not choice.wanted:
+        raise InvalidRequest(
+            f"Missing required parameter: '{at}.name'.", param=f"{at}.name", code="missing_required_parameter"
+        )
+    for candidate in kind.tools_of(choice.type, choice.wanted, choice.namespace):
         if tools.is_offered(candidate):
             return tools.chat_name(candidate.name, candidate.namespace, candidate.kind)
     raise _not_found(choice, at)
