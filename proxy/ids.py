@@ -6,14 +6,19 @@ import os
 import re
 from collections.abc import Callable
 
+from translators.ids import CALL, RESPONSE
+
 NewId = Callable[[str], str]
 
-_RESPONSE = re.compile(r"resp_[0-9a-f]{32}")
+_RESPONSE = re.compile(rf"{RESPONSE}_[0-9a-f]{{32}}")
 _ITEM = re.compile(r"[a-z]+_([0-9a-f]{32})[0-9a-f]{4}")
 
 
 def random_id(prefix: str) -> str:
-    """An identifier such as `resp_4f…`, within the 64 characters that OpenAI's servers accept."""
+    """An identifier such as `resp_4f…`, within the 64 characters that OpenAI's servers accept.
+
+    What it begins with is told by `translators.ids` and, for items, by their rows in `translators.kinds`.
+    """
     return f"{prefix}_{os.urandom(16).hex()}"
 
 
@@ -27,10 +32,10 @@ class ResponseIds:
 
     def __call__(self, prefix: str) -> str:
         # Upstreams read the ids of calls, and some take none of more than 40 characters.
-        if self._stem is None or prefix == "call" or self._count == 0xFFFF:
+        if self._stem is None or prefix == CALL or self._count == 0xFFFF:
             made = self._new_id(prefix)
-            if prefix == "resp" and _RESPONSE.fullmatch(made):
-                self._stem = made.removeprefix("resp_")
+            if prefix == RESPONSE and _RESPONSE.fullmatch(made):
+                self._stem = made.removeprefix(f"{RESPONSE}_")
             return made
         self._count += 1
         return f"{prefix}_{self._stem}{self._count:04x}"
@@ -39,4 +44,4 @@ class ResponseIds:
 def response_of(item_id: str) -> str | None:
     """The response whose item this is, where the id tells it."""
     item = _ITEM.fullmatch(item_id)
-    return None if item is None else f"resp_{item[1]}"
+    return None if item is None else f"{RESPONSE}_{item[1]}"

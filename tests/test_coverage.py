@@ -10,10 +10,9 @@ from tests.surface.notes import DONE_BY_THE_SHELL, NOTES
 from tests.surface.outcome import NAMES, Row, rows
 from tests.surface.page import page
 from tests.surface.place import COVERAGE
-from translators.items import ITEM_TYPES
+from translators.kinds import KINDS
 from translators.schema.chat import BESIDE
 from translators.schema.responses import ResponsesRequest
-from translators.tools import TOOL_TYPES
 
 
 def test_the_page_is_what_the_code_gives() -> None:
@@ -29,8 +28,8 @@ def test_nothing_vanishes(row: Row) -> None:
 def test_the_names_hold_what_the_code_knows() -> None:
     extra = {"presence_penalty", "frequency_penalty", "multi_agent", "client_metadata"}
     assert set(ResponsesRequest.__struct_fields__) - extra <= set(NAMES["parameters"])
-    assert set(ITEM_TYPES) - {"agent_message", "compaction_summary"} == set(NAMES["input items"])
-    assert set(TOOL_TYPES) - {"computer_use"} <= set(NAMES["tools"])
+    assert set(KINDS.items) - {"agent_message", "compaction_summary"} == set(NAMES["input items"])
+    assert set(KINDS.forms) - {"computer_use"} == set(NAMES["tools"])
 
 
 # Metadata of every chunk, whose names say what they are.

@@ -58,14 +58,20 @@ from translators.tools.tool_search import ToolSearchTool
 class ItemKind(Struct, frozen=True):
     """An item type of `input` and `output`.
 
-    `form` reads one, whatever it holds. `plain` reads only what nearly all of them are and may read many at a time; it
-    is given for the types that make up long histories. `prefix` is what the id of such an item begins with.
+    `name` is its `type`. `form` reads one, whatever it holds. `plain` reads only what nearly all of them are, and may
+    read many at a time: it is given for types that make up long histories. `prefix` is what an id of one begins with.
     """
 
-    type: str
+    name: str
     form: type[Item]
     prefix: str
     plain: type[Item] | None = None
+
+
+class CallKind(ItemKind, frozen=True, kw_only=True):
+    """The item type of calls that the model makes; `writer` makes one of a function's name and arguments."""
+
+    writer: type[CallWriter]
 
 
 class ToolKind(Struct, frozen=True, kw_only=True):
@@ -81,8 +87,6 @@ class ToolKind(Struct, frozen=True, kw_only=True):
     chosen_by: Literal["name", "type", "members"] = "type"
     """How an object in `tool_choice` tells one of its tools. A namespace is none: it is allowed with all of its own."""
     call: ItemKind | None = None
-    writer: type[CallWriter] | None = None
-    """Writes a call of the model, given by its function's name and arguments, as an item of the type of `call`."""
     output: ItemKind | None = None
     others: tuple[ItemKind, ...] = ()
 
@@ -106,13 +110,13 @@ class Kinds:
         """`items` are those that belong to no kind of tool."""
         self.tools = tuple(tools)
         self.forms: Forms = {type_: form for kind in tools for type_, form in kind.forms.items()}
-        self.items = {item.type: item for item in (*items, *(item for kind in tools for item in kind.items))}
-        self._by_name = {kind.name: kind for kind in tools}
+        self.items = {item.name: item for item in (*items, *(item for kind in tools for item in kind.items))}
+        self._calls = {kind.name: kind.call for kind in tools if isinstance(kind.call, CallKind)}
         self._by_type = {type_: kind for kind in tools for type_, form in kind.forms.items() if form is not None}
 
-    def named(self, name: str) -> ToolKind:
-        """The kind that `ToolName.kind` names. Raises KeyError."""
-        return self._by_name[name]
+    def call_of(self, tool: ToolName) -> CallKind:
+        """What a call of the tool comes back as. Raises KeyError where the model cannot call such a tool itself."""
+        return self._calls[tool.kind]
 
     def offered_as(self, type_: str) -> ToolKind | None:
         """The kind whose tools are declared under this type, if one can be offered."""
@@ -129,45 +133,39 @@ TOOLS = (
         name="function",
         forms={"function": FunctionTool},
         chosen_by="name",
-        call=ItemKind("function_call", FunctionCall, "fc", plain=FunctionCall),
-        writer=FunctionCallWriter,
+        call=CallKind("function_call", FunctionCall, "fc", plain=FunctionCall, writer=FunctionCallWriter),
         output=ItemKind("function_call_output", FunctionCallOutput, "fco", plain=FunctionCallOutput),
     ),
     ToolKind(
         name="custom",
         forms={"custom": CustomTool},
         chosen_by="name",
-        call=ItemKind("custom_tool_call", CustomToolCall, "ctc", plain=CustomToolCall),
-        writer=CustomToolCallWriter,
+        call=CallKind("custom_tool_call", CustomToolCall, "ctc", plain=CustomToolCall, writer=CustomToolCallWriter),
         output=ItemKind("custom_tool_call_output", FunctionCallOutput, "ctco", plain=FunctionCallOutput),
     ),
     ToolKind(name="namespace", forms={"namespace": NamespaceTool}, chosen_by="members"),
     ToolKind(
         name="tool_search",
         forms={"tool_search": ToolSearchTool},
-        call=ItemKind("tool_search_call", ToolSearchCall, "tsc"),
-        writer=ToolSearchCallWriter,
+        call=CallKind("tool_search_call", ToolSearchCall, "tsc", writer=ToolSearchCallWriter),
         output=ItemKind("tool_search_output", ToolSearchOutput, "tso"),
     ),
     ToolKind(
         name="shell",
         forms={"shell": ShellTool},
-        call=ItemKind("shell_call", ShellCall, "sh"),
-        writer=ShellCallWriter,
+        call=CallKind("shell_call", ShellCall, "sh", writer=ShellCallWriter),
         output=ItemKind("shell_call_output", ShellCallOutput, "sho"),
     ),
     ToolKind(
         name="local_shell",
         forms={"local_shell": LocalShellTool},
-        call=ItemKind("local_shell_call", LocalShellCall, "lsh"),
-        writer=LocalShellCallWriter,
+        call=CallKind("local_shell_call", LocalShellCall, "lsh", writer=LocalShellCallWriter),
         output=ItemKind("local_shell_call_output", LocalShellCallOutput, "lsho"),
     ),
     ToolKind(
         name="apply_patch",
         forms={"apply_patch": ApplyPatchTool},
-        call=ItemKind("apply_patch_call", ApplyPatchCall, "apc"),
-        writer=ApplyPatchCallWriter,
+        call=CallKind("apply_patch_call", ApplyPatchCall, "apc", writer=ApplyPatchCallWriter),
         output=ItemKind("apply_patch_call_output", ApplyPatchCallOutput, "apco"),
     ),
     ToolKind(
@@ -177,8 +175,7 @@ TOOLS = (
             "computer_use": ComputerTool,
             "computer_use_preview": ComputerPreviewTool,
         },
-        call=ItemKind("computer_call", ComputerCall, "cu"),
-        writer=ComputerCallWriter,
+        call=CallKind("computer_call", ComputerCall, "cu", writer=ComputerCallWriter),
         output=ItemKind("computer_call_output", ComputerCallOutput, "cuo"),
     ),
     ToolKind(

@@ -20,6 +20,7 @@ from proxy.state.recording import Recording, head, whole
 from proxy.store import StoredResponse, StoreError
 from proxy.telemetry.observer import ending_of_response
 from translators.errors import BridgeError
+from translators.ids import PROCESS
 from translators.schema.events import AnyEvent, ResponseFailed
 from translators.schema.responses import ResponseError
 from translators.wire.sse import SSEEncoder, encode
@@ -181,7 +182,7 @@ class BackgroundRuns:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._holder = services.new_id("proc")
+        self._holder = services.new_id(PROCESS)
         self._runs: dict[str, Run] = {}
 
     async def start(self, exchange: Exchange) -> Run:

@@ -24,6 +24,7 @@ from proxy.store.records import Listing, NewItem
 from translators.asking.read_items import decode_item
 from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import InvalidRequest, bounded
+from translators.ids import CONVERSATION
 from translators.report import Report
 from translators.schema.responses import Metadata
 from translators.surrogates import mended
@@ -63,7 +64,7 @@ class Conversations:
     async def create(self, request: Request) -> Response:
         wanted = await self._read(request, _Create)
         conversation = Conversation(
-            id=self._new_id("conv"),
+            id=self._new_id(CONVERSATION),
             owner=visit_of(request.scope).caller.owner,
             created_at=int(self._clock()),
             metadata=wanted.metadata or {},

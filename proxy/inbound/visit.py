@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -10,7 +9,9 @@ from collections.abc import Mapping
 from starlette.types import Scope
 
 from proxy.exchange.exchange import Exchange
+from proxy.ids import random_id
 from proxy.inbound.access import Caller
+from translators.ids import REQUEST
 
 REQUEST_ID = "x-request-id"
 WEBSOCKET = "WEBSOCKET"
@@ -45,7 +46,7 @@ class Visit:
 def request_id(headers: Mapping[str, str]) -> str:
     """The client's own, if it can stand in a log and a header, else a new one."""
     given = headers.get(REQUEST_ID)
-    return given if given is not None and _SANE_ID.fullmatch(given) else f"req_{os.urandom(16).hex()}"
+    return given if given is not None and _SANE_ID.fullmatch(given) else random_id(REQUEST)
 
 
 def visit_of(scope: Scope) -> Visit:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from proxy.ids import NewId
 from proxy.store import Store, StoreError
 from translators.errors import InvalidRequest
+from translators.ids import LOCK
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class ConversationLocks:
 
     async def take(self, owner: str, conversation: str) -> ConversationLock:
         """Of a conversation that is there. Raises InvalidRequest where another response holds it, and StoreError."""
-        lock = ConversationLock(self, conversation, self._new_id("lock"))
+        lock = ConversationLock(self, conversation, self._new_id(LOCK))
         now = self._clock()
         if not await self._store.hold_conversation(owner, conversation, lock.holder, now, now + self._lease):
             raise InvalidRequest(

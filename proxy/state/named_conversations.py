@@ -17,6 +17,7 @@ from proxy.state.history import Beginning, History
 from proxy.state.items import item_id, with_id
 from proxy.store import Conversation, Page, Store
 from translators.asking.translate import ParsedRequest
+from translators.ids import CONVERSATION
 
 _LAST = Page(limit=1, descending=True)
 
@@ -35,7 +36,7 @@ async def name_conversation(
     if going_on is not None:
         lock = await locks.take(owner, going_on)
         return msgspec.structs.replace(past, conversation=going_on, lock=lock)
-    conversation = Conversation(id=new_id("conv"), owner=owner, created_at=now, metadata={})
+    conversation = Conversation(id=new_id(CONVERSATION), owner=owner, created_at=now, metadata={})
     items = [with_id(raw, new_id) for raw in past.items]
     return msgspec.structs.replace(past, conversation=conversation.id, beginning=Beginning(conversation, items))
 

@@ -19,6 +19,7 @@ from translators.asking.read_items import decode_item
 from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError, InvalidRequest
+from translators.kinds import KINDS
 from translators.report import Report
 from translators.schema import chat
 from translators.tools.map import ToolMap, ToolName
@@ -138,7 +139,7 @@ def test_history_and_input_may_be_split_anywhere(request: Json, dialect: str, da
 @given(st.lists(st.tuples(st.text(min_size=1), st.one_of(st.none(), st.text(min_size=1))), unique=True))
 def test_tool_names_find_their_way_back(names: list[tuple[str, str | None]]) -> None:
     """R7."""
-    tools = ToolMap()
+    tools = ToolMap(KINDS.forms)
     for name, namespace in names:
         assert tools.offer(chat.Function(name), ToolName(name, namespace))
     chat_names = [tools.chat_name(name, namespace) for name, namespace in names]

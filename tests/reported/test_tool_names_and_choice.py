@@ -14,6 +14,7 @@ from tests.support.chat_backend import ChatBackend
 from tests.support.live import LiveProxy, config_for
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
+from translators.kinds import KINDS
 from translators.schema import chat as chat_schema
 from translators.tools import ToolMap, ToolName
 
@@ -47,7 +48,7 @@ tool_names = st.builds(
 
 @given(st.lists(tool_names, max_size=12))
 def test_r7_the_map_of_tool_names_is_invertible(declared: list[ToolName]) -> None:
-    tools = ToolMap()
+    tools = ToolMap(KINDS.forms)
     for tool in declared:
         tools.offer(chat_schema.Function(tool.name), tool)
     offered = [function.function.name for function in tools.offered]
@@ -62,7 +63,7 @@ def test_r7_the_map_of_tool_names_is_invertible(declared: list[ToolName]) -> Non
 @given(st.lists(tool_names, max_size=8), st.lists(tool_names, max_size=4))
 def test_r7_tools_that_come_later_change_no_name(first: list[ToolName], later: list[ToolName]) -> None:
     def offered(declared: list[ToolName]) -> list[str]:
-        tools = ToolMap()
+        tools = ToolMap(KINDS.forms)
         for tool in declared:
             tools.offer(chat_schema.Function(tool.name), tool)
         return [function.function.name for function in tools.offered]

@@ -14,8 +14,7 @@ from tests.strategies import json_values
 from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
-from translators.items import ITEM_TYPES
-from translators.tools import TOOL_TYPES
+from translators.kinds import KINDS
 
 Json = dict[str, Any]
 GRAMMAR: Json = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"+'}
@@ -98,12 +97,12 @@ requests = st.builds(
 
 def test_every_type_is_among_them() -> None:
     of_tools = {tool["type"] for tool in TOOLS}
-    assert TOOL_TYPES.keys() - {"computer_use"} <= of_tools
+    assert {kind for kind, form in KINDS.forms.items() if form} - {"computer_use"} <= of_tools
     of_items = {item["type"] for turn in TURNS for item in turn}
     elsewhere = {"function_call", "function_call_output", "reasoning", "item_reference", "compaction_trigger"}
     unplayable = {"compaction_summary", "program", "program_output"}
     assert (
-        ITEM_TYPES.keys() - elsewhere - unplayable - {kind for kind in ITEM_TYPES if kind.startswith("mcp_")}
+        KINDS.items.keys() - elsewhere - unplayable - {kind for kind in KINDS.items if kind.startswith("mcp_")}
         <= of_items
     )
 

@@ -25,6 +25,7 @@ from translators.answering.writers import NewId, Writers
 from translators.asking.translate import Translation
 from translators.emitter import Emitter
 from translators.errors import BridgeError, UpstreamProtocolError, bounded
+from translators.ids import RESPONSE
 from translators.items.call_writer import CallWriter
 from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
 from translators.items.message import COMMENTARY, FINAL_ANSWER, MessageWriter
@@ -90,7 +91,7 @@ class ResponseStream:
     ) -> None:
         # Never one that has been raised: by its traceback that would hold whoever holds the stream.
         self.error: BridgeError | None = None
-        self.response: Response = open_response(translation, response_id=new_id("resp"), created_at=created_at)
+        self.response: Response = open_response(translation, response_id=new_id(RESPONSE), created_at=created_at)
         self.ended = False
         self.out = Emitter(heard=heard)
         self._writers = Writers(translation, self.out, new_id, reads_refusals=reads_refusals)

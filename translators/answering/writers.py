@@ -70,10 +70,11 @@ class Writers:
 
     def call(self, tool: ToolName, call_id: str) -> CallWriter:
         tools = self.translation.tools
-        kind = kinds.KINDS.named(tool.kind)
+        kind = kinds.KINDS.call_of(tool)
+        item_id = self._new_id(kind.prefix)
         if not tools.allows(tool):
-            return RefusedCallWriter(self._out, self._id_of(kind.call.type), call_id, tool, None)
-        writer = kind.writer(self._out, self._id_of(kind.call.type), call_id, tool, tools.grammars.get(tool))
+            return RefusedCallWriter(self._out, item_id, call_id, tool, None)
+        writer = kind.writer(self._out, item_id, call_id, tool, tools.grammars.get(tool))
         if tool in tools.marked_encrypted and isinstance(writer, FunctionCallWriter):
             writer.plain_args_told = True
         return writer

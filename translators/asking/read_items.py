@@ -77,7 +77,7 @@ def _list_decoder(form: Any) -> msgspec.json.Decoder[list[Item | Raw]]:
     return msgspec.json.Decoder(list[form])
 
 
-_TAGGED = {name: _tagged(name, kind.plain) for name, kind in kinds.KINDS.items.items() if kind.plain is not None}
+_TAGGED = {kind.name: _tagged(kind.name, kind.plain) for kind in kinds.KINDS.items.values() if kind.plain is not None}
 # A union takes no item without a type; the messages of many clients have none.
 _FORMS = (functools.reduce(operator.or_, _TAGGED.values()), _TAGGED["message"])
 _LISTS = [_list_decoder(form) for form in _FORMS]
