@@ -6,7 +6,7 @@ import agents
 import openai
 from agents import Agent, ModelSettings, Runner, function_tool
 from openai.types.shared import Reasoning
-from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, expect_error, run, weather
+from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, refusals, run, weather
 from pydantic import BaseModel
 
 agents.set_tracing_disabled(True)
@@ -119,58 +119,8 @@ async def state() -> None:
     assert third.final_output == "You asked what blue is."
 
 
-async def _refused(model: str, kind: type[Exception], *words: str) -> Exception:
-    for streamed in (False, True):
-        try:
-            await _run(Agent(name="Unlucky", model=model), "Say hello.", streamed)
-        except kind as error:
-            expect_error(error, *words)
-            last = error
-        else:
-            raise AssertionError("it was answered")
-    return last
+async def _hello(model: str, streamed: bool) -> object:
+    return await _run(Agent(name="Unlucky", model=model), "Say hello.", streamed)
 
 
-async def error_400() -> None:
-    await _refused("error-400", openai.BadRequestError, "too peculiar", "invalid_value")
-
-
-async def error_401() -> None:
-    await _refused("error-401", openai.AuthenticationError, "invalid_api_key")
-
-
-async def error_429() -> None:
-    error = await _refused("error-429", openai.RateLimitError, "rate_limit_exceeded")
-    assert error.response.headers["retry-after"] == "7"
-
-
-async def error_500() -> None:
-    await _refused("error-500", openai.InternalServerError)
-
-
-async def overflow() -> None:
-    await _refused("overflow", openai.BadRequestError, "context_length_exceeded")
-
-
-async def cut() -> None:
-    await _refused("cut", Exception)
-
-
-run(
-    {
-        "text": text,
-        "stream": stream,
-        "tools": tools,
-        "parallel": parallel,
-        "structured": structured,
-        "image": image,
-        "reasoning": reasoning,
-        "state": state,
-        "error-400": error_400,
-        "error-401": error_401,
-        "error-429": error_429,
-        "error-500": error_500,
-        "overflow": overflow,
-        "cut": cut,
-    }
-)
+run([text, stream, tools, parallel, structured, image, reasoning, state], refusals(_hello, kinds=openai))

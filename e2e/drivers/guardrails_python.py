@@ -55,4 +55,4 @@ def error_400() -> None:
     assert code == "invalid_value"
 
 
-run({"text": text, "stream": stream, "structured": structured, "state": state, "error-400": error_400})
+run([text, stream, structured, state], {"error-400": error_400})

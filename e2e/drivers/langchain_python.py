@@ -6,7 +6,7 @@ import openai
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, expect_error, run, weather
+from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, refusals, run, weather
 from pydantic import BaseModel
 
 
@@ -114,58 +114,8 @@ def state() -> None:
     assert remembering.invoke(messages).text == "You asked what blue is."
 
 
-def _refused(name: str, kind: type[Exception], *words: str) -> Exception:
-    for streamed in (False, True):
-        try:
-            _answer(model(name), [HumanMessage("Say hello.")], streamed)
-        except kind as error:
-            expect_error(error, *words)
-            last = error
-        else:
-            raise AssertionError("it was answered")
-    return last
+def _hello(name: str, streamed: bool) -> object:
+    return _answer(model(name), [HumanMessage("Say hello.")], streamed)
 
 
-def error_400() -> None:
-    _refused("error-400", openai.BadRequestError, "too peculiar", "invalid_value")
-
-
-def error_401() -> None:
-    _refused("error-401", openai.AuthenticationError, "invalid_api_key")
-
-
-def error_429() -> None:
-    error = _refused("error-429", openai.RateLimitError, "rate_limit_exceeded")
-    assert error.response.headers["retry-after"] == "7"
-
-
-def error_500() -> None:
-    _refused("error-500", openai.InternalServerError)
-
-
-def overflow() -> None:
-    _refused("overflow", openai.BadRequestError, "context_length_exceeded")
-
-
-def cut() -> None:
-    _refused("cut", Exception)
-
-
-run(
-    {
-        "text": text,
-        "stream": stream,
-        "tools": tools,
-        "parallel": parallel,
-        "structured": structured,
-        "image": image,
-        "reasoning": reasoning,
-        "state": state,
-        "error-400": error_400,
-        "error-401": error_401,
-        "error-429": error_429,
-        "error-500": error_500,
-        "overflow": overflow,
-        "cut": cut,
-    }
-)
+run([text, stream, tools, parallel, structured, image, reasoning, state], refusals(_hello, kinds=openai))

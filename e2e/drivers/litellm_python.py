@@ -6,22 +6,11 @@ import json
 import os
 
 import litellm
-from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, expect_error, run, weather
+from outcome import GREETING, PIXEL, SDK_ERRORS, SECOND_THOUGHT, THOUGHT, WEATHER, refusals, run, weather
 from pydantic import BaseModel
 
-WEATHER = {
-    "type": "function",
-    "name": "get_weather",
-    "description": "The weather in a city.",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-        "additionalProperties": False,
-    },
-    "strict": True,
-}
 litellm.telemetry = False
+TOLD = SDK_ERRORS | {"overflow": ("ContextWindowExceededError", "context_length_exceeded")}
 
 
 class Person(BaseModel):
@@ -137,57 +126,8 @@ def state() -> None:
     assert litellm.delete_responses(first.id, **options).deleted
 
 
-def _refused(model: str, kind: type[Exception], *words: str) -> Exception:
-    for streamed in (False, True):
-        try:
-            _answer(model, "Say hello.", streamed)
-        except kind as error:
-            expect_error(error, *words)
-            last = error
-        else:
-            raise AssertionError("it was answered")
-    return last
+def _hello(model: str, streamed: bool) -> object:
+    return _answer(model, "Say hello.", streamed)
 
 
-def error_400() -> None:
-    _refused("error-400", litellm.BadRequestError, "too peculiar", "invalid_value")
-
-
-def error_401() -> None:
-    _refused("error-401", litellm.AuthenticationError, "invalid_api_key")
-
-
-def error_429() -> None:
-    _refused("error-429", litellm.RateLimitError, "rate_limit_exceeded")
-
-
-def error_500() -> None:
-    _refused("error-500", litellm.InternalServerError)
-
-
-def overflow() -> None:
-    _refused("overflow", litellm.ContextWindowExceededError, "context_length_exceeded")
-
-
-def cut() -> None:
-    _refused("cut", Exception)
-
-
-run(
-    {
-        "text": text,
-        "stream": stream,
-        "tools": tools,
-        "parallel": parallel,
-        "structured": structured,
-        "image": image,
-        "reasoning": reasoning,
-        "state": state,
-        "error-400": error_400,
-        "error-401": error_401,
-        "error-429": error_429,
-        "error-500": error_500,
-        "overflow": overflow,
-        "cut": cut,
-    }
-)
+run([text, stream, tools, parallel, structured, image, reasoning, state], refusals(_hello, TOLD, kinds=litellm))

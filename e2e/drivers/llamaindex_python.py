@@ -9,7 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ImageBlo
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai import OpenAIResponses
-from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, expect_error, run, weather
+from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, refusals, run, weather
 from pydantic import BaseModel
 
 
@@ -121,51 +121,12 @@ def state() -> None:
     assert second.message.content == "You asked what blue is."
 
 
-def _refused(model: str, kind: type[Exception], *words: str) -> None:
-    for streamed in (False, True):
-        try:
-            messages = [ChatMessage("Say hello.")]
-            list(client(model).stream_chat(messages)) if streamed else client(model).chat(messages)
-        except kind as error:
-            expect_error(error, *words)
-        else:
-            raise AssertionError(f"it was answered, streamed: {streamed}")
-
-
-def error_400() -> None:
-    _refused("error-400", openai.BadRequestError, "too peculiar", "invalid_value")
-
-
-def error_401() -> None:
-    _refused("error-401", openai.AuthenticationError, "invalid_api_key")
-
-
-def error_429() -> None:
-    _refused("error-429", openai.RateLimitError, "rate_limit_exceeded")
-
-
-def error_500() -> None:
-    _refused("error-500", openai.InternalServerError)
-
-
-def overflow() -> None:
-    _refused("overflow", openai.BadRequestError, "context_length_exceeded")
+def _hello(model: str, streamed: bool) -> object:
+    messages = [ChatMessage("Say hello.")]
+    return list(client(model).stream_chat(messages)) if streamed else client(model).chat(messages)
 
 
 run(
-    {
-        "text": text,
-        "stream": stream,
-        "tools": tools,
-        "parallel": parallel,
-        "structured": structured,
-        "image": image,
-        "reasoning": reasoning,
-        "state": state,
-        "error-400": error_400,
-        "error-401": error_401,
-        "error-429": error_429,
-        "error-500": error_500,
-        "overflow": overflow,
-    }
+    [text, stream, tools, parallel, structured, image, reasoning, state],
+    refusals(_hello, kinds=openai, notices_cut=False),
 )

@@ -5,22 +5,10 @@ from __future__ import annotations
 import json
 
 import openai
-from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, run, weather
+from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, WEATHER, refusals, run, weather
 from pydantic import BaseModel
 
 client = openai.OpenAI(max_retries=0, timeout=30)
-WEATHER = {
-    "type": "function",
-    "name": "get_weather",
-    "description": "The weather in a city.",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-        "additionalProperties": False,
-    },
-    "strict": True,
-}
 
 
 class Person(BaseModel):
@@ -136,50 +124,6 @@ def state() -> None:
     client.responses.delete(first.id)
 
 
-def _refused(model: str) -> openai.APIStatusError:
-    errors = []
-    for streamed in (False, True):
-        try:
-            client.responses.create(model=model, input="Say hello.", stream=streamed)
-        except openai.APIStatusError as error:
-            errors.append(error)
-    assert len(errors) == 2, "it was answered"
-    assert type(errors[0]) is type(errors[1])
-    return errors[1]
-
-
-def error_400() -> None:
-    error = _refused("error-400")
-    assert isinstance(error, openai.BadRequestError)
-    assert error.code == "invalid_value"
-    assert "too peculiar" in error.message
-
-
-def error_401() -> None:
-    error = _refused("error-401")
-    assert isinstance(error, openai.AuthenticationError)
-    assert error.code == "invalid_api_key"
-
-
-def error_429() -> None:
-    error = _refused("error-429")
-    assert isinstance(error, openai.RateLimitError)
-    assert error.code == "rate_limit_exceeded"
-    assert error.response.headers["retry-after"] == "7"
-
-
-def error_500() -> None:
-    error = _refused("error-500")
-    assert isinstance(error, openai.InternalServerError)
-    assert error.status_code == 500
-
-
-def overflow() -> None:
-    error = _refused("overflow")
-    assert isinstance(error, openai.BadRequestError)
-    assert error.code == "context_length_exceeded"
-
-
 def cut() -> None:
     with client.responses.stream(model="cut", input="Speak.") as events:
         seen = list(events)
@@ -193,21 +137,8 @@ def cut() -> None:
         raise AssertionError("half an answer was taken for a whole one")
 
 
-run(
-    {
-        "text": text,
-        "stream": stream,
-        "tools": tools,
-        "parallel": parallel,
-        "structured": structured,
-        "image": image,
-        "reasoning": reasoning,
-        "state": state,
-        "error-400": error_400,
-        "error-401": error_401,
-        "error-429": error_429,
-        "error-500": error_500,
-        "overflow": overflow,
-        "cut": cut,
-    }
-)
+def _hello(model: str, streamed: bool) -> object:
+    return client.responses.create(model=model, input="Say hello.", stream=streamed)
+
+
+run([text, stream, tools, parallel, structured, image, reasoning, state], refusals(_hello, kinds=openai) | {"cut": cut})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import openai
-from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, expect_error, run, weather
+from outcome import GREETING, PIXEL, SECOND_THOUGHT, THOUGHT, refusals, run, weather
 from pydantic import BaseModel
 from pydantic_ai import Agent, BinaryContent, NativeOutput, ThinkingPart, ToolOutput
 from pydantic_ai.exceptions import ModelHTTPError
@@ -106,62 +106,8 @@ async def state() -> None:
     assert second.output == "You asked what blue is."
 
 
-async def _refused(name: str, status: int, *words: str) -> None:
-    errors = []
-    for streamed in (False, True):
-        try:
-            await _output(agent(name), "Say hello.", streamed)
-        except ModelHTTPError as error:
-            expect_error(error, *words)
-            errors.append(error)
-    assert [error.status_code for error in errors] == [status, status], errors
+async def _hello(name: str, streamed: bool) -> object:
+    return await _output(agent(name), "Say hello.", streamed)
 
 
-async def error_400() -> None:
-    await _refused("error-400", 400, "too peculiar", "invalid_value")
-
-
-async def error_401() -> None:
-    await _refused("error-401", 401, "invalid_api_key")
-
-
-async def error_429() -> None:
-    await _refused("error-429", 429, "rate_limit_exceeded")
-
-
-async def error_500() -> None:
-    await _refused("error-500", 500)
-
-
-async def overflow() -> None:
-    await _refused("overflow", 400, "context_length_exceeded")
-
-
-async def cut() -> None:
-    for streamed in (False, True):
-        try:
-            await _output(agent("cut"), "Say hello.", streamed)
-        except Exception as error:
-            expect_error(error)
-        else:
-            raise AssertionError("half an answer was taken for a whole one")
-
-
-run(
-    {
-        "text": text,
-        "stream": stream,
-        "tools": tools,
-        "parallel": parallel,
-        "structured": structured,
-        "image": image,
-        "reasoning": reasoning,
-        "state": state,
-        "error-400": error_400,
-        "error-401": error_401,
-        "error-429": error_429,
-        "error-500": error_500,
-        "overflow": overflow,
-        "cut": cut,
-    }
-)
+run([text, stream, tools, parallel, structured, image, reasoning, state], refusals(_hello, kinds=ModelHTTPError))
