@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from translators.dialects.dialect import SchemaStep
 from translators.dialects.preset import Facts, ModelRule, when
 
-MOONSHOT_SCHEMA = ("no_meta", "inline_refs", "object_root", "type_in_branches", "prefix_items")
+MOONSHOT_SCHEMA: tuple[SchemaStep, ...] = ("no_meta", "inline_refs", "object_root", "type_in_branches", "prefix_items")
 
 
 class Family(Struct, frozen=True):

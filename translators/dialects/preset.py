@@ -1,4 +1,7 @@
-"""`preset(name, hosts=…, listed=…, models=…, **facts)`: what one backend does otherwise than the generic one.
+"""`preset(name, facts(…), hosts=…, listed=…, models=…)`: what one backend does otherwise than the generic one.
+
+`facts` and `when` take what `Dialect` takes, and the type checker holds them to that. Each preset says in its module
+where its facts are from: pages, threads, source code and recordings, or that a fact is recalled and was not read again.
 
 `hosts` are fnmatch patterns of its public host names, or `:port` where a local server has a port of its own.
 `listed` is how its list of models tells that it is the one, where a host says nothing.
@@ -8,7 +11,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +22,7 @@ from translators.dialects.dialect import Dialect
 from translators.dialects.listed import Listed
 
 Facts = dict[str, Any]
+P = ParamSpec("P")
 
 _TYPES: Facts = {field.name: field.type for field in msgspec.structs.fields(Dialect) if field.name != "name"}
 
@@ -42,21 +47,42 @@ class Preset(Struct, frozen=True):
 
 def preset(
     name: str,
+    given: Facts | None = None,
     *,
     like: Preset | None = None,
     hosts: tuple[str, ...] = (),
     listed: Listed | None = None,
     models: tuple[ModelRule, ...] = (),
-    **facts: Any,
 ) -> Preset:
-    """`like` gives the facts and model rules to begin with. Raises ValueError for what is no fact."""
+    """`like` gives the facts and model rules to begin with."""
+    found = given or {}
     if like is not None:
-        facts, models = {**like.facts, **facts}, (*like.models, *models)
-    return Preset(name, hosts, read_facts(facts), models, listed)
+        found, models = {**like.facts, **found}, (*like.models, *models)
+    return Preset(name, hosts, found, models, listed)
 
 
-def when(pattern: str, **facts: Any) -> ModelRule:
-    return ModelRule(pattern, read_facts(facts))
+def _facts_of(dialect: Callable[P, Dialect]) -> Callable[P, Facts]:
+    """A function that takes what `dialect` takes, and returns only what it was given."""
+
+    def given(*args: P.args, **kwargs: P.kwargs) -> Facts:
+        return kwargs
+
+    return given
+
+
+def _rule_of(dialect: Callable[P, Dialect]) -> Callable[Concatenate[str, P], ModelRule]:
+    """The same as a rule, whose pattern comes first."""
+
+    def rule(pattern: str, /, *args: P.args, **kwargs: P.kwargs) -> ModelRule:
+        return ModelRule(pattern, kwargs)
+
+    return rule
+
+
+facts = _facts_of(Dialect)
+"""Facts by their names, each checked against its field of `Dialect`."""
+when = _rule_of(Dialect)
+"""`when(pattern, …)`: facts of the models whose lower-case name holds a match of the pattern."""
 
 
 def read_facts(facts: Facts) -> Facts:

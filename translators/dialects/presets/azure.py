@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from translators.dialects.preset import preset
+from translators.dialects.preset import facts, preset
 from translators.dialects.presets import openai
 
 PRESET = preset(
     "azure",
+    facts(
+        auth_header="api-key",
+        files=frozenset(),
+    ),
     like=openai.PRESET,
     hosts=("*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com"),
-    auth_header="api-key",
-    files=frozenset(),
 )

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from translators.dialects.preset import preset, when
+from translators.dialects.preset import facts, preset, when
 
 PRESET = preset(
     "cerebras",
+    facts(
+        system_placement="anywhere",
+        images=frozenset(),
+        audio="none",
+        files=frozenset(),
+        params=frozenset({"temperature", "top_p", "logprobs", "top_logprobs", "user"}),
+        max_tokens_field="max_completion_tokens",
+        parallel_tool_calls="never",
+        strict_tools=True,
+        mixed_strict=False,
+        reasoning_controls=(),
+        reasoning_replay="never",
+        reasoning_field="reasoning",
+    ),
     hosts=("api.cerebras.ai",),
-    system_placement="anywhere",
-    images=frozenset(),
-    audio="none",
-    files=frozenset(),
-    params=frozenset({"temperature", "top_p", "logprobs", "top_logprobs", "user"}),
-    max_tokens_field="max_completion_tokens",
-    parallel_tool_calls="never",
-    strict_tools=True,
-    mixed_strict=False,
-    reasoning_controls=(),
-    reasoning_replay="never",
-    reasoning_field="reasoning",
     models=(
         when(
             r"gpt-oss",

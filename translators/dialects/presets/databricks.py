@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from translators.dialects.preset import preset, when
+from translators.dialects.preset import facts, preset, when
 
 PRESET = preset(
     "databricks",
+    facts(
+        empty_content="omit",
+        calls_per_message="one",
+        audio="none",
+        files=frozenset(),
+        params=frozenset({"temperature", "top_p"}),
+        reasoning_replay="never",
+    ),
     hosts=("*.cloud.databricks.com", "*.azuredatabricks.net", "*.gcp.databricks.com"),
-    empty_content="omit",
-    calls_per_message="one",
-    audio="none",
-    files=frozenset(),
-    params=frozenset({"temperature", "top_p"}),
-    reasoning_replay="never",
     models=(
         when(
             r"claude",

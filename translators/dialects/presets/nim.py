@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from translators.dialects.preset import preset, when
+from translators.dialects.preset import facts, preset, when
 
 PRESET = preset(
     "nim",
+    facts(
+        audio="none",
+        files=frozenset(),
+        params=frozenset({"temperature", "top_p"}),
+        parallel_tool_calls="never",
+        reasoning_controls=(),
+    ),
     hosts=("integrate.api.nvidia.com",),
-    audio="none",
-    files=frozenset(),
-    params=frozenset({"temperature", "top_p"}),
-    parallel_tool_calls="never",
-    reasoning_controls=(),
     models=(
         when(r"gpt-oss|deepseek", reasoning_controls=("effort",)),
         when(r"kimi", reasoning_controls=("template_switch",), template_switch="thinking"),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from translators.dialects.dialect import SAMPLING
 from translators.dialects.listed import Listed
-from translators.dialects.preset import preset
+from translators.dialects.preset import facts, preset
 
 PRESET = preset(
     "ollama",
+    facts(
+        images=frozenset({"data"}),
+        files=frozenset(),
+        params=SAMPLING,
+        tool_choice=frozenset(),
+        parallel_tool_calls="never",
+        efforts=("none", "low", "medium", "high", "max"),
+        effort_names={"xhigh": "max"},
+        reasoning_replay="all",
+        reasoning_field="reasoning",
+    ),
     hosts=("ollama.com", ":11434"),
     listed=Listed("library", owner_of_some=True),  # others are owned by whoever published them
-    images=frozenset({"data"}),
-    files=frozenset(),
-    params=SAMPLING,
-    tool_choice=frozenset(),
-    parallel_tool_calls="never",
-    efforts=("none", "low", "medium", "high", "max"),
-    effort_names={"xhigh": "max"},
-    reasoning_replay="all",
-    reasoning_field="reasoning",
 )

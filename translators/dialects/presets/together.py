@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from translators.dialects.preset import preset, when
+from translators.dialects.preset import facts, preset, when
 
 PRESET = preset(
     "together",
+    facts(
+        audio="none",
+        files=frozenset(),
+        reasoning_controls=("reasoning_enabled_object",),
+        reasoning_field="reasoning",
+    ),
     hosts=("api.together.ai", "api.together.xyz"),
-    audio="none",
-    files=frozenset(),
-    reasoning_controls=("reasoning_enabled_object",),
-    reasoning_field="reasoning",
     models=(
         when(r"gpt-oss", reasoning_controls=("effort",)),
         when(r"llama|gemma|mistral|mixtral", reasoning_controls=()),

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from translators.dialects.dialect import LOGPROBS, SAMPLING
-from translators.dialects.preset import preset, when
+from translators.dialects.preset import facts, preset, when
 
 PRESET = preset(
     "xai",
+    facts(
+        system_placement="anywhere",
+        audio="none",
+        files=frozenset(),
+        params=SAMPLING | LOGPROBS | {"user"},
+        max_tokens_field="max_completion_tokens",
+        max_tools=200,  # router-for-me/CLIProxyAPI#5214
+        strict_tools=True,
+        schema=("open_objects",),
+        reasoning_controls=(),
+        reasoning_replay="never",
+    ),
     hosts=("api.x.ai", "*.api.x.ai"),
-    system_placement="anywhere",
-    audio="none",
-    files=frozenset(),
-    params=SAMPLING | LOGPROBS | {"user"},
-    max_tokens_field="max_completion_tokens",
-    max_tools=200,  # router-for-me/CLIProxyAPI#5214
-    strict_tools=True,
-    schema=("open_objects",),
-    reasoning_controls=(),
-    reasoning_replay="never",
     models=(
         when(r"grok-3-mini", reasoning_controls=("effort",), efforts=("low", "high"), always_thinks=True),
         when(
