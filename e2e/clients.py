@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["python", "guardrails", "frameworks", "frameworks-openai2", "js", "codex"]
+Group = Literal["python", "guardrails", "frameworks", "frameworks-openai2", "js", "codex", "opencode"]
+FROM_NPM: tuple[Group, ...] = ("js", "codex", "opencode")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ CLIENTS = (
     Client("llm_cli", "`llm`, the command", "llm", "frameworks"),
     Client("llamaindex_python", "LlamaIndex", "llama-index-llms-openai", "frameworks-openai2"),
     Client("semantic_kernel_python", "Semantic Kernel", "semantic-kernel", "frameworks-openai2"),
+    Client("opencode", "OpenCode", "opencode-ai", "opencode"),
 )
 
 SCENARIOS = {

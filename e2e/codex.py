@@ -18,7 +18,7 @@ from e2e.turn import Unexpected, expect
 CLIENT = "codex"
 _MCP_SERVER = Path(__file__).with_name("mcp_server.py")
 _SECONDS = 120.0
-_PIXEL = base64.b64decode(
+PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 )
 _SCHEMA = {
@@ -160,7 +160,7 @@ async def run_codex(
     workspace.mkdir()
     (home / "config.toml").write_text(_config(scenario, config))
     (workspace / "shopping.txt").write_text("one loaf\ntwo apples\n")
-    (workspace / "pixel.png").write_bytes(_PIXEL)
+    (workspace / "pixel.png").write_bytes(PIXEL)
     (workspace / "schema.json").write_text(json.dumps(_SCHEMA))
     command = [binary, "exec", "--skip-git-repo-check", "-m", scenario.model, "Do the task.", *scenario.arguments]
     environ = {"CODEX_HOME": str(home), "DRAGOMAN_KEY": f"{CLIENT}:{scenario.key}"}

@@ -33,20 +33,32 @@ def python_environment(folder: Path, lock: Path) -> Path:
     return python
 
 
-def node_environment(folder: Path) -> Path:
-    """A folder with `node_modules` and the JavaScript drivers beside them. Raises NotInstallable."""
+def modules(group: str) -> Path:
+    """Where a group of clients from npm has its `package.json` and lock file."""
+    return HERE / ("js-opencode" if group == "opencode" else "js")
+
+
+def node_environment(folder: Path, source: Path) -> Path:
+    """A folder with `node_modules` and the JavaScript drivers of `source` beside them. Raises NotInstallable.
+
+    Without a lock file, `package.json` itself pins what is installed: OpenCode is one program that comes in a package
+    for each platform, and npm locks only those that it finds from where it runs.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise NotInstallable("Node.js with npm is not installed")
-    lock = HERE / "js" / "package-lock.json"
-    if not _is_current(folder, lock):
-        _say(f"Installing {lock.name} into {folder} ...")
+    wanted = source / "package.json"
+    lock = source / "package-lock.json"
+    pinned = lock if lock.is_file() else wanted
+    if not _is_current(folder, pinned):
+        _say(f"Installing {source.name}/{pinned.name} into {folder} ...")
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / "js" / name, folder)
-        subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
-        _mark(folder, lock)
-    for driver in (HERE / "js").glob("*.mjs"):
+        for file in {wanted, pinned}:
+            shutil.copy(file, folder)
+        way = ["ci"] if pinned is lock else ["install", "--no-package-lock"]
+        subprocess.run([npm, *way, "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
+        _mark(folder, pinned)
+    for driver in source.glob("*.mjs"):
         shutil.copy(driver, folder)  # modules are looked for beside the file that imports them
     return folder
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from e2e.clients import CLIENTS, SCENARIOS, Client
+from e2e.clients import CLIENTS, FROM_NPM, SCENARIOS, Client, Group
 from e2e.codex import CODEX_SCENARIOS
-from e2e.install import HERE, requirements
+from e2e.install import modules, requirements
 from e2e.outcomes import ABSENT, Outcome, matrix, table
 
 _MARKED = re.compile(r"(<!-- make e2e writes what follows -->\n).*?(<!-- up to here -->)", re.DOTALL)
@@ -47,8 +48,12 @@ def write_docs(page: Path, outcomes: Sequence[Outcome]) -> None:
 
 def versions() -> dict[str, str]:
     """The pinned version of each client, by its key."""
-    modules = json.loads((HERE / "js" / "package.json").read_text())["dependencies"]
-    wheels: dict[str, str] = {}
-    for group in {client.group for client in CLIENTS} - {"js", "codex"}:
-        wheels |= re.findall(r"^([\w-]+)(?:\[.*\])?==(\S+)", requirements(group).read_text(), re.MULTILINE)
-    return {client.key: (modules if client.group in ("js", "codex") else wheels)[client.package] for client in CLIENTS}
+    return {client.key: _pinned(client.group)[client.package] for client in CLIENTS}
+
+
+@functools.cache
+def _pinned(group: Group) -> dict[str, str]:
+    """The version of each package that a group names itself."""
+    if group in FROM_NPM:
+        return dict(json.loads((modules(group) / "package.json").read_text())["dependencies"])
+    return dict(re.findall(r"^([\w-]+)(?:\[.*\])?==(\S+)", requirements(group).read_text(), re.MULTILINE))

@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from e2e.backend import ScenarioBackend
-from e2e.clients import Client
+from e2e.clients import FROM_NPM, Client
 from e2e.codex import CODEX_SCENARIOS, CodexScenario, run_codex
 from e2e.codex_scripts import CODEX_SCRIPTS
 from e2e.drive import drive, run
-from e2e.install import HERE, node_environment, python_environment, requirements
+from e2e.install import HERE, modules, node_environment, python_environment, requirements
+from e2e.opencode import OPENCODE_SCENARIOS, OpenCodeScenario, run_opencode
+from e2e.opencode_scripts import OPENCODE_SCRIPTS
 from e2e.outcomes import Outcome
 from e2e.proxy import ROOT, running_proxy
 from e2e.scripts import SCRIPTS
@@ -38,10 +40,11 @@ def install(clients: Sequence[Client], environments: Path) -> dict[str, list[str
 
 
 def _command(client: Client, environments: Path) -> list[str | Path]:
-    if client.group == "codex":
-        return [node_environment(environments / "js") / "node_modules" / ".bin" / "codex"]
-    if client.group == "js":
-        return ["node", node_environment(environments / "js") / f"{client.key}.mjs"]
+    if client.group in FROM_NPM:
+        source = modules(client.group)
+        folder = node_environment(environments / source.name, source)
+        program = folder / "node_modules" / ".bin" / client.group
+        return ["node", folder / f"{client.key}.mjs"] if client.group == "js" else [program]
     python = python_environment(environments / client.group, requirements(client.group).with_suffix(".txt"))
     return [python, HERE / "drivers" / f"{client.key}.py"]
 
@@ -54,15 +57,17 @@ async def run_suite(
     log: Path,
 ) -> list[Outcome]:
     """`scenarios` empty means all. `folder` is for what the clients leave behind."""
-    async with ScenarioBackend({"codex": CODEX_SCRIPTS}, SCRIPTS) as backend:
+    async with ScenarioBackend({"codex": CODEX_SCRIPTS, "opencode": OPENCODE_SCRIPTS}, SCRIPTS) as backend:
         config = folder / "config.yaml"
         config.write_text(_CONFIG.format(base_url=backend.base_url))
         async with running_proxy(config, log) as base_url:
             jobs: list[Job] = []
             for client in clients:
+                binary = Path(commands[client.key][0])
                 if client.group == "codex":
-                    binary = Path(commands[client.key][0])
                     jobs += await _codex_jobs(binary, scenarios, folder, base_url, backend)
+                elif client.group == "opencode":
+                    jobs += _opencode_jobs(binary, scenarios, folder, base_url, backend)
                 else:
                     jobs.append(_sdk_job(client, [*commands[client.key], *scenarios], folder, base_url, backend))
             return await _all(jobs)
@@ -90,6 +95,18 @@ async def _codex_jobs(
         return go
 
     return [job(scenario) for scenario in chosen]
+
+
+def _opencode_jobs(
+    binary: Path, scenarios: Sequence[str], folder: Path, base_url: str, backend: ScenarioBackend
+) -> list[Job]:
+    def job(scenario: OpenCodeScenario) -> Job:
+        async def go() -> list[Outcome]:
+            return [await run_opencode(scenario, binary, folder / f"opencode-{scenario.key}", base_url, backend)]
+
+        return go
+
+    return [job(scenario) for scenario in OPENCODE_SCENARIOS if not scenarios or scenario.key in scenarios]
 
 
 async def _codex_config(folder: Path, base_url: str, *options: object) -> str:
