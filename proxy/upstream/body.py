@@ -20,7 +20,7 @@ from translators.recovery.upstream_errors import error_in_chunk
 from translators.schema.chat import ChatChunk
 from translators.wire.chunk_template import Chunk, ChunkRun
 from translators.wire.chunks import ChunkDecoder, body_form, parse_chunk
-from translators.wire.splice import Flow, FrameSink
+from translators.wire.splice import FrameSink, Splice
 
 _DRAIN_BYTES = 1 << 16
 _DRAIN_SECONDS = 0.25
@@ -31,7 +31,7 @@ IntoChunks = Callable[[list[Chunk]], bool]
 
 
 class Straight(Struct, frozen=True):
-    """Where frames go that `Flow` made of an answer to `stream`."""
+    """Where frames go that `Splice` made of an answer to `stream`."""
 
     stream: ResponseStream
     sink: FrameSink
@@ -118,8 +118,8 @@ class ChatAnswer:
         if straight is None:
             await self._answer.pour(take)
             return
-        flow = Flow(self._decoder, straight.stream, straight.sink, take)
-        await self._answer.pour(flow.take)
+        splice = Splice(self._decoder, straight.stream, straight.sink, take)
+        await self._answer.pour(splice.take)
 
     def _decode(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within what arrived, which is b"" at the end."""

@@ -17,7 +17,7 @@ from translators.answering.stream import ResponseStream
 from translators.errors import BridgeError, UpstreamError
 from translators.schema.events import AnyEvent
 from translators.wire.chunks import ChunkDecoder
-from translators.wire.splice import Flow, FrameSink
+from translators.wire.splice import FrameSink, Splice
 
 # So short that there is silence whenever the loop looks at its timers.
 _ALWAYS = 1e-9
@@ -68,10 +68,10 @@ class Words:
         def long_way(data: bytes) -> bool:
             return write(self._stream.feed(*self._decoder.feed(data)))
 
-        flow = Flow(self._decoder, self._stream, sink, long_way)
+        splice = Splice(self._decoder, self._stream, sink, long_way)
         while self._left and self._chance(0.8):
             await self._chance.turns()
-            if not await self._in_a_callback(lambda: flow.take(self._next_bytes())):
+            if not await self._in_a_callback(lambda: splice.take(self._next_bytes())):
                 return
 
     async def read(self) -> list[AnyEvent]:

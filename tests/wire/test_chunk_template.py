@@ -20,7 +20,7 @@ from translators.schema.chat import ChatChunk
 from translators.schema.events import DeltaRun, FunctionCallArgumentsDelta, OutputTextDelta, ReasoningTextDelta
 from translators.wire.chunk_template import Chunk, ChunkRun, one_by_one
 from translators.wire.chunks import ChunkDecoder, parse_chunk
-from translators.wire.splice import Flow, FrameSink
+from translators.wire.splice import FrameSink, Splice
 from translators.wire.sse import SSEEncoder, encode
 
 REQUESTS = st.sampled_from(
@@ -343,7 +343,7 @@ def answered(
         return True
 
     sink = FrameSink(encoder, go_straight, go_the_long_way)
-    take = Flow(decoder, stream, sink, go_the_long_way).take if straight else go_the_long_way
+    take = Splice(decoder, stream, sink, go_the_long_way).take if straight else go_the_long_way
     for piece, beat in zip(pieces, beats, strict=True):
         assert take(piece)
         if beat:

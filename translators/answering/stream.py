@@ -37,10 +37,11 @@ from translators.recovery.reask import RejectedCall
 from translators.report import Adaptation
 from translators.schema import events
 from translators.schema.chat import ChatChunk
-from translators.schema.events import AnyEvent, Event
+from translators.schema.events import AnyEvent
 from translators.schema.responses import IncompleteDetails, Response, Usage
 from translators.tools import InputCheck
 from translators.wire.chunk_template import Chunk, ChunkRun
+from translators.wire.splice import Flow
 
 _REFUSAL_AS_TEXT = Adaptation("changed", "choices[0].message.refusal", "the client reads no refusals: it is text")
 FINISH_REASON = "choices[0].finish_reason"
@@ -104,9 +105,8 @@ class ResponseStream:
         self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
         self._usage = UsageSum()
         self._told: set[Adaptation] = set()  # of the answers, not of the request
-        # What was fed last, if no more need be asked of what is fed next: the field of that run, the model of its
-        # events, and where its texts are kept.
-        self.flow: tuple[str, Event, list[str]] | None = None
+        # What was fed last, if no more need be asked of what is fed next.
+        self.flow: Flow | None = None
 
     def answers(self, translation: Translation) -> None:
         """The answer to come is to this translation of the request, which may be the one that is known."""
@@ -149,16 +149,15 @@ class ResponseStream:
     def _feed_run(self, run: ChunkRun) -> list[AnyEvent]:
         """What follows a run of thoughts or words is mostly more of them, and goes where they went unread."""
         flow = self.flow
-        if flow is not None and run.field == flow[0] and not run.odd:
-            _, model, kept = flow
-            return [self.out.go_on(model, run.texts, kept)]
+        if flow is not None and run.field == flow.field and not run.odd:
+            return [self.out.go_on(flow.run, run.texts)]
         self.flow = None
         self._take_all(self._reader.read(run))
         # The reader itself keeps the arguments of calls.
         last = self.out.last_run
         speaks = last is not None and run.call is None and not self._held and not self._answer.blank
         if last is not None and speaks and self._reader.lets_pass(run):
-            self.flow = (run.field, *last)
+            self.flow = Flow(run.field, last)
         return self.out.take()
 
     @property

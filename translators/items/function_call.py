@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, Struct, UnsetType
 
 from translators.decode import is_json_object
+from translators.emitter import OpenRun
 from translators.items.call_writer import CallWriter
 from translators.items.item import Item
 from translators.messages.builder import MessageBuilder
@@ -52,7 +53,7 @@ class FunctionCallWriter(CallWriter):
     plain_args_told = False
     _passing = False  # from the first brace on
     _blank = True  # as long as white space alone has come
-    _delta: events.Event | None = None  # what all deltas of a run have in common
+    _run: OpenRun | None = None  # of its deltas, from the first brace on
 
     def arguments(self, delta: str) -> None:
         self._pieces.append(delta)
@@ -68,9 +69,10 @@ class FunctionCallWriter(CallWriter):
 
     def arguments_run(self, deltas: list[str]) -> None:
         if self._passing:
-            if self._delta is None:
-                self._delta = events.FunctionCallArgumentsDelta(0, self.id, self.index, "")
-            self.out.emit_run(self._delta, deltas, self._pieces)
+            if self._run is None:
+                model = events.FunctionCallArgumentsDelta(0, self.id, self.index, "")
+                self._run = OpenRun(model, self._pieces)
+            self.out.emit_run(self._run, deltas)
         else:
             super().arguments_run(deltas)
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from translators.decode import is_null, read_text
 from translators.dialects import Dialect
 from translators.dialects.arrange import content_of
-from translators.emitter import Emitter
+from translators.emitter import Emitter, OpenRun
 from translators.errors import InvalidRequest
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, PlainContent, Refusal, decode_parts, locate_parts, sole_text
@@ -170,7 +170,7 @@ class _TextPart:
         self.pieces: list[str] = []
         self.annotations: list[Any] = []
         self.logprobs: list[Any] | None = [] if with_logprobs else None
-        self.delta: events.OutputTextDelta | None = None  # what all deltas of a run have in common
+        self.run: OpenRun | None = None  # of its deltas without log probabilities
 
     def snapshot(self) -> OutputText:
         logprobs = UNSET if self.logprobs is None else [*self.logprobs]
@@ -242,9 +242,10 @@ class MessageWriter(ItemWriter):
     def text_run(self, deltas: list[str]) -> None:
         """The same as `text` with each of them and no log probabilities."""
         part = self._part if type(self._part) is _TextPart else self._open_text()
-        if part.delta is None:
-            part.delta = events.OutputTextDelta(0, self.id, self.index, len(self._parts), "", [])
-        self.out.emit_run(part.delta, deltas, part.pieces)
+        if part.run is None:
+            model = events.OutputTextDelta(0, self.id, self.index, len(self._parts), "", [])
+            part.run = OpenRun(model, part.pieces)
+        self.out.emit_run(part.run, deltas)
 
     def annotate(self, annotation: Any) -> None:
         part = self._part if type(self._part) is _TextPart else self._open_text()

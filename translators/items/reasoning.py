@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.decode import is_null
-from translators.emitter import Emitter
+from translators.emitter import Emitter, OpenRun
 from translators.items.details import join_details, join_fields
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts
@@ -112,7 +112,7 @@ class ReasoningWriter(ItemWriter):
         self._calls: dict[str, dict[str, Any]] = {}
         self._form = _SUMMARY if summarized else _CONTENT
         self._pieces: list[str] | None = None
-        self._delta: events.Event | None = None  # what all deltas of a run have in common
+        self._run: OpenRun | None = None  # of its deltas
 
     @property
     def written(self) -> str:
@@ -125,9 +125,9 @@ class ReasoningWriter(ItemWriter):
     def text_run(self, deltas: list[str]) -> None:
         """The same as `text` with each of them."""
         pieces = self._open_part()
-        if self._delta is None:
-            self._delta = self._form.delta(0, self.id, self.index, 0, "")
-        self.out.emit_run(self._delta, deltas, pieces)
+        if self._run is None:
+            self._run = OpenRun(self._form.delta(0, self.id, self.index, 0, ""), pieces)
+        self.out.emit_run(self._run, deltas)
 
     def _open_part(self) -> list[str]:
         if self._pieces is None:
