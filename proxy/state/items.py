@@ -45,7 +45,7 @@ def split_input(raw: Raw) -> list[Raw]:
 def with_id(raw: Raw, new_id: NewId) -> NewItem:
     """An item under its own id, if that can be used, else under a new one."""
     outline = outline_of(raw)
-    if outline.id and _USABLE.fullmatch(outline.id):
+    if outline.id is not None and _USABLE.fullmatch(outline.id):
         return NewItem(outline.id, bytes(raw))
     made = new_id(kinds.KINDS.prefix_of(outline.kind))
     json = bytes(raw)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -35,38 +34,43 @@ class Recorder:
         self._past = past
         self._owner = owner
         self._new_id = new_id
+        self._input: list[NewItem] | None = None
 
-    @cached_property
-    def _input(self) -> list[NewItem]:
-        return [with_id(raw, self._new_id) for raw in split_input(self._params.input)]
+    def _given(self) -> list[NewItem]:
+        """The items of the input, each with its id, which it keeps."""
+        if self._input is None:
+            self._input = [with_id(raw, self._new_id) for raw in split_input(self._params.input)]
+        return self._input
 
     def record(self, response: Response, *, holder: str | None = None, lease_until: float | None = None) -> Recording:
-        items = [NewItem(item.id, msgspec.json.encode(item)) for item in response.output]
+        """The response as it stands; it is found by its items, and its conversation gains them, when it has ended."""
+        given, made = self._given(), [NewItem(item.id, msgspec.json.encode(item)) for item in response.output]
+        past = self._past
         record = StoredResponse(
             id=response.id,
             owner=self._owner,
             status=response.status,
             created_at=response.created_at,
             head=msgspec.json.encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
-            input=join_items([item.json for item in self._input]),
-            output=join_items([item.json for item in items]),
-            parent=self._past.parent,
-            root=self._past.root or response.id,
-            conversation=self._past.conversation,
+            input=join_items([item.json for item in given]),
+            output=join_items([item.json for item in made]),
+            parent=past.parent,
+            root=past.root or response.id,
+            conversation=past.conversation,
             background=response.background,
-            compacted=any(type(item) is OutputCompaction for item in response.output),
+            compacted=OutputCompaction in map(type, response.output),
             holder=holder,
             lease_until=lease_until,
         )
-        ended = response.status not in ACTIVE
-        everything = [*self._input, *items] if ended else []
-        named = [item.id for item in everything if response_of(item.id) != response.id]
-        appended = everything if self._past.conversation is not None else []
-        return Recording(record, named, appended)
+        if response.status in ACTIVE:
+            return Recording(record, (), ())
+        items = [*given, *made]
+        named = [item.id for item in items if response_of(item.id) != response.id]
+        return Recording(record, named, items if past.conversation is not None else ())
 
     def remember(self, response: Response) -> ConnectionMemory:
         """What the next response of the same connection goes on from."""
-        own = [Raw(item.json) for item in self._input]
+        own = [Raw(item.json) for item in self._given()]
         output = split_items(msgspec.json.encode(response.output))
         items = behind_compaction([*self._past.items, *own, *output])
         return ConnectionMemory(response.id, self._past.root or response.id, items, self._owner)

@@ -10,8 +10,7 @@ import logging
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,12 +51,15 @@ _FORMS = 256  # the statements of the store are a fixed few: nothing that a clie
 class _Form(msgspec.Struct, frozen=True):
     """A statement as SQLite takes it, with a bare `?` for each parameter and the places of their values in order.
 
-    Numbered placeholders with a sequence are deprecated since Python 3.12. A list goes as a JSON array.
+    `places` is None where each value is used once, in the order in which they are given. Numbered placeholders with a
+    sequence are deprecated since Python 3.12. A list goes as a JSON array. `deletes` is whether it may touch any number
+    of rows.
     """
 
     sql: str
-    places: tuple[int, ...]
+    places: tuple[int, ...] | None
     lists: frozenset[int]
+    deletes: bool
 
     def values(self, given: Row) -> Row:
         if self.lists:
@@ -65,7 +67,7 @@ class _Form(msgspec.Struct, frozen=True):
                 msgspec.json.encode(value).decode() if place in self.lists else value
                 for place, value in enumerate(given)
             )
-        return tuple([given[place] for place in self.places])
+        return given if self.places is None else tuple([given[place] for place in self.places])
 
 
 @lru_cache(_FORMS)
@@ -74,12 +76,16 @@ def _form(sql: str) -> _Form:
     places = tuple(int(match[1] or match[2]) - 1 for match in found)
     lists = frozenset(int(match[1]) - 1 for match in found if match[1])
     text = _PARAMETER.sub(lambda match: "IN (SELECT value FROM json_each(?))" if match[1] else "?", sql)
-    return _Form(text, places, lists)
+    in_order = places == tuple(range(len(places)))
+    return _Form(text, None if in_order else places, lists, deletes=sql.startswith("DELETE"))
 
 
 def execute(connection: sqlite3.Connection, statement: Statement) -> sqlite3.Cursor:
-    form = _form(statement.sql)
-    return connection.execute(form.sql, form.values(statement.values))
+    return _execute(connection, _form(statement.sql), statement.values)
+
+
+def _execute(connection: sqlite3.Connection, form: _Form, values: Row) -> sqlite3.Cursor:
+    return connection.execute(form.sql, form.values(values) if form.lists or form.places else values)
 
 
 class SqliteDatabase:
@@ -127,28 +133,29 @@ class SqliteDatabase:
     async def write(self, script: Sequence[Statement], done: Statement | None = None) -> int:
         atomic = len(script) == 1
         if atomic and self._shortcut is not None:
-            with self._told():
+            try:
                 touched = self._shortcut.write(script[0])
+            except sqlite3.Error as error:
+                raise self._told(error) from error
             if touched is not None:
                 return touched
         return await self._run(self._writer, lambda connection: _execute_all(connection, script), atomic=atomic)
 
     async def _run(self, worker: Worker, job: Job[T], *, atomic: bool) -> T:
-        with self._told():
-            return await worker.run(job, atomic=atomic)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
         try:
-            yield
+            return await worker.run(job, atomic=atomic)
         except sqlite3.Error as error:
-            if spoils(error):  # who reads may have noticed first what concerns who writes, too
-                for worker in {self._writer, self._reader}:
-                    worker.renew()
-                if self._shortcut is not None:
-                    self._shortcut.close()
-            _log.error("the database failed", extra={"reason": str(error)})
-            raise StoreError(reason=meaning(error)) from error
+            raise self._told(error) from error
+
+    def _told(self, error: sqlite3.Error) -> StoreError:
+        """What callers are told of a failure, after the connections that it spoilt have been given up."""
+        if spoils(error):  # who reads may have noticed first what concerns who writes, too
+            for worker in {self._writer, self._reader}:
+                worker.renew()
+            if self._shortcut is not None:
+                self._shortcut.close()
+        _log.error("the database failed", extra={"reason": str(error)})
+        return StoreError(reason=meaning(error))
 
 
 def _connect(file: SqliteFile, *, patient: bool = True) -> Connection:
@@ -213,7 +220,8 @@ class _Shortcut:
     def write(self, statement: Statement) -> int | None:
         """How many rows were touched; None where the thread has to do it. Raises sqlite3.Error."""
         began = time.monotonic()
-        if not self._writer.idle or began < self._closed_until or not _is_quick(statement):
+        form = _form(statement.sql)
+        if not self._writer.idle or began < self._closed_until or form.deletes or _size(statement) > _SHORT_BYTES:
             return None
         self._left -= 1
         if not self._left:  # the thread's own commits look after the log
@@ -222,7 +230,7 @@ class _Shortcut:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            touched = execute(self._connection, statement).rowcount
+            touched = _execute(self._connection, form, statement.values).rowcount
             self._file.check(self._connection)
         except sqlite3.Error as error:
             if isinstance(error, FileGone):
@@ -244,8 +252,7 @@ class _Shortcut:
             self._connection = None
 
 
-def _is_quick(statement: Statement) -> bool:
-    """What deletes may touch any number of rows."""
-    if statement.sql.startswith("DELETE"):
-        return False
-    return sum(len(value) for value in statement.values if isinstance(value, bytes | str)) <= _SHORT_BYTES
+def _size(statement: Statement) -> int:
+    if statement.size is not None:
+        return statement.size
+    return sum([len(value) for value in statement.values if isinstance(value, bytes | str)])

@@ -15,11 +15,15 @@ Row = tuple[Any, ...]
 
 
 class Statement(Struct, frozen=True):
-    """`patience` is how many times the usual limit of time one may take that looks at many rows."""
+    """`patience` is how many times the usual limit of time one may take that looks at many rows.
+
+    `size` is about how many bytes it writes, where that has been counted already.
+    """
 
     sql: str
     values: Row = ()
     patience: float = 1.0
+    size: int | None = None
 
 
 class Database(Protocol):

@@ -12,13 +12,10 @@ from proxy.store.records import NewItem, StoredResponse, Turn
 from proxy.store.sql.conversations import append
 from proxy.store.sql.database import Row, Statement, Tables, is_storable
 
-_COLUMNS = (
-    "id, owner, status, created_at, parent, root, conversation, background, compacted, holder, lease_until,"
-    " head, input, output"
-)
+_FIELDS = StoredResponse.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
 _INSERT = (
-    f"INSERT INTO responses ({_COLUMNS}, bytes) VALUES"
-    " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+    f"INSERT INTO responses ({_COLUMNS}, bytes) VALUES ({', '.join(f'${n}' for n in range(1, len(_FIELDS) + 2))})"
 )
 _HELD = "id = $1 AND holder = $2 AND status IN ('queued', 'in_progress')"
 _CHAIN = """
@@ -48,6 +45,7 @@ _TOLD = """
     WHERE c.owner = $1 AND i.id = ANY($2::text[])"""
 # Others have their turn between two batches.
 _BATCH = 200
+_IS_THERE = "SELECT 1 FROM responses WHERE id = $1"
 _INSERT_EVENTS = "INSERT INTO events (response_id, first, frames) VALUES ($1, $2, $3)"
 
 
@@ -55,11 +53,13 @@ class SqlResponses(Tables):
     async def put(
         self, record: StoredResponse, named: Sequence[str] = (), appended: Sequence[NewItem] = (), events: bytes = b""
     ) -> None:
-        script = [Statement(_INSERT, (*_values(record), record.size))]
+        size = record.size
+        script = [Statement(_INSERT, (*msgspec.structs.astuple(record), size), size=size)]
         if events:
             script.append(Statement(_INSERT_EVENTS, (record.id, 0, events)))
-        done = Statement("SELECT 1 FROM responses WHERE id = $1", (record.id,))
-        await self._database.write([*script, *_attached(record, named, appended)], done)
+        if named or appended:
+            script += _attached(record, named, appended)
+        await self._database.write(script, Statement(_IS_THERE, (record.id,)))
 
     async def get(self, owner: str, response_id: str) -> StoredResponse | None:
         rows = await self._read(f"SELECT {_COLUMNS} FROM responses WHERE id = $1 AND owner = $2", response_id, owner)
@@ -160,42 +160,12 @@ _ITEMS = msgspec.json.Decoder(list[Raw])
 _ID = msgspec.json.Decoder(_WithId)
 
 
-def _values(record: StoredResponse) -> Row:
-    return (
-        record.id,
-        record.owner,
-        record.status,
-        record.created_at,
-        record.parent,
-        record.root,
-        record.conversation,
-        record.background,
-        record.compacted,
-        record.holder,
-        record.lease_until,
-        record.head,
-        record.input,
-        record.output,
-    )
-
-
 def _record(row: Row) -> StoredResponse:
-    return StoredResponse(
-        id=row[0],
-        owner=row[1],
-        status=row[2],
-        created_at=row[3],
-        parent=row[4],
-        root=row[5],
-        conversation=row[6],
-        background=bool(row[7]),
-        compacted=bool(row[8]),
-        holder=row[9],
-        lease_until=row[10],
-        head=bytes(row[11]),
-        input=bytes(row[12]),
-        output=bytes(row[13]),
-    )
+    """Of a row of `_COLUMNS`; SQLite has numbers for what is true or false."""
+    fields = dict(zip(_FIELDS, row, strict=True))
+    fields |= {name: bool(fields[name]) for name in ("background", "compacted")}
+    fields |= {name: bytes(fields[name]) for name in ("head", "input", "output")}
+    return StoredResponse(**fields)
 
 
 def _attached(record: StoredResponse, named: Sequence[str], appended: Sequence[NewItem]) -> list[Statement]:
