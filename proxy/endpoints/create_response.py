@@ -13,7 +13,7 @@ from proxy.endpoints.event_stream import EventStream
 from proxy.exchange.exchange import Exchange, Services
 from proxy.inbound.body import CancelledOnDisconnect, Lookout, read_request
 from proxy.inbound.headers import RawHeaders, answer_headers
-from proxy.inbound.visit import visit_of
+from proxy.inbound.visit import VISIT, Visit
 from proxy.net.uvicorn_protocol import body_writer
 
 
@@ -36,7 +36,7 @@ class CreateResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises BridgeError as long as nothing has been sent, and ClientGone."""
-        visit = visit_of(scope)
+        visit: Visit = scope[VISIT]
         body = await read_request(receive, self._max_body_bytes, visit.headers)
         exchange = await Exchange.begin(self._services, body, visit.headers, visit.caller)
         visit.exchange = exchange

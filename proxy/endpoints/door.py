@@ -22,7 +22,7 @@ from proxy.inbound.body import ClientGone
 from proxy.inbound.browsers import Browsers
 from proxy.inbound.errors import MISTAKE, error_response, no_such_route
 from proxy.inbound.headers import RawHeaders, request_headers
-from proxy.inbound.visit import REQUEST_ID, WEBSOCKET, Visit, put_visit
+from proxy.inbound.visit import REQUEST_ID, VISIT, WEBSOCKET, Visit
 from proxy.net.uvicorn_protocol import server_refusal
 from proxy.process.drain import Drain, Phase, ShuttingDown
 from proxy.telemetry.observer import CLIENT_GONE, OTHER_ROUTE, Ending, Observer, Outcome
@@ -52,14 +52,13 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind: Literal["http", "websocket"] = scope["type"]
-        visit = Visit(scope, request_headers(scope), _STRANGER)
-        put_visit(scope, visit)
+        visit = scope[VISIT] = Visit(scope, request_headers(scope), _STRANGER)
         answer = _ANSWERS[kind](send, self._answer_headers(visit))
         self._observer.began("request")
         error: BridgeError | None = None
         outcome: Outcome = "mistake"  # until something else is known
         try:
-            await self._admit(visit, scope, receive, answer)
+            await self._admitted(visit, scope)(scope, receive, answer)
             outcome = "answered" if visit.exchange is None or visit.exchange.error is None else "failed"
         except ClientGone:
             error = server_refusal(scope)
@@ -96,29 +95,26 @@ class Door:
         response.headers.update(headers or {})
         return response
 
-    async def _admit(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises BridgeError, HTTPException and ClientGone."""
+    def _admitted(self, visit: Visit, scope: Scope) -> ASGIApp:
+        """What answers. Raises BridgeError and HTTPException for what nothing does."""
         path, headers = visit.path, visit.headers
         if len(path) > 1 and path[-1] == "/":
             path = scope["path"] = path.rstrip("/") or "/"
         if visit.method == WEBSOCKET and path not in _CREATE_PATHS:
             raise HTTPException(404)  # the router would close it without a word
         if path in _PUBLIC:
-            await self._others(scope, receive, send)
-            return
+            return self._others
         if visit.method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers:
             preflight = Response(status_code=204)
             preflight.raw_headers += self._browsers.preflight_headers(headers)
-            await preflight(scope, receive, send)
-            return
+            return preflight
         visit.caller = self._access.identify(headers)
         self._browsers.check(headers)
         if visit.method == "POST":
             _check_content_type(headers)
             if path in _CREATE_PATHS:
-                await self._create(scope, receive, send)
-                return
-        await self._others(scope, receive, send)
+                return self._create
+        return self._others
 
 
 class _Answer:

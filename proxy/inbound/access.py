@@ -48,10 +48,10 @@ class Access:
 
     def identify(self, headers: Mapping[str, str]) -> Caller:
         """Raises InvalidRequest (401)."""
-        scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-        token = token.strip()
-        if not self._callers:
-            return Caller("", digest_of(token or scheme)[:_OWNER_DIGITS] if token or scheme else "")
+        authorization = headers.get("authorization", "")
+        if not self.asks_for_keys:
+            return _known_stranger(authorization) if len(authorization) <= _MOST_KNOWN else _stranger(authorization)
+        scheme, token = _scheme_and_token(authorization)
         given = token if scheme.lower() == "bearer" else ""
         # The time that it takes to find a digest tells nothing of the keys: nobody can choose digests.
         caller = self._callers.get(digest_of(given)) if given else None
@@ -77,6 +77,23 @@ def digest_of(key: str) -> str:
 
 
 _OWNER_DIGITS = 32  # of a digest, by which the store tells callers without a name apart
+_MOST_KNOWN = 512  # characters of what is remembered; keys have some hundred
+
+
+def _scheme_and_token(authorization: str) -> tuple[str, str]:
+    scheme, _, token = authorization.strip().partition(" ")
+    return scheme, token.strip()
+
+
+def _stranger(authorization: str) -> Caller:
+    """Whoever sends this header where no key is asked for: what has none belongs to nobody in particular."""
+    scheme, token = _scheme_and_token(authorization)
+    shown = token or scheme
+    return Caller("", digest_of(shown)[:_OWNER_DIGITS] if shown else "")
+
+
+# A client sends the same header with every request.
+_known_stranger = lru_cache(maxsize=256)(_stranger)
 
 
 def _callers(config: Config) -> Iterator[tuple[str, Caller]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from msgspec import Struct
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from proxy.inbound.content_encoding import decode_aside
 from translators.errors import InvalidRequest
@@ -27,20 +27,26 @@ class ClientGone(Exception):
 
 
 async def read_request(receive: Receive, limit: int, headers: Mapping[str, str]) -> bytes:
-    """The body as it was before it was compressed, if it was. Raises InvalidRequest and ClientGone."""
-    body = await read_body(receive, limit, headers.get("content-length"))
+    """The body as it was before it was compressed, if it was.
+
+    Raises InvalidRequest (413) for one longer than `limit` bytes, and ClientGone.
+    """
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.disconnect" or message.get("more_body", False) or len(body) > limit:
+        body = await _read_rest(receive, message, limit)
     encoding = headers.get("content-encoding")
     return body if encoding is None else await decode_aside(body, encoding, limit)
 
 
-async def read_body(receive: Receive, limit: int, content_length: str | None) -> bytes:
-    """Raises InvalidRequest (413) for a body longer than `limit` bytes, and ClientGone."""
-    if content_length is not None and content_length.isdigit() and int(content_length) > limit:
-        raise _too_large(limit)
+async def _read_rest(receive: Receive, message: Message, limit: int) -> bytes:
+    """The whole of a body whose first piece is in `message`. Raises InvalidRequest (413) and ClientGone."""
     pieces: list[bytes] = []
     size = 0
     while True:
-        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         piece = message.get("body", b"")
@@ -50,6 +56,7 @@ async def read_body(receive: Receive, limit: int, content_length: str | None) ->
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)
+        message = await receive()
 
 
 def _too_large(limit: int) -> InvalidRequest:

@@ -16,7 +16,8 @@ from translators.ids import REQUEST
 REQUEST_ID = "x-request-id"
 WEBSOCKET = "WEBSOCKET"
 """Stands for the method of a connection that becomes a WebSocket."""
-_SCOPE_KEY = "dragoman.visit"
+VISIT = "dragoman.visit"
+"""The key under which the door puts the visit into the scope."""
 # What is taken over from a client stands in logs and headers, here and upstream.
 _SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
@@ -51,9 +52,5 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 def visit_of(scope: Scope) -> Visit:
     """The visit that the door has put into the scope."""
-    visit: Visit = scope[_SCOPE_KEY]
+    visit: Visit = scope[VISIT]
     return visit
-
-
-def put_visit(scope: Scope, visit: Visit) -> None:
-    scope[_SCOPE_KEY] = visit

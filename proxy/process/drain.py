@@ -106,44 +106,47 @@ class Drain:
 class Turn:
     """One turn, which can be ended from outside while it waits for its upstream.
 
-    What it waits for stands in a `with turn:` block. There it is cancelled, and the block raises ShuttingDown in the
-    place of CancelledError. Outside of one nothing is interrupted: what has been made is sent and stored as a whole,
-    and the next block raises as soon as it is entered.
+    What it waits for stands in a `with turn:` block, of the task that began it. There it is cancelled, and the block
+    raises ShuttingDown in the place of CancelledError. Outside of one nothing is interrupted: what has been made is
+    sent and stored as a whole, and the next block raises as soon as it is entered.
     """
 
-    __slots__ = ("_drain", "_error", "_task")
+    __slots__ = ("_drain", "_error", "_task", "_waits")
 
     def __init__(self, drain: Drain) -> None:
         self._drain = drain
         self._error: BridgeError | None = None
         self._task: asyncio.Task[object] | None = None
+        self._waits = False
 
     def begin(self) -> None:
         """Counts as under way, until `close`."""
+        self._task = asyncio.current_task()
         self._drain.turns.add(self)
         if self._drain.phase is Phase.ENDING:
             self._error = ShuttingDown()
 
     def close(self) -> None:
         self._drain.turns.discard(self)
+        self._task = None
 
     def fail(self, error: BridgeError) -> None:
         """Ends it with this error, wherever it is."""
         self._error = error
-        if self._task is not None:
+        if self._task is not None and self._waits:
             self._task.cancel()
 
     def __enter__(self) -> None:
         if self._error is not None:
             raise copy(self._error)
-        self._task = asyncio.current_task()
+        self._waits = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        task, self._task = self._task, None
-        if self._error is None or task is None:
+        self._waits = False
+        if self._error is None or self._task is None:
             return
-        others = task.uncancel()  # those who want it to end as well, and for good
+        others = self._task.uncancel()  # those who want it to end as well, and for good
         if isinstance(error, asyncio.CancelledError) and not others:
             raise copy(self._error) from None

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from proxy.process.watchdog import LoopLag
-from proxy.telemetry.observer import Ending, Kind
+from proxy.telemetry.observer import Ending, Kind, Observer
 from translators.report import Adaptation
 from translators.schema.chat import ChatChunk, ChatRequest
 from translators.schema.responses import Response, ResponsesRequest
@@ -44,8 +44,8 @@ class _Family:
             yield f"{self._name}{{{shown}}} {count}"
 
 
-class Metrics:
-    """Also an `Observer`."""
+class Metrics(Observer):
+    """Counts what began and what ended, and is told besides what each response came to."""
 
     def __init__(self) -> None:
         self.loop_lag = LoopLag()

@@ -5,7 +5,7 @@ The log and the metrics are two. They are called in the course of a request and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -85,18 +85,22 @@ def ending_of_response(
     )
 
 
-class Observer(Protocol):
-    def began(self, kind: Kind) -> None: ...
+class Observer:
+    """Does nothing. An observer overrides what it wants to hear of."""
 
-    def ended(self, ending: Ending) -> None: ...
+    def began(self, kind: Kind) -> None:
+        """Is called when one piece of work has begun; its end follows, once."""
+
+    def ended(self, ending: Ending) -> None:
+        """Is called when one piece of work has ended, its answer included."""
 
 
-class Observers:
-    """Several as one."""
+class Observers(Observer):
+    """Several as one. Nobody is called for what it does not override."""
 
     def __init__(self, *observers: Observer) -> None:
-        self._began = [observer.began for observer in observers]
-        self._ended = [observer.ended for observer in observers]
+        self._began = [observer.began for observer in observers if type(observer).began is not Observer.began]
+        self._ended = [observer.ended for observer in observers if type(observer).ended is not Observer.ended]
 
     def began(self, kind: Kind) -> None:
         for began in self._began:

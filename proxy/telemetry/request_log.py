@@ -11,7 +11,7 @@ from functools import partial
 
 from proxy.exchange.exchange import Exchange
 from proxy.telemetry.log import tell
-from proxy.telemetry.observer import Ending, Kind
+from proxy.telemetry.observer import Ending, Observer
 from translators.errors import BridgeError, UpstreamError, bounded
 
 _log = logging.getLogger(__name__)
@@ -22,9 +22,8 @@ _MOST_OF_A_NAME = 200  # of a model, where any name is taken
 _MOST_OF_A_REASON = 300
 
 
-class RequestLog:
-    def began(self, kind: Kind) -> None:
-        pass  # the end tells all of it
+class RequestLog(Observer):
+    """The end tells all of a piece of work; nothing is logged when it begins."""
 
     def ended(self, ending: Ending) -> None:
         tell(_log, ending.outcome, partial(_facts, ending), _level(ending))

@@ -14,9 +14,7 @@ from proxy.store.sql.database import Row, Statement, Tables, is_storable
 
 _FIELDS = StoredResponse.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
-_INSERT = (
-    f"INSERT INTO responses ({_COLUMNS}, bytes) VALUES ({', '.join(f'${n}' for n in range(1, len(_FIELDS) + 2))})"
-)
+_INSERT = f"INSERT INTO responses ({_COLUMNS}, bytes) VALUES ({', '.join(f'${n}' for n in range(1, len(_FIELDS) + 2))})"
 _HELD = "id = $1 AND holder = $2 AND status IN ('queued', 'in_progress')"
 _CHAIN = """
     WITH RECURSIVE chain (id, parent, compacted, depth) AS (
