@@ -10,7 +10,7 @@ import os
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from proxy.inbound.body import read_body
+from proxy.inbound.body import read_request
 from proxy.net.uvicorn_protocol import HttpProtocol
 from proxy.transports import Endpoint, Timeouts, Transport, create_transport
 
@@ -43,7 +43,7 @@ class Floor:
 
     async def _forward(self, receive: Receive, send: Send) -> None:
         assert self._transport is not None
-        body = await read_body(receive, LONGEST, None)
+        body = await read_request(receive, LONGEST, {})
         async with await self._transport.send(self._endpoint, HEADERS, body, TIMEOUTS) as answer:
             kind = answer.headers["content-type"].encode()
             if not kind.startswith(b"text/event-stream"):

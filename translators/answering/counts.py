@@ -130,12 +130,16 @@ class _Reading:
         self.odd: list[Adaptation] = []
 
     def read(self, said: Mapping[str, Any], at: str, *, details: bool = False) -> None:
+        counts = self.counts
         for name, value in said.items():
             if value is None:
                 continue
             meaning = _meaning(name, details=details)
             if meaning in _COUNTS:
-                self._take(meaning, value, at, name)
+                if type(value) is int and 0 <= value <= MAX_TOKENS and meaning not in counts:
+                    counts[meaning] = value  # as nearly all come
+                else:
+                    self._take(meaning, value, at, name)
             elif meaning == _DETAILS and type(value) is dict:
                 self.read(value, f"{at}.{name[:_MAX_NAME]}", details=True)
             elif meaning != _BESIDE and says_something(value):

@@ -92,7 +92,11 @@ def read_usage(said: Counts) -> Usage:
     xAI leaves reasoning out of `completion_tokens` but not out of the total, and may report more cached
     tokens than tokens.
     """
-    prompt, completion = min(_prompt(said), MAX_TOKENS), said.completion
+    prompt, completion, cached_apart = said.prompt or 0, said.completion, said.cache_read or said.cache_creation
+    if cached_apart:
+        prompt = _prompt(said)
+    if prompt > MAX_TOKENS:
+        prompt = MAX_TOKENS
     if completion is not None and not said.total:
         completion += said.thoughts or 0
     if not prompt and said.total and completion is not None:
