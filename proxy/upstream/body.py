@@ -50,6 +50,8 @@ class ChatAnswer:
         self._decoder: ChunkDecoder  # made where there are events
         self._first = b""
         self._whole: ChatChunk | None = None
+        self._ended = False  # whether all has arrived
+        self._has_more = False  # whether some of what has arrived is still to be decoded
         self._over = False
         self._until: float | None = None  # when to stop waiting for `[DONE]`, in the loop's time
 
@@ -82,9 +84,15 @@ class ChatAnswer:
             self._over = True
             return [self._whole]
         while not self._over:
-            data = self._first or await (self._receive() if self._until is None else self._receive_rest(self._until))
-            self._first = b""
-            if chunks := self._decode(data):
+            if self._has_more:
+                await asyncio.sleep(0)  # others have their turn between two pieces of a long event
+                chunks = self._decoded(self._decoder.more())
+            else:
+                until = self._until
+                data = self._first or await (self._receive() if until is None else self._receive_rest(until))
+                self._first = b""
+                chunks = self._decode(data)
+            if chunks:
                 return chunks
         return []
 
@@ -111,9 +119,9 @@ class ChatAnswer:
 
         def take(data: bytes) -> bool:
             chunks = self._decode(data)
-            return (not chunks or into(chunks)) and not self._over and self._until is None
+            return (not chunks or into(chunks)) and not (self._over or self._has_more) and self._until is None
 
-        if self._first or self._whole is not None or self._over or self._until is not None:
+        if self._first or self._whole is not None or self._over or self._until is not None or self._has_more:
             return
         if straight is None:
             await self._answer.pour(take)
@@ -123,9 +131,13 @@ class ChatAnswer:
 
     def _decode(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within what arrived, which is b"" at the end."""
-        chunks = self._decoder.feed(data) if data else self._decoder.close()
+        self._ended = not data
+        return self._decoded(self._decoder.feed(data) if data else self._decoder.close())
+
+    def _decoded(self, chunks: list[Chunk]) -> list[Chunk]:
         self.said_done = self._decoder.said_done
-        self._over = self.said_done or not data
+        self._has_more = self._decoder.has_more
+        self._over = self.said_done or (self._ended and not self._has_more)
         if self._decoder.finished and (self._until is None or any(map(_goes_on, chunks))):
             self._until = asyncio.get_running_loop().time() + _GRACE_SECONDS
         return chunks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,9 +126,18 @@ def run_bytes(pieces: Sequence[bytes], request: object = SIMPLE, dialect: str = 
     one = Run(request, dialect)
     decoder = ChunkDecoder()
     for piece in pieces:
-        one.take(decoder.feed(piece))
-    one.take(decoder.close())
+        for chunks in decoded(decoder, piece):
+            one.take(chunks)
+    for chunks in decoded(decoder, b""):
+        one.take(chunks)
     return one.finish(said_done=decoder.said_done)
+
+
+def decoded(decoder: ChunkDecoder, data: bytes) -> Iterator[list[Chunk]]:
+    """All chunks of what arrived, as they come; b"" is the end of the answer."""
+    yield decoder.feed(data) if data else decoder.close()
+    while decoder.has_more:
+        yield decoder.more()
 
 
 def sse_bytes(chunks: Iterable[object], *, newline: str = "\n", done: bool = True) -> bytes:

@@ -8,7 +8,7 @@ since a string in the place of another changes nothing else of what a JSON text 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -19,15 +19,14 @@ from translators.recovery.upstream_errors import error_in_chunk
 from translators.schema import chat
 from translators.wire.payload import Odd, OddChunk, parse_chunk
 
-_SPOKEN = ("content", "reasoning_content", "reasoning", "reasoning_text")
+SPOKEN = ("content", "reasoning_content", "reasoning", "reasoning_text")
 _TEXT = msgspec.json.Decoder(str)
 _TEXTS = msgspec.json.Decoder(list[str])
 # A pattern is for chunks of a few words; in one with a whole answer, its parts would be read again and again.
 _LONGEST_LESSON = 1 << 14
 _BEFORE, _BEHIND = b"data: ", b"\n\n"
 _LITERALS = {
-    field: re.compile(rb'"%b"\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")' % field.encode())
-    for field in (*_SPOKEN, "arguments")
+    field: re.compile(rb'"%b"\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")' % field.encode()) for field in (*SPOKEN, "arguments")
 }
 
 
@@ -143,7 +142,7 @@ class ChunkPattern:
         texts = _decode(pieces)
         return None if texts is None or "" in texts else texts
 
-    def read(self, payloads: list[bytes], at: int) -> tuple[ChunkRun | None, int]:
+    def read(self, payloads: Sequence[bytes], at: int) -> tuple[ChunkRun | None, int]:
         """The payloads from `at` on that have the pattern, and the place of the first that has not."""
         before, behind = self._before, self._behind
         start, stop = len(before), -len(behind)
@@ -223,7 +222,7 @@ def find_text(chunk: chat.ChatChunk) -> _Place | None:
         return None
     if choice.logprobs is not None or any(_beside_text(delta)):
         return None
-    said = [_Place(field, delta, text) for field in _SPOKEN if (text := getattr(delta, field))]
+    said = [_Place(field, delta, text) for field in SPOKEN if (text := getattr(delta, field))]
     for call in delta.tool_calls or ():
         if call.function is None or any(_beside_arguments(call)) or _says_more(call.function):
             return None

@@ -7,17 +7,19 @@ differ in their text alone come as one `ChunkRun`.
 from __future__ import annotations
 
 import contextlib
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, cast
 
 from translators.errors import UpstreamProtocolError
 from translators.limits import DEFAULT_LIMITS, AnswerLimits, answer_too_large
 from translators.schema.chat import ChatChunk
 from translators.surrogates import has_any
-from translators.wire.chunk_template import Chunk, ChunkPattern
+from translators.wire.chunk_template import Chunk, ChunkPattern, ChunkRun
 from translators.wire.finish_reasons import is_finish
 from translators.wire.halves import Halves
+from translators.wire.long_events import read_long
 from translators.wire.payload import parse_chunk
-from translators.wire.sse import DONE, SSEDecoder
+from translators.wire.sse import DONE, LONG_BYTES, Payload, SSEDecoder
 
 __all__ = ["ChunkDecoder", "Form", "body_form", "parse_chunk"]
 
@@ -33,9 +35,24 @@ class ChunkDecoder:
 
     `ready` is the pattern that whole events may have, where nothing has come of one that has not ended. `left` is how
     many bytes the answer may still have; who reads some of it elsewhere counts them here.
+
+    An event of megabytes is read a little at a time: while it `has_more`, that has to be asked for before more is fed.
     """
 
-    __slots__ = ("_events", "_halves", "_lessons", "_limits", "_pattern", "finished", "left", "ready", "said_done")
+    __slots__ = (
+        "_behind",
+        "_closed",
+        "_events",
+        "_halves",
+        "_lessons",
+        "_limits",
+        "_long",
+        "_pattern",
+        "finished",
+        "left",
+        "ready",
+        "said_done",
+    )
 
     def __init__(self, limits: AnswerLimits = DEFAULT_LIMITS) -> None:
         self.said_done = self.finished = False
@@ -46,6 +63,13 @@ class ChunkDecoder:
         self._pattern: ChunkPattern | None = None
         self._lessons = _VAIN_LESSONS
         self._halves = Halves()
+        self._long: Iterator[list[Chunk]] | None = None  # of an event of megabytes
+        self._behind: Sequence[Payload] = []  # the payloads that came with it and behind it
+        self._closed = False
+
+    @property
+    def has_more(self) -> bool:
+        return self._long is not None
 
     def feed(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within `data`; what is none is an error chunk, behind those before it, and so is what
@@ -61,20 +85,58 @@ class ChunkDecoder:
                 return [run]
         chunks: list[Chunk] = []
         try:
-            self._parse(self._events.feed(data), chunks)
+            payloads = self._events.feed(data)
+            if len(data) > LONG_BYTES or (payloads and len(payloads[0]) > LONG_BYTES):
+                self._parse_up_to_long(payloads, chunks)
+            else:
+                self._parse(payloads, chunks)  # type: ignore[arg-type]  # the others are bytes; a cast would cost
         except UpstreamProtocolError as error:
             chunks.append(_error_chunk(error))
-        self.ready = self._pattern if self._events.is_between and self._halves.held is None else None
+        self._get_ready()
         return chunks
+
+    def more(self) -> list[Chunk]:
+        """The next chunks of an event of megabytes and behind it; mostly none at first. Takes a few milliseconds."""
+        assert self._long is not None, "it has no more"
+        chunks: list[Chunk] = []
+        try:
+            found = next(self._long, None)
+            if found is None:
+                behind, self._behind, self._long = self._behind, [], None
+                self._parse_up_to_long(behind, chunks)
+                if self._closed and self._long is None:
+                    chunks += self._halves.flush()
+            else:
+                for chunk in found:
+                    self._look_for_finish(chunk)
+                chunks += found
+        except UpstreamProtocolError as error:
+            self._behind, self._long = [], None
+            if not self._closed:
+                chunks.append(_error_chunk(error))
+        self._get_ready()
+        return chunks
+
+    def _get_ready(self) -> None:
+        is_ready = self._events.is_between and self._halves.held is None and self._long is None
+        self.ready = self._pattern if is_ready else None
 
     def close(self) -> list[Chunk]:
         """The chunk that the end of the stream closed instead of a blank line, unless it was cut inside."""
+        self._closed = True
         chunks: list[Chunk] = []
         with contextlib.suppress(UpstreamProtocolError):
-            self._parse(self._events.close(), chunks)
+            self._parse_up_to_long(self._events.close(), chunks)
         return chunks + self._halves.flush()
 
-    def _parse(self, payloads: list[bytes], chunks: list[Chunk]) -> None:
+    def _parse_up_to_long(self, payloads: Sequence[Payload], chunks: list[Chunk]) -> None:
+        at = next((place for place, payload in enumerate(payloads) if len(payload) > LONG_BYTES), len(payloads))
+        self._parse(cast("Sequence[bytes]", payloads[:at]), chunks)
+        if at < len(payloads) and not self.said_done:
+            chunks += self._halves.flush()
+            self._long, self._behind = read_long(payloads[at]), payloads[at + 1 :]
+
+    def _parse(self, payloads: Sequence[bytes], chunks: list[Chunk]) -> None:
         at = 0
         while at < len(payloads) and not self.said_done:
             if self._pattern is not None and self._halves.held is None:
@@ -94,8 +156,7 @@ class ChunkDecoder:
 
     def _parse_one(self, payload: bytes) -> list[Chunk]:
         chunk = parse_chunk(payload)
-        if chunk.choices and (reason := chunk.choices[0].finish_reason) and is_finish(reason):
-            self.finished = True
+        self._look_for_finish(chunk)
         if self._halves.held is not None or has_any(payload):
             return self._halves.join(payload, chunk)
         pattern = ChunkPattern.learn(payload, chunk) if self._lessons else None
@@ -104,6 +165,12 @@ class ChunkDecoder:
         self._pattern = pattern
         self._lessons -= 1
         return [pattern.first or chunk]
+
+    def _look_for_finish(self, chunk: Chunk) -> None:
+        if not isinstance(chunk, ChunkRun) and chunk.choices:
+            reason = chunk.choices[0].finish_reason
+            if reason and is_finish(reason):
+                self.finished = True
 
 
 def _error_chunk(error: UpstreamProtocolError) -> ChatChunk:

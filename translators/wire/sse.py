@@ -18,6 +18,30 @@ DONE_FRAME = b"data: [DONE]\n\n"
 
 _DATA_LINE = b"\ndata:"
 _SPACE = ord(" ")
+# Of a line that came in pieces and is put together as what it says alone; a shorter one is copied with its neighbours.
+_LONG_LINE = 1 << 16
+
+LONG_BYTES = 1 << 20
+"""A longer payload stays in pieces: to put 20 MB together, or to read them in one step, takes tens of milliseconds."""
+
+
+class LongPayload:
+    """A payload of megabytes, in the pieces in which it came."""
+
+    __slots__ = ("_size", "pieces")
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.pieces = pieces
+        self._size = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+Payload = bytes | LongPayload
 
 
 class SSEDecoder:
@@ -32,7 +56,7 @@ class SSEDecoder:
 
     def __init__(self, limit: int = DEFAULT_LIMITS.event) -> None:
         self._rest: list[bytes] = []  # the pieces of a line that has not ended
-        self._data: list[bytes] = []  # of an event that has not ended: its lines
+        self._data: list[Payload] = []  # of an event that has not ended: its lines
         self._held = 0  # how many bytes both are
         self._limit = limit
 
@@ -41,14 +65,14 @@ class SSEDecoder:
         """Whether nothing has come of an event that has not ended."""
         return not self._rest and not self._data
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> Sequence[Payload]:
         """The payloads of the events that ended within `data`."""
         buffer = data
         if self._rest:
             if b"\n" not in data and b"\r" not in data and not self._rest[-1].endswith(b"\r"):
                 self._hold(data)
                 return []
-            buffer = self._join(data)
+            buffer = self._join(data) if self._held < _LONG_LINE else self._end_line(data)
         held = b""
         if b"\r" in buffer:
             # A CR at the very end may be half of a CRLF: it waits for the next byte.
@@ -70,11 +94,11 @@ class SSEDecoder:
                 return payloads
         return self._take_lines(buffer, held)
 
-    def close(self) -> list[bytes]:
+    def close(self) -> Sequence[Payload]:
         """The payload of a last event that the end of the stream closed instead of a blank line."""
-        return self._take_lines(_with_one_line_end(self._join(b"")) + b"\n\n")
+        return self.feed(b"\n\n")
 
-    def _take_lines(self, lines: bytes, held: bytes = b"") -> list[bytes]:
+    def _take_lines(self, lines: bytes, held: bytes = b"") -> list[Payload]:
         """Of whole lines and, in the end, what has come of the next, with `held` behind it.
 
         Steps from one line of data to the next. What is between them is searched for a blank line and not looked at
@@ -84,7 +108,7 @@ class SSEDecoder:
             if lines or held:
                 self._hold(lines + held)
             return []
-        out: list[bytes] = []
+        out: list[Payload] = []
         event = self._data
         lines = b"\n" + lines  # so that each line has a line end before it
         find = lines.find
@@ -93,7 +117,7 @@ class SSEDecoder:
         while True:
             # Only as far as the next line of data, so that no byte is searched twice.
             if event and find(b"\n\n", at, (last if start < 0 else start) + 1) >= 0:
-                out.append(b"\n".join(event))
+                out.append(event[0] if len(event) == 1 else b"\n".join(map(bytes, event)))
                 self._data = event = []
                 self._held = 0
             if start < 0:
@@ -116,6 +140,32 @@ class SSEDecoder:
         self._held -= len(line)
         self._rest = []
         return line + data
+
+    def _end_line(self, data: bytes) -> bytes:
+        """Ends the line of which pieces are held, and gives what is behind it.
+
+        To put all together and look for lines in it would copy one of 20 MB four times.
+        """
+        self._rest = rest = [piece for piece in self._rest if piece]
+        if rest[-1].endswith(b"\r"):
+            rest[-1], data = rest[-1][:-1], b"\r" + data
+            self._held -= 1
+        head = b"".join(rest[: len(_DATA_LINE)])
+        if len(head) < len(_DATA_LINE):
+            return self._join(data)  # what is long are the lines before it
+        end = min(at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0)
+        if data[end:] == b"\r":  # perhaps half of a CRLF
+            self._hold(data)
+            return b""
+        self._rest = []
+        if head.startswith(_DATA_LINE[1:]):
+            head = head[len(_DATA_LINE) if head[len(_DATA_LINE) - 1 :].startswith(b" ") else len(_DATA_LINE) - 1 :]
+            line = LongPayload([head, *rest[len(_DATA_LINE) :], data[:end]])
+            self._data.append(line if len(line) > LONG_BYTES else bytes(line))
+            self._count(end)
+        else:
+            self._held -= sum(map(len, rest))
+        return data[end + (2 if data.startswith(b"\r\n", end) else 1) :]
 
     def _count(self, size: int) -> None:
         self._held += size
