@@ -1,8 +1,8 @@
 """`decode_body`: a compressed request body as it was before, never longer than its limits.
 
-Codex compresses with zstd in some configurations, other clients with gzip, deflate or br (case G01). Every decoder
-takes time in proportion to what goes in and what comes out, and gives it in pieces of bounded size, between which
-other threads may run; `decode_aside` lets one do all of it.
+Codex compresses with zstd in some configurations (Anionex/agent-vision-toolkit#29), other clients with gzip, deflate
+or br. Every decoder takes time in proportion to what goes in and what comes out, and gives it in pieces of bounded
+size, between which other threads may run; `decode_aside` lets one do all of it.
 """
 
 from __future__ import annotations

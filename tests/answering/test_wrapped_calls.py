@@ -1,4 +1,4 @@
-"""Arguments that the client gets in another form than the model wrote them are told of (case C3)."""
+"""Arguments that the client gets in another form than the model wrote them are told of."""
 
 from __future__ import annotations
 

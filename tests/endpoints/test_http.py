@@ -434,7 +434,7 @@ async def test_g14_a_client_that_leaves_while_waiting_closes_the_upstream(tmp_pa
 
 
 async def test_s07_silence_is_broken_by_events(tmp_path: Path) -> None:
-    """SSE comments do not reset Codex's timer; a repeated `response.in_progress` does (case S07)."""
+    """SSE comments do not reset Codex's timer; a repeated `response.in_progress` does (openai/codex#31539)."""
     more = asyncio.Event()
     async with proxy(tmp_path, server={"keep_alive_seconds": 0.02}) as p:
         p.backend.script(sse_answer([*CHUNKS[:2], more, *CHUNKS[2:]]))

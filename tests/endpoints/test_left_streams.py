@@ -1,4 +1,4 @@
-"""Streams of a fast upstream that clients leave early: nothing of them stays, counted in objects (case T18)."""
+"""Streams of a fast upstream that clients leave early: nothing of them stays, counted in objects."""
 
 from __future__ import annotations
 

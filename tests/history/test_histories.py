@@ -1,7 +1,7 @@
 """Histories of every origin: repeated, missing, foreign and injected ids, arguments broken anywhere.
 
 The upstream gets a conversation that a Chat client could have had, and the model hears of no interruption that
-did not happen (cases C1, C2, C5, C6, C7).
+did not happen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compressed request bodies (case G01), also over a real socket."""
+"""Compressed request bodies, also over a real socket."""
 
 from __future__ import annotations
 

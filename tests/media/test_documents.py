@@ -1,4 +1,4 @@
-"""PDFs for upstreams that take no files (case M07): their text, within limits, or a clear refusal."""
+"""PDFs for upstreams that take no files: their text, within limits, or a clear refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places in turns: nobody has all of them, nobody waits behind all that another has brought (case T14)."""
+"""Places in turns: nobody has all of them, nobody waits behind all that another has brought."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of an answer: cut ones, ids that come twice, white space around them (cases C3, C4, C9)."""
+"""Calls of an answer: cut ones, ids that come twice, white space around them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row R19: an answer that is a mere thought, or nothing at all, is asked for again and never a silent success."""
+"""An answer that is a mere thought, or nothing at all, is asked for again and never a silent success."""
 
 from __future__ import annotations
 

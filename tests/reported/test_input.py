@@ -1,4 +1,4 @@
-"""Rows M08-M10: images for models that see, and for those that do not; requests of many bytes. M07: test_documents."""
+"""Images for models that see, and for those that do not; requests of many bytes. Documents: test_documents."""
 
 from __future__ import annotations
 

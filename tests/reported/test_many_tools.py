@@ -1,4 +1,4 @@
-"""More functions than an upstream takes stay reachable (case C8)."""
+"""More functions than an upstream takes stay reachable (router-for-me/CLIProxyAPI#5214)."""
 
 from __future__ import annotations
 

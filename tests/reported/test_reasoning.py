@@ -1,4 +1,4 @@
-"""Rows R01-R20: the thought of the model, to the client and back, whether or not the client stores anything."""
+"""The thought of the model, to the client and back, whether or not the client stores anything."""
 
 from __future__ import annotations
 

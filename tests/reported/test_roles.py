@@ -1,4 +1,4 @@
-"""Rows M01-M04: instructions of every role, early and late, where templates are strict and where they are not."""
+"""Instructions of every role, early and late, where templates are strict and where they are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows T27-T47 and S01-S29: calls and streams as backends cut and order them, and how they end."""
+"""Calls and streams as backends cut and order them, and how they end."""
 
 from __future__ import annotations
 

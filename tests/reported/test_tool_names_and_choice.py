@@ -1,4 +1,4 @@
-"""Rows T20-T27: names that Chat Completions cannot take, and every form of tool_choice."""
+"""Names that Chat Completions cannot take, and every form of tool_choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows T01-T19: tools of every type, as functions of the upstream and as their own items of the client."""
+"""Tools of every type, as functions of the upstream and as their own items of the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows S24, T33-T39, T42 and M05-M06: turns as a Chat server needs them, and what becomes of phases."""
+"""Turns as a Chat server needs them, and what becomes of phases."""
 
 from __future__ import annotations
 

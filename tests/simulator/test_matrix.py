@@ -97,7 +97,7 @@ async def text(b: Bridge) -> None:
     assert thought_of(response) == (THOUGHT if thinks and b.facts.reasoning != "none" else "")
     usage = response["usage"]
     if b.stream and b.facts.usage == "none":
-        assert usage["total_tokens"] > 0  # an estimate (case S11)
+        assert usage["total_tokens"] > 0  # an estimate (zai-org/feedback#93)
     else:
         assert usage["input_tokens"] == PROMPT
         assert usage["output_tokens"] == COMPLETION + (THOUGHT_TOKENS if thinks else 0)

@@ -1,4 +1,4 @@
-"""Halves of surrogate pairs are told of wherever a body comes in (case C11), as in `POST /responses`."""
+"""Halves of surrogate pairs are told of wherever a body comes in, as in `POST /responses`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that send again what a stored response holds: ids, outputs and questions (cases C6 and C7)."""
+"""Clients that send again what a stored response holds: ids, outputs and questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of surrogates that a server cuts between two chunks (case C11)."""
+"""Pairs of surrogates that a server cuts between two chunks."""
 
 from __future__ import annotations
 

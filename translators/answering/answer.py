@@ -79,7 +79,10 @@ class Answer:
         return "".join(self._thoughts())
 
     def empty_end(self, *, said_done: bool) -> Ending | None:
-        """How it ended, if that was with neither a word nor a call (case R19); None where it holds something."""
+        """How it ended, if that was with neither a word nor a call; None where it holds something.
+
+        Agents stop in the middle of their work where such an answer counts as one (duolahypercho/codex-router#145).
+        """
         if self.unsaid or self.blank or not self.is_blank:
             return None
         return self.how_ended(said_done=said_done)
@@ -198,7 +201,7 @@ class Answer:
         return None
 
     def estimate(self, usage: UsageSum) -> None:
-        """Fills in the counts that the upstream left out. Codex compacts by them (case S11)."""
+        """Fills in the counts that the upstream left out. Codex compacts by them (zai-org/feedback#93)."""
         translation = self._translation
         if not (translation.estimate_usage and usage.is_lacking):
             return

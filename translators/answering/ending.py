@@ -106,7 +106,8 @@ def response_error(error: BridgeError | None, codes: Mapping[str, str]) -> Respo
 
 
 def _failure_message(error: BridgeError) -> str:
-    """The only place of an event where a client, such as Codex, can read when to come back (case S18), and where a
+    """The only place of an event where a client, such as Codex, can read when to come back
+    (openai/codex, `codex-rs/codex-api/src/sse/responses.rs`), and where a
     code can be told that is none of the response's own."""
     message, seconds, code = error.message, error.retry_after, _failure_code(error)
     said = error.code

@@ -64,7 +64,7 @@ def nearest_level(effort: str, dialect: Dialect) -> str:
 
 
 def _settle_tool_choice(request: chat.ChatRequest, dialect: Dialect, report: Report) -> bool:
-    """Whether the model still thinks: a call that must be made outweighs thinking about it (case T26)."""
+    """Whether the model still thinks: a call that must be made outweighs thinking about it (BerriAI/litellm#37470)."""
     choice, request.tool_choice = request.tool_choice, UNSET
     if choice in (UNSET, "auto"):
         return True

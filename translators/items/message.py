@@ -206,7 +206,8 @@ class MessageWriter(ItemWriter):
         self._refused = False
         self._parts: list[OutputText | OutputRefusal] = []
         self._part: _TextPart | _RefusalPart | None = None
-        # Unknown while the message is open: `commentary` where the model goes on, else `final_answer` (case S24).
+        # Unknown while the message is open: `commentary` where the model goes on, else `final_answer`. Without it the
+        # Codex app shows an answer twice (lidge-jun/opencodex#542).
         self.phase: str | UnsetType = UNSET
 
     @property

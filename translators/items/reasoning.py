@@ -35,7 +35,9 @@ class _AnyReasoning(Item):
         raise NotImplementedError
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        """The sealed text wins, being the whole thought; a foreign seal leaves what can be read (case R16)."""
+        """The sealed text wins, being the whole thought. A foreign seal leaves what can be read: threads outlive
+        a change of their provider (openai/codex#17541).
+        """
         opaque = unpack(self.encrypted_content, into.sealer) if self.encrypted_content else None
         text = opaque.text if opaque is not None else ""
         text = text or next(filter(None, self.texts(at, into.report)), "")

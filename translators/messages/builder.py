@@ -145,7 +145,7 @@ class _Arrangement:
             native = piece.role == "developer" and self._dialect.developer_role
             self.done.append((chat.DeveloperMessage if native else chat.SystemMessage)(piece.text))
         elif self.done:
-            # Moving it to the front would change the bytes that prefix caches hold (case M03).
+            # Moving it to the front would change the bytes that prefix caches hold (can1357/oh-my-pi#958).
             self.done.append(chat.UserMessage(f"<{piece.role}_message>\n{piece.text}\n</{piece.role}_message>"))
         else:
             self._leading.append(piece.text)

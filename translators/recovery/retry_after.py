@@ -1,6 +1,7 @@
 """When to come back: `retry_after(headers)` and `retry_after_in(message)`, in whole seconds as `Retry-After` has them.
 
-Codex gives up at a 429 without that header, so backends that tell the time elsewhere are read too (case G12).
+Codex gives up at a 429 without that header, so backends that tell the time elsewhere are read too
+(awsl-project/maxx#422).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from translators.recovery.upstream_codes import (
 )
 from translators.schema import chat
 
-# For a rate limit that does not say when it ends: without any time Codex gives up (case G11).
+# For a rate limit that does not say when it ends: without any time Codex gives up (farion1231/cc-switch#7460).
 DEFAULT_RETRY_SECONDS = "5"
 _HINT_BYTES = 1 << 14
 # As much of a message is looked at: patterns that look ahead take quadratic time.

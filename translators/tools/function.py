@@ -96,7 +96,8 @@ def required_name(name: str | None, at: str) -> str:
 
 def read_schema(raw: Raw, at: str, report: Report) -> Raw:
     """Parameters as a Chat server takes them: always an object with properties, without Codex's marks of encryption
-    (case T19). OpenAI and strict gateways refuse any other, and VS Code sends `{}` itself (case R2).
+    (decolua/9router#1758). OpenAI and strict gateways refuse any other, and VS Code sends `{}` itself
+    (microsoft/vscode#330662).
     """
     if is_null(raw):
         return NO_PARAMETERS

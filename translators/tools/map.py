@@ -47,7 +47,8 @@ class ToolMap:
         self._fits = _LETTER_FIRST if letter_first else _CHAT_NAME
         self.offered: list[chat.FunctionTool] = []
         self.grammars: dict[ToolName, Grammar] = {}
-        # Tools with a parameter whose argument OpenAI would encrypt: Codex has to be told that it is plain (case C10).
+        # Tools with a parameter whose argument OpenAI would encrypt: Codex has to be told that it is plain
+        # (openai/codex#35845).
         self.marked_encrypted: set[ToolName] = set()
         self._allowed: frozenset[str] | None = None  # by their chat names; None: all, and the model's own inventions
         self._declared = 0
@@ -113,7 +114,8 @@ class ToolMap:
     def nearest(self, chat_name: str) -> ToolName | None:
         """The one offered tool that a name which is nobody's can mean, or None.
 
-        Models leave the namespace out, write a dot for the separator or put `functions.` before it (case C12).
+        Models leave the namespace out, write a dot for the separator or put `functions.` before it
+        (openai/codex#36942).
         """
         if chat_name in self._client_names:
             return None
@@ -146,7 +148,7 @@ class ToolMap:
 
 
 def _joined(tool: ToolName) -> str:
-    """As Codex writes it; a namespace such as `mcp__files__` brings its separator along (case C12)."""
+    """As Codex writes it; a namespace such as `mcp__files__` brings its separator along (openai/codex#20652)."""
     if not tool.namespace:
         return tool.name
     return tool.namespace + tool.name if tool.namespace.endswith("__") else f"{tool.namespace}__{tool.name}"

@@ -316,7 +316,8 @@ class ChatReader:
 
         A new id is a new call even under a used index, and so is a name with arguments
         (`starts_over`) where the arguments so far are whole already. An id that is known under another index is
-        another call where it is `named`: MiMo and some proxies give all calls of an answer one id (case C4).
+        another call where it is `named`: MiMo and some proxies give all calls of an answer one id
+        (can1357/oh-my-pi#2055).
         """
         call_id = _id(delta)
         index = delta.index if type(delta.index) is int else None

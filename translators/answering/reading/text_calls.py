@@ -1,5 +1,6 @@
-"""`TextCalls`: calls of offered tools that a model wrote as text, made calls again (cases T27, T28).
+"""`TextCalls`: calls of offered tools that a model wrote as text, made calls again.
 
+Reported as TokenRhythm/opensquilla#985 and vllm-project/vllm#36435.
 Only the forms that the dialect names, only tools that were offered, never in reasoning. What looks like a call and is
 none stays text, to the letter.
 """
@@ -123,7 +124,10 @@ class TextCalls(Filter):
 
 
 class BareCall(Filter):
-    """A call that had to be made, answered as bare JSON: the call itself or its arguments (case T27)."""
+    """A call that had to be made, answered as bare JSON: the call itself or its arguments.
+
+    SGLang answers a named choice so (sgl-project/sglang#38690).
+    """
 
     ignores = BESIDE_TEXT
 

@@ -1,6 +1,6 @@
 """`ThinkTags`: reasoning that stands between tags at the start of the text, told apart from the answer.
 
-Tags count only before the first visible character (cases R11, R12); they may be cut anywhere. Where the chat
+Tags count only before the first visible character (nbramia/LifeOS#568); they may be cut anywhere. Where the chat
 template opens the tag itself, all text waits for the closing one: without it, it was the answer. An answer that
 calls without a visible word has said nothing.
 """
