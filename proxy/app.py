@@ -47,7 +47,7 @@ from proxy.telemetry.observer import Observers
 from proxy.telemetry.request_log import RequestLog
 from proxy.transports import Transport
 from proxy.upstream.attempts import Sender
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.contents import MediaReaders
 from proxy.upstream.recognition import Recognition
 from proxy.upstream.redaction import Redactor

@@ -17,7 +17,7 @@ from proxy.commands.terminal import fail, say
 from proxy.config import KEY_VARIABLE, Config, ConfigError
 from proxy.models.catalogue import Catalogue, asked_upstreams, codex_model, facts_of, listed_routes
 from proxy.models.facts import UpstreamModels
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.routing import Router
 
 _PATIENCE_SECONDS = 5.0

@@ -21,7 +21,7 @@ from proxy.commands.doctor_target import Json, ProbeTarget
 from proxy.commands.terminal import complain, fail, say, styled
 from proxy.config import Config, ConfigError, ModelSettings, with_base_urls
 from proxy.local_model.server import LocalServer, LocalServerUnavailable, LocalSettings
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.routing import Router
 from translators.dialects.preset import read_facts
 from translators.errors import BridgeError

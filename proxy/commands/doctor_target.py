@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.plan import Route
 from translators.answering.counts import read_counts
 from translators.errors import UpstreamError

@@ -21,7 +21,7 @@ from proxy.commands.trials import ASKING_SECONDS
 from proxy.config import DEFAULT_FILE, Secret, UpstreamSettings
 from proxy.config.fields import base_url
 from proxy.models.facts import read_models
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from translators.errors import UpstreamError
 
 _EXAMPLES = "http://127.0.0.1:11434/v1 (Ollama), http://127.0.0.1:8000/v1 (vLLM), https://openrouter.ai/api/v1"

@@ -17,7 +17,7 @@ from msgspec import Struct
 from proxy.config import Config, UpstreamSettings, with_data_dir
 from proxy.local_model.server import LocalServerUnavailable, find_model
 from proxy.models.facts import read_models
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.plan import Route
 from proxy.upstream.routing import is_pattern
 from translators.errors import UpstreamError

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.config import ModelSettings, UpstreamSettings
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from translators.errors import UpstreamError
 
 _log = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from proxy.inbound.access import Caller
 from proxy.process.aside import aside
 from proxy.process.grammars import Grammars
 from proxy.upstream.body import IntoChunks, Straight
-from proxy.upstream.calls import UpstreamCall, Upstreams
+from proxy.upstream.calls import UpstreamCall
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.contents import Contents, MediaReaders
 from proxy.upstream.lesson_book import LessonBook
 from proxy.upstream.plan import Plan, Route

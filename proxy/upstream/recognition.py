@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from proxy.config import UpstreamSettings
-from proxy.upstream.calls import QuestionRefused, Upstreams
+from proxy.upstream.connections import QuestionRefused, Upstreams
 from proxy.upstream.routing import Router
 from translators.dialects import GENERIC, preset_of_list
 from translators.errors import UpstreamError

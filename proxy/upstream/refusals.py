@@ -1,4 +1,4 @@
-"""`ErrorTeller`: what a client hears of an upstream's errors.
+"""`ErrorTeller`: what a client hears of an upstream's errors; `transport_error`: of an upstream that did not answer.
 
 No secret is in it. The refusal of the operator's key is no fault of a client's, and must not look like one: a client
 whose own key is right would take 401 for the opposite.
@@ -12,6 +12,7 @@ import re
 from msgspec import Struct
 
 from proxy.config import UpstreamSettings
+from proxy.transports import ConnectFailed, TimedOut, TransportError
 from proxy.upstream.redaction import Redactor
 from translators.errors import BridgeError, UpstreamError, redacted
 from translators.recovery.upstream_codes import is_policy
@@ -72,3 +73,15 @@ class ErrorTeller(Struct, frozen=True):
             f"The upstream '{name}' {verb} the key that this proxy is configured with (it answered {status}). "
             f"Whoever runs the proxy has to set a valid one in `upstreams.{name}.{where}`."
         )
+
+
+def transport_error(error: TransportError, name: str, address: str) -> UpstreamError:
+    """What a client hears of it; `name` is the upstream's, `address` where it is."""
+    who = f"The upstream '{name}' at {address}"
+    if isinstance(error, TimedOut):
+        return UpstreamError(f"{who} did not answer in time: {error}.", status=504, code="upstream_timeout")
+    if isinstance(error, ConnectFailed):
+        message = f"{who} could not be reached: {error.reason}."
+    else:
+        message = f"{who} was reached, but its answer failed: {error}."
+    return UpstreamError(message, status=502, code="upstream_unreachable")

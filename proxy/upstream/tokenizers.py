@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.plan import Route
 from translators.errors import UpstreamError
 

@@ -16,7 +16,7 @@ import pytest
 from proxy.commands.main import main
 from proxy.commands.translate import translate_command
 from proxy.config import Config, ModelSettings, UpstreamSettings, load_config
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.recognition import MAX_REFUSALS, Recognition
 from proxy.upstream.routing import Router
 from tests.support.chat_backend import Answer, ChatBackend, json_answer

@@ -15,7 +15,7 @@ import pytest
 from proxy.commands.main import main
 from proxy.config import UpstreamSettings
 from proxy.models.facts import ModelFacts, UpstreamModels, read_models
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from tests.support.chat_backend import Answer, ChatBackend, json_answer
 from tests.support.running import config_for, read_config, running
 

@@ -17,7 +17,7 @@ from proxy.media.documents import DocumentReader
 from proxy.media.fetch import Fetcher
 from proxy.process.grammars import Grammars
 from proxy.upstream.attempts import Attempts, Sender
-from proxy.upstream.calls import Upstreams
+from proxy.upstream.connections import Upstreams
 from proxy.upstream.contents import MediaReaders
 from proxy.upstream.routing import Router
 from proxy.upstream.wire import Question
