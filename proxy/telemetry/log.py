@@ -59,16 +59,14 @@ class LineFormatter(logging.Formatter):
         self._spelled = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = record.facts if type(record) is _Told else _extra(record)
-        words = [str(value) for value in facts.values()]
-        if not (all(words) and _BARE.fullmatch("".join(words))):  # one look, since nearly none needs quotes
-            words = [_quoted(word) for word in words]
-        shown = [f"{key}={word}" for key, word in zip(facts, words, strict=True)]
+        if type(record) is _Told:
+            return f"{self._moment(record)} {record.levelname} {record.name} {record.msg} {_shown(record.facts)}"
+        shown = [_shown(_extra(record))]
         if record.exc_info:
             shown.append(f"exception={_quoted(self.formatException(record.exc_info))}")
         message = _one_line(record.getMessage())
         name = _SERVER if record.name in _SERVERS_OWN else record.name
-        return " ".join([self._moment(record), record.levelname, name, message, *shown])
+        return " ".join([self._moment(record), record.levelname, name, message, *filter(None, shown)])
 
     def _moment(self, record: logging.LogRecord) -> str:
         second = int(record.created)
@@ -173,13 +171,23 @@ def configure_logging(level: LogLevel, hide: Callable[[str], str] = str) -> None
 def tell(
     logger: logging.Logger, message: str, facts: Callable[[], Mapping[str, object]], level: int = logging.INFO
 ) -> None:
-    """`logger.log(level, message, extra=facts())` for a third of its cost, since every request is told of."""
+    """`logger.log(level, message, extra=facts())` for a third of its cost, since every request is told of.
+
+    `message` is a fixed text of one line; filters of the logger itself, of which ours have none, are not asked.
+    """
     if logger.isEnabledFor(level):
-        logger.handle(_Told(logger.name, message, facts(), level))
+        logger.callHandlers(_Told(logger.name, message, facts(), level))
 
 
 def _extra(record: logging.LogRecord) -> Mapping[str, object]:
     return {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+
+
+def _shown(facts: Mapping[str, object]) -> str:
+    words = [str(value) for value in facts.values()]
+    if not (all(words) and _BARE.fullmatch("".join(words))):  # one look, since nearly none needs quotes
+        words = [_quoted(word) for word in words]
+    return " ".join([f"{key}={word}" for key, word in zip(facts, words, strict=True)])
 
 
 def _quoted(text: str) -> str:

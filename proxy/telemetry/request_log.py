@@ -58,18 +58,20 @@ def _facts(ending: Ending) -> dict[str, object]:
 
 def _of_exchange(exchange: Exchange, *, refused: bool) -> dict[str, object]:
     response = exchange.response
+    route = exchange.route
     facts: dict[str, object] = {
         "response": response.id,
-        "model": bounded(exchange.route.name, _MOST_OF_A_NAME),
-        "upstream": exchange.route.upstream_name,
+        "model": bounded(route.name, _MOST_OF_A_NAME),
+        "upstream": route.upstream_name,
     }
     if not refused:  # then there is no response, and its status would be one that nobody has seen
         facts["status"] = response.status
     facts["stream"] = exchange.streamed
     if response.usage is not None:
-        facts |= {"input_tokens": response.usage.input_tokens, "output_tokens": response.usage.output_tokens}
-    if exchange.adaptations:
-        facts["adapted"] = "; ".join(map(str, exchange.adaptations))
+        facts["input_tokens"] = response.usage.input_tokens
+        facts["output_tokens"] = response.usage.output_tokens
+    if adaptations := exchange.adaptations:
+        facts["adapted"] = "; ".join(map(str, adaptations))
     return facts
 
 

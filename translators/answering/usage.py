@@ -92,26 +92,23 @@ def read_usage(said: Counts) -> Usage:
     xAI leaves reasoning out of `completion_tokens` but not out of the total, and may report more cached
     tokens than tokens.
     """
-    prompt, completion, cached_apart = said.prompt or 0, said.completion, said.cache_read or said.cache_creation
-    if cached_apart:
-        prompt = _prompt(said)
-    if prompt > MAX_TOKENS:
-        prompt = MAX_TOKENS
+    prompt = _prompt(said) if said.cache_read or said.cache_creation else said.prompt or 0
+    prompt, completion = min(prompt, MAX_TOKENS), said.completion
     if completion is not None and not said.total:
         completion += said.thoughts or 0
     if not prompt and said.total and completion is not None:
         prompt = max(said.total - completion, 0)
     output = min(max((said.total or 0) - prompt, completion or 0), MAX_TOKENS)
-    cached = said.cached or said.cache_read or 0
-    reasoning = said.reasoning or said.thoughts or 0
+    cached, written = said.cached or said.cache_read, said.cache_write or said.cache_creation
+    reasoning = said.reasoning or said.thoughts
     return Usage(
         input_tokens=prompt,
         output_tokens=output,
         total_tokens=prompt + output,
         input_tokens_details=InputTokensDetails(
-            min(cached, prompt), min(said.cache_write or said.cache_creation or 0, prompt)
+            min(cached, prompt) if cached else 0, min(written, prompt) if written else 0
         ),
-        output_tokens_details=OutputTokensDetails(min(reasoning, output)),
+        output_tokens_details=OutputTokensDetails(min(reasoning, output) if reasoning else 0),
     )
 
 
@@ -122,8 +119,6 @@ def _prompt(said: Counts) -> int:
     the whole (Portkey-AI/gateway#1211, envoyproxy/ai-gateway#1721, mozilla-ai/any-llm#814).
     """
     prompt, read, written = said.prompt or 0, said.cache_read or 0, said.cache_creation or 0
-    if not (read or written):
-        return prompt
     if said.total is not None and said.completion is not None:
         apart = said.total - prompt - said.completion
         exactly = [missing for missing in (read + written, read, written) if missing and missing == apart]
