@@ -14,25 +14,34 @@ import msgspec
 
 from benchmarks.bench import Sample
 from benchmarks.kinds import Line, Row
-from benchmarks.report import Result
+from benchmarks.report import Medians, Result
 from benchmarks.rows import ROWS
 from benchmarks.servers import DRAGOMAN, PASSTHROUGH
 
 TOLERANCE = 0.15
 # The row and the figure that stand for the machine's speed.
 YARDSTICK = ("plain-32", "request_cpu")
+# Figures that hold two of the same server against each other: they need no yardstick.
+RATIOS = frozenset({"stored_times"})
 # Counts, and what an engine's pace decides.
 NOT_COMPARED = frozenset({"finished", "elapsed"})
 
-Rows = Mapping[str, Mapping[str, Sequence[Sample | None]]]
+# By the names of rows and of figures.
+Told = Mapping[str, Mapping[str, Medians]]
 
 
 class Saved(msgspec.Struct):
-    """What `--json` writes."""
+    """What was written of a run: its samples by row and server (`--json`), or its medians (RESULTS.json)."""
 
     about: str
     versions: dict[str, str]
-    rows: dict[str, dict[str, list[Sample | None]]]
+    rows: dict[str, dict[str, list[Sample | None]]] = {}
+    medians: dict[str, dict[str, Medians]] = {}
+
+    def told(self) -> Told:
+        """The medians of either."""
+        measured = {row.name: Result(row, self.rows[row.name]).medians() for row in ROWS if row.name in self.rows}
+        return self.medians | measured
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Change:
     factor: float
 
 
-def changes(old: Rows, new: Rows) -> Iterator[Change]:
+def changes(old: Told, new: Told) -> Iterator[Change]:
     """Every line that both runs have."""
     for row in ROWS:
         if row.name not in old or row.name not in new:
@@ -59,21 +68,19 @@ def changes(old: Rows, new: Rows) -> Iterator[Change]:
                 )
 
 
-def _ratio(row: Row, line: Line, rows: Rows) -> float | None:
-    result = Result(row, rows[row.name])
-    ratio = result.ratio(line)
-    if ratio is not None:
-        return ratio
-    figure, yardstick = result.figures(line).get(DRAGOMAN.name), _yardstick(rows)
-    if figure is None or yardstick is None:
+def _ratio(row: Row, line: Line, told: Told) -> float | None:
+    medians = told[row.name].get(line.figure, _NOTHING)
+    figure = medians.figures.get(DRAGOMAN.name)
+    if medians.ratio is not None or line.figure in RATIOS:
+        return medians.ratio if medians.ratio is not None else figure
+    row_name, yardstick = YARDSTICK
+    pace = told.get(row_name, {}).get(yardstick, _NOTHING).figures.get(PASSTHROUGH.name)
+    if figure is None or pace is None:
         return None
-    return figure * yardstick if line.figure.endswith("_rate") else figure / yardstick
+    return figure * pace if line.figure.endswith("_rate") else figure / pace
 
 
-def _yardstick(rows: Rows) -> float | None:
-    name, figure = YARDSTICK
-    row = next(row for row in ROWS if row.name == name)
-    return Result(row, rows.get(name, {})).figures(Line(name, figure)).get(PASSTHROUGH.name)
+_NOTHING = Medians({})
 
 
 def report(found: Sequence[Change], tolerance: float) -> list[str]:
@@ -93,7 +100,7 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help=f"what is noise (default {TOLERANCE})")
     options = parser.parse_args()
     old, new = (msgspec.json.decode(path.read_bytes(), type=Saved) for path in (options.old, options.new))
-    found = list(changes(old.rows, new.rows))
+    found = list(changes(old.told(), new.told()))
     told = [f"old: {old.about}", f"new: {new.about}", "", *report(found, options.tolerance)]
     sys.stdout.writelines(f"{line}\n" for line in told)
     sys.exit(1 if any(change.factor > 1 + options.tolerance for change in found) else 0)

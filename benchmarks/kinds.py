@@ -186,6 +186,30 @@ class KeptRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoredRow:
+    """`stored_times` is how many times the processor time of a plain answer one takes that is stored, as they all are
+    where nobody asks for anything else. Both are sent to the same process, in turn, by as many connections."""
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+    store: str
+    connections: int
+
+    def rounds(self, form: Form) -> int:
+        return form.rounds
+
+    def sample(self, bench: Bench, server: Server, form: Form, turn: int) -> Sample | None:
+        keeping = server.keeping.get(self.store)
+        if keeping is None:
+            return None
+        sample, pairs = send_in_turn(bench, bench.running(keeping), STORED, form, turn, self.connections)
+        if pairs:
+            sample["stored_times"] = median(stored / base for base, stored in pairs)
+        return sample
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemoryRow:
     """The resident memory of a server just started, and its peak while streams are open."""
 
@@ -237,13 +261,23 @@ class StartRow:
 
 
 def compare(bench: Bench, running: Running, ask: Ask, form: Form, turn: int) -> Sample:
-    """`added_cpu` is what the request costs more than the small one, one at a time.
+    """`added_cpu` is what the request costs more than the small one, one at a time."""
+    sample, pairs = send_in_turn(bench, running, ask, form, turn, 1)
+    if pairs:
+        sample["added_cpu"] = median(asked - base for base, asked in pairs)
+    return sample
+
+
+def send_in_turn(
+    bench: Bench, running: Running, ask: Ask, form: Form, turn: int, connections: int
+) -> tuple[Sample, list[tuple[float, float]]]:
+    """The counts of both, and pairs of the processor time of the small request and of this one.
 
     The two are sent in turn for a part of the time each, so that what else the machine does falls on both.
     """
 
     def send(ask: Ask, seconds: float) -> Sample:
-        return bench.send(running, make_load(running, ask, PLAIN, 1, seconds=seconds, stream=False))
+        return bench.send(running, make_load(running, ask, PLAIN, connections, seconds=seconds, stream=False))
 
     if turn == 0:
         send(SMALL, WARM_UP)
@@ -252,14 +286,8 @@ def compare(bench: Bench, running: Running, ask: Ask, form: Form, turn: int) -> 
     pairs = [(send(SMALL, part), send(ask, part)) for _ in range(PARTS)]
     sent = [sample for pair in pairs for sample in pair]
     sample = {figure: sum(one[figure] for one in sent) for figure in ("finished", "failed")}
-    added = [
-        asked["request_cpu"] - base["request_cpu"]
-        for base, asked in pairs
-        if "request_cpu" in base and "request_cpu" in asked
-    ]
-    if added:
-        sample["added_cpu"] = median(added)
-    return sample
+    figure = "request_cpu"
+    return sample, [(base[figure], asked[figure]) for base, asked in pairs if figure in base and figure in asked]
 
 
 def make_load(

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import msgspec
+
 from benchmarks.bench import Sample
 from benchmarks.kinds import Line, Row
 from benchmarks.servers import DIRECT, DRAGOMAN, PASSTHROUGH
@@ -17,6 +19,14 @@ LABEL_WIDTH = 66
 _TOLD = 3  # the last columns, which are words
 # A rate above this share of the direct one is the upstream's or the load generator's as much as the server's.
 CEILING_SHARE = 0.5
+
+
+class Medians(msgspec.Struct, frozen=True):
+    """One line of the table: the figure of each server, and Dragoman's ratio and use of the target (see `Result`)."""
+
+    figures: dict[str, float]
+    ratio: float | None = None
+    used: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,12 @@ class Result:
             less = base.get(line.figure, 0.0) if base else 0.0
             values.append(None if value is None else (value - less) * line.scale)
         return values
+
+    def medians(self) -> dict[str, Medians]:
+        """What is told of each line, by the name of its figure."""
+        return {
+            line.figure: Medians(dict(self.figures(line)), self.ratio(line), self.used(line)) for line in self.row.lines
+        }
 
     def figures(self, line: Line) -> Figures:
         """The median over rounds, for each server that has one."""
@@ -77,14 +93,15 @@ class Table:
         rule[1:-_TOLD] = ["-" * (width - 1) + ":" for width in self._widths[1:-_TOLD]]
         return [self._join(titles), self._join(rule)]
 
-    def lines(self, result: Result) -> list[str]:
-        return [self._line(result, line) for line in result.row.lines]
+    def lines(self, row: Row, medians: Mapping[str, Medians]) -> list[str]:
+        """Those of one row; `medians` are by the names of figures."""
+        return [self._line(row, line, medians[line.figure]) for line in row.lines if line.figure in medians]
 
-    def _line(self, result: Result, line: Line) -> str:
-        figures = result.figures(line)
+    def _line(self, row: Row, line: Line, medians: Medians) -> str:
+        figures = medians.figures
         shown = [_number(figures.get(name) if _is_shown(line, name) else None, line.digits) for name in self._servers]
-        told = _told(line, figures, result.used(line))
-        return self._join([f"{result.row.title}: {line.label}", *shown, _number(result.ratio(line), 2), *told])
+        told = _told(line, figures, medians.used)
+        return self._join([f"{row.title}: {line.label}", *shown, _number(medians.ratio, 2), *told])
 
     def _join(self, cells: Sequence[str]) -> str:
         numbers = range(1, len(cells) - _TOLD)

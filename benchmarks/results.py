@@ -1,6 +1,6 @@
 """`python -m benchmarks.results` measures Dragoman in all rows and beside other projects' proxies, and writes it down.
 
-RESULTS.md gets both tables with machine, versions and date; RESULTS.json the samples of the first, to compare later
+RESULTS.md gets both tables with machine, versions and date; RESULTS.json the medians of the first, to compare later
 runs with (`benchmarks.compare`). For a machine that does nothing else.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
     text = [HEAD]
     runs = [_measure(part, chosen, text) for part, chosen in zip(parts, servers, strict=True)]
     options.write.write_text("\n".join(text) + "\n")
-    options.write.with_suffix(".json").write_bytes(runs[0].as_json())
+    options.write.with_suffix(".json").write_bytes(runs[0].medians())
     sys.exit(0 if all(run.complete for run in runs) else 1)
 
 

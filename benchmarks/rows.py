@@ -1,7 +1,7 @@
 """The rows of the table, in the order they are run; a further row is one entry here."""
 
 from benchmarks.bodies import TOOLS, build_history
-from benchmarks.kinds import CORES, DifferenceRow, KeptRow, Line, LoopRow, MemoryRow, PacedRow, Row, StartRow
+from benchmarks.kinds import CORES, DifferenceRow, KeptRow, Line, LoopRow, MemoryRow, PacedRow, Row, StartRow, StoredRow
 from benchmarks.neighbours import NeighboursRow
 from benchmarks.targets import Target, constant, direct, passthrough, relay
 
@@ -52,6 +52,16 @@ def kept(store: str, title: str, target: Target | None = None) -> KeptRow:
         title=f"kept in {title}",
         store=store,
         lines=(Line("added CPU, ms", "added_cpu", MS, 3, target=target),),
+    )
+
+
+def stored(store: str, title: str, name: str) -> StoredRow:
+    return StoredRow(
+        name=name,
+        title=f"plain and stored in {title}, 32 at once",
+        store=store,
+        connections=32,
+        lines=(Line("times one that is not", "stored_times", target=Target("1.5", (constant(1.5),))),),
     )
 
 
@@ -261,6 +271,8 @@ ROWS: tuple[Row, ...] = (
     ),
     *over("native", long_only=True),  # `plain-32` and `streams` have it, too
     *over("httpx"),
+    stored("sqlite", "SQLite", "stored"),
+    stored("memory", "memory", "stored-memory"),
     kept("memory", "the memory store", WITHIN_300_US),
     kept("sqlite", "SQLite", WITHIN_300_US),
     kept("postgres", "PostgreSQL, its own CPU not counted"),

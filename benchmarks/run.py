@@ -43,13 +43,17 @@ class Run:
     results: Sequence[Result]
     complete: bool
 
-    def as_json(self) -> bytes:
-        """Every sample, for `benchmarks.compare`."""
+    def samples(self) -> bytes:
+        """Every sample as JSON, for `benchmarks.compare`."""
+        return self._saved(rows={result.row.name: result.samples for result in self.results})
+
+    def medians(self) -> bytes:
+        """What the table tells, as JSON for `benchmarks.compare`."""
+        return self._saved(medians={result.row.name: result.medians() for result in self.results})
+
+    def _saved(self, **measured: object) -> bytes:
         versions = {server.name: server.version() for server in self.servers}
-        rows = {result.row.name: result.samples for result in self.results}
-        return (
-            msgspec.json.format(msgspec.json.encode({"about": self.about, "versions": versions, "rows": rows})) + b"\n"
-        )
+        return msgspec.json.format(msgspec.json.encode({"about": self.about, "versions": versions, **measured})) + b"\n"
 
 
 def main() -> None:
@@ -65,7 +69,7 @@ def main() -> None:
         load_processes=options.load_processes,
     )
     if options.json:
-        options.json.write_bytes(run.as_json())
+        options.json.write_bytes(run.samples())
     sys.exit(0 if run.complete else 1)
 
 
@@ -97,7 +101,7 @@ def measure(
         for row in rows:
             if rounds := row.rounds(form):
                 results.append(_measure(bench, row, servers, form, rounds))
-                write(table.lines(results[-1]))
+                write(table.lines(row, results[-1].medians()))
     write(["", *(f"- {note}" for result in results for note in notes(result)), f"- {summary(results)}"])
     return Run(about, servers, results, complete=len(servers) == len(chosen))
 

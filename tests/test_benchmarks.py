@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from benchmarks.bench import Bench, Sample
-from benchmarks.compare import Change, Saved, changes, report
+from benchmarks.compare import Change, Saved, Told, changes, report
 from benchmarks.histogram import percentiles
 from benchmarks.kinds import Form, LoopRow
 from benchmarks.neighbour import NEIGHBOURS
@@ -38,7 +38,11 @@ def rows(*, passthrough: float, dragoman: float, rate: float = 1000.0, kept: flo
 
 
 def factors(old: Rows, new: Rows) -> dict[str, float]:
-    return {change.title.partition(": ")[2]: round(change.factor, 6) for change in changes(old, new)}
+    return {change.title.partition(": ")[2]: round(change.factor, 6) for change in changes(told(old), told(new))}
+
+
+def told(samples: Rows) -> Told:
+    return {row.name: Result(row, samples[row.name]).medians() for row in ROWS if row.name in samples}
 
 
 def test_a_slower_machine_is_no_regression() -> None:
@@ -54,8 +58,8 @@ def test_a_regression_is_told() -> None:
     found = factors(old, new)
     assert found["CPU per request, ms"] == 1.5
     assert found["requests/s"] == 2, "a lower rate is worse"
-    told = report(list(changes(old, new)), tolerance=0.15)
-    assert sum("worse" in line for line in told) == 2
+    shown = report(list(changes(told(old), told(new))), tolerance=0.15)
+    assert sum("worse" in line for line in shown) == 2
     assert report([Change("x", 1.0, 0.5, 0.5)], 0.15)[-1].endswith("| better |")
 
 
@@ -68,17 +72,26 @@ def test_rows_that_one_run_lacks_are_left_out() -> None:
 def test_a_run_is_read_back() -> None:
     measured = rows(passthrough=0.0004, dragoman=0.0004)
     results = [Result(row, measured[row.name]) for row in ROWS if row.name in measured]
-    saved = msgspec.json.decode(Run("here", [], results, complete=True).as_json(), type=Saved)
-    assert (saved.about, saved.rows) == ("here", measured)
+    run = Run("here", [], results, complete=True)
+    samples, medians = (msgspec.json.decode(json, type=Saved) for json in (run.samples(), run.medians()))
+    assert (samples.about, samples.rows) == (medians.about, measured) == ("here", measured)
+    assert samples.told() == medians.told() == told(measured), "a run is compared by its medians, however it was kept"
+
+
+def test_what_is_a_ratio_already_needs_no_yardstick() -> None:
+    old, new = ({"stored": {"dragoman": [{"stored_times": times}]}} for times in (1.5, 1.8))
+    assert factors(old, new) == {"times one that is not": 1.2}
 
 
 def test_the_results_of_the_repository_are_read_back() -> None:
     """So that later runs can be compared with them."""
     saved = msgspec.json.decode(FILE.with_suffix(".json").read_bytes(), type=Saved)
-    results = [Result(row, saved.rows[row.name]) for row in ROWS if row.name in saved.rows]
+    assert saved.medians
+    assert not saved.rows, "every sample of a run is more than a repository needs"
     text = FILE.read_text()
     table = Table(list(saved.versions))
-    for line in [*table.head(), *(line for result in results for line in table.lines(result))]:
+    rows = [row for row in ROWS if row.name in saved.medians]
+    for line in [*table.head(), *(line for row in rows for line in table.lines(row, saved.medians[row.name]))]:
         assert f"{line}\n" in text
 
 
@@ -94,7 +107,7 @@ def test_a_line_tells_whether_its_target_is_met() -> None:
     (row,) = (row for row in ROWS if row.name == "store-sqlite")
     for kept, verdict in ((0.0002, "yes"), (0.0004, "NO")):
         result = Result(row, rows(passthrough=0.0004, dragoman=0.0004, kept=kept)["store-sqlite"])
-        (line,) = Table(["direct", "passthrough", "dragoman"]).lines(result)
+        (line,) = Table(["direct", "passthrough", "dragoman"]).lines(row, result.medians())
         assert line.endswith(f"| {verdict.ljust(3)} |")
         assert summary([result]).startswith("targets: 1 met" if verdict == "yes" else "targets: 0 met, 1 missed")
 
