@@ -203,9 +203,8 @@ class Attempts:
         """Keeps for others what the refusals taught, where the answer to what was left of the question went well."""
         lessons, self._lessons = self._lessons, []
         for lesson in lessons if well else ():
-            if not lesson.certain:
-                break  # what was learned behind it, was learned from a request that others would not have sent
-            self._sender.lessons.remember(self.route, self._caller, lesson)
+            if lesson.certain:
+                self._sender.lessons.remember(self.route, self._caller, lesson)
 
     async def aclose(self) -> None:
         """Closes the connection of the current attempt; those of the others are closed."""

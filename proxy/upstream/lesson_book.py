@@ -56,11 +56,11 @@ class LessonBook:
             return
         key = _key(route, caller)
         before = self._in_force(key)
-        about = (lesson.about,) if before is None else tuple({*before.about, lesson.about})
+        about, dialect = ((), route.dialect) if before is None else (before.about, before.dialect)
         self._kept.pop(key, None)
         if len(self._kept) >= MAX_REMEMBERED:
             del self._kept[next(iter(self._kept))]
-        self._kept[key] = _Kept(lesson.dialect, about, self._clock() + seconds)
+        self._kept[key] = _Kept(lesson.taught(dialect), tuple({*about, lesson.about}), self._clock() + seconds)
         _log.warning(
             "upstream refused a part of the request, and took it without: left out from now on",
             extra={

@@ -356,16 +356,34 @@ def test_long_echoes_cost_linear_time() -> None:
         _lesson(f"Unsupported: {echo}", {"temperature": 1})
 
 
+def _temperature_of(dialect: Dialect) -> Lesson:
+    without = msgspec.structs.replace(dialect, params=dialect.params - {"temperature"})
+    return Lesson("temperature", dialect, without, certain=True)
+
+
+def test_a_lesson_keeps_what_others_taught() -> None:
+    """Facts that name several things lose one; others become what the lesson says."""
+    base = Dialect(reasoning_controls=("effort", "enable_thinking"), structured="json_schema")
+    facts: dict[str, Any] = {"reasoning_controls": ("enable_thinking",), "structured": "json_object"}
+    lesson = Lesson("x", base, msgspec.structs.replace(base, **facts), certain=True)
+    other = msgspec.structs.replace(base, reasoning_controls=("effort",), params=frozenset(), efforts=("low",))
+    taught = lesson.taught(other)
+    assert taught == msgspec.structs.replace(other, reasoning_controls=(), structured="json_object")
+    assert lesson.taught(base) == lesson.dialect
+    levels = Lesson("x", base, msgspec.structs.replace(base, efforts=("low", "high")), certain=True)
+    assert levels.taught(other).efforts == ("low",)
+
+
 def test_a_lesson_expires_and_is_counted() -> None:
     now = [0.0]
     learned = LessonBook(clock=lambda: now[0])
     upstreams = {"up": UpstreamSettings(base_url="http://h/v1", dialect="generic", lesson_seconds=60)}
     router = Router(Config(upstreams=upstreams, models={"*": ModelSettings(upstream="up")}))
     caller, route = Caller("", "a"), router.route("m")
-    lesson = Lesson("temperature", msgspec.structs.replace(route.dialect, params=frozenset()), certain=True)
+    lesson = _temperature_of(route.dialect)
     learned.remember(route, caller, lesson)
-    assert learned.dialect(route, caller) is lesson.dialect
-    assert learned.dialect(route, Caller("", "b")) is lesson.dialect  # the backend has proved it
+    assert learned.dialect(route, caller) == lesson.dialect
+    assert learned.dialect(route, Caller("", "b")) == lesson.dialect  # the backend has proved it
     assert learned.in_force() == {("up", "temperature"): 1}
     assert b'dragoman_lessons{upstream="up",about="temperature"' in Metrics().page(learned.in_force())
     now[0] = 60.0
@@ -378,9 +396,9 @@ def test_lessons_of_a_callers_own_key_are_its_own() -> None:
     upstreams = {"up": UpstreamSettings(base_url="http://h/v1", dialect="generic", pass_client_key=True)}
     router = Router(Config(upstreams=upstreams, models={"*": ModelSettings(upstream="up")}))
     route = router.route("m")
-    lesson = Lesson("temperature", msgspec.structs.replace(route.dialect, params=frozenset()), certain=True)
+    lesson = _temperature_of(route.dialect)
     learned.remember(route, Caller("", "a"), lesson)
-    assert learned.dialect(route, Caller("", "a")) is lesson.dialect
+    assert learned.dialect(route, Caller("", "a")) == lesson.dialect
     assert learned.dialect(route, Caller("", "b")) is route.dialect
 
 
@@ -392,7 +410,7 @@ def test_lessons_are_bounded_and_may_be_off() -> None:
     }
     models = {"off": ModelSettings(upstream="off"), "*": ModelSettings(upstream="up")}
     router = Router(Config(upstreams=upstreams, models=models))
-    lesson = Lesson("temperature", router.route("m").dialect, certain=True)
+    lesson = _temperature_of(router.route("m").dialect)
     learned.remember(router.route("off"), Caller("", ""), lesson)
     assert learned.in_force() == {}
     for number in range(MAX_REMEMBERED + 5):

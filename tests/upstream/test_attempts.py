@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from proxy.config import Config, DocumentSettings, FetchSettings, GrammarSettings, ModelSettings, UpstreamSettings
 from proxy.inbound.access import Caller
@@ -144,8 +145,7 @@ async def test_where_asking_again_is_refused_the_answer_before_is_the_last() -> 
         await attempts.aclose()
 
 
-async def test_what_is_learned_behind_something_uncertain_is_not_for_others() -> None:
-    """It was learned from a request that nobody else would send."""
+async def test_what_is_uncertain_is_not_for_others_with_what_is_certain() -> None:
     echo = {"error": {"message": "Your text: 'temperature is not supported', which is unsupported"}}
     async with ChatBackend() as backend, bench(backend) as made:
         backend.script(json_answer(echo, status=400), refusal("top_p"), json_answer(COMPLETION))
@@ -153,8 +153,24 @@ async def test_what_is_learned_behind_something_uncertain_is_not_for_others() ->
         await attempts.open()
         assert sent(backend) == [["temperature", "top_p"], ["top_p"], []]
         attempts.ended(well=True)
-        assert made.learned() == set()
+        assert made.learned() == {"top_p"}
+        other = made.attempts().translation.chat
+        assert (other.temperature, other.top_p) == (0.5, UNSET)
         await attempts.aclose()
+
+
+async def test_lessons_of_requests_at_once_are_all_kept() -> None:
+    """Each was learned by a request that knew nothing of the other's."""
+    async with ChatBackend() as backend, bench(backend) as made:
+        one, other = made.attempts(), made.attempts()
+        backend.script(refusal("temperature"), json_answer(COMPLETION), refusal("top_p"), json_answer(COMPLETION))
+        for attempts in (one, other):
+            await attempts.open()
+        for attempts in (one, other):
+            attempts.ended(well=True)
+            await attempts.aclose()
+        third = made.attempts().translation.chat
+        assert (third.temperature, third.top_p) == (UNSET, UNSET)
 
 
 async def test_a_refusal_within_a_stream_moves_before_the_first_content() -> None:

@@ -35,11 +35,32 @@ _LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
 class Lesson(Struct, frozen=True):
-    """`about` is what the upstream refused; `certain` whether other requests may go by it, once this one succeeds."""
+    """`about` is what the upstream refused; `certain` whether other requests may go by it, once this one succeeds.
+
+    `before` is the dialect of the request that was refused, and `dialect` the one to ask in instead.
+    """
 
     about: str
+    before: Dialect
     dialect: Dialect
     certain: bool
+
+    def taught(self, dialect: Dialect) -> Dialect:
+        """`dialect` with what is new in this lesson, beside what it has learned from others."""
+        changed = {
+            name: _merged(before, after, getattr(dialect, name))
+            for name in Dialect.__struct_fields__
+            if (before := getattr(self.before, name)) != (after := getattr(self.dialect, name))
+        }
+        return msgspec.structs.replace(dialect, **changed)
+
+
+def _merged(before: Any, after: Any, now: Any) -> Any:
+    """A fact that has gone from `before` to `after` in one dialect, in another where it is `now`."""
+    if type(after) not in (frozenset, tuple) or not set(after) <= set(before):
+        return after
+    left_out = set(before) - set(after)
+    return type(after)(each for each in now if each not in left_out)
 
 
 def learn(error: UpstreamError, request: chat.ChatRequest, dialect: Dialect) -> Lesson | None:
@@ -49,7 +70,7 @@ def learn(error: UpstreamError, request: chat.ChatRequest, dialect: Dialect) -> 
     for about, facts in _lessons(error, request, dialect):
         learned = msgspec.structs.replace(dialect, **facts)
         if learned != dialect:
-            return Lesson(about, learned, certain=is_about(about, error, request))
+            return Lesson(about, dialect, learned, certain=is_about(about, error, request))
     return None
 
 
