@@ -25,6 +25,25 @@ class Adaptation(Struct, frozen=True):
         return f"{self.action} {self.param}: {self.reason}"
 
 
+# Parts of answers that are told of in one response: more helps nobody, and an upstream may make up any number.
+_MAX_TOLD = 64
+
+
+class Told(list[Adaptation]):
+    """What is reported of a response's answers, each thing once however often it comes."""
+
+    __slots__ = ()
+
+    def add(self, adaptation: Adaptation) -> None:
+        if adaptation not in self:
+            self.append(adaptation)
+
+    def add_part(self, adaptation: Adaptation) -> None:
+        """What became of a part of an answer, of which an upstream may send any number."""
+        if len(self) < _MAX_TOLD:
+            self.add(adaptation)
+
+
 class Report:
     """The adaptations of one request, in the order they were made."""
 

@@ -18,7 +18,6 @@ from msgspec import Raw, Struct
 
 from proxy.config import StoreSettings
 from proxy.exchange.context import Window, is_over, threshold_of, window_of
-from proxy.exchange.second_chance import SecondChance
 from proxy.exchange.truncation import Truncation
 from proxy.ids import NewId, ResponseIds
 from proxy.inbound.access import Caller
@@ -51,6 +50,7 @@ from proxy.upstream.recognition import Recognition
 from proxy.upstream.routing import Router
 from proxy.upstream.wire import Question
 from translators.answering.stream import ResponseStream
+from translators.answering.turns import NEVER_AGAIN, Again, EndedAnswer, Limits, after
 from translators.asking.translate import ParsedRequest, parse_request
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.items.compaction import OutputCompaction
@@ -160,7 +160,7 @@ class Exchange:
         exchange._generates = generate
         if internal:
             exchange.stored = False
-            exchange._chance = SecondChance(0, 0, 0)
+            exchange._limits = NEVER_AGAIN
         else:
             _check_storing(exchange.params, past, services.store_settings)
             threshold = threshold_of(exchange.params)
@@ -208,7 +208,8 @@ class Exchange:
             reads_refusals=reads_refusals(client_headers),
             tell=partial(services.sender.upstreams.told, self.route, client_headers),
         )
-        self._chance = SecondChance(self.route.settings.grammar_retries, self.route.settings.empty_retries)
+        settings = self.route.settings
+        self._limits = Limits.of(grammar_retries=settings.grammar_retries, empty_retries=settings.empty_retries)
 
     def _asked_for(self, question: Question) -> Attempts:
         return Attempts(self._services.sender, self._plan, question, self._client_headers, self.caller)
@@ -229,8 +230,9 @@ class Exchange:
 
     @property
     def adaptations(self) -> list[Adaptation]:
-        """What was reported so far."""
-        return self._call.adaptations
+        """What was reported so far, of the request and of its answers."""
+        told = self._stream.told
+        return [*self._call.adaptations, *told] if told else self._call.adaptations
 
     @property
     def chat(self) -> bytes:
@@ -278,7 +280,7 @@ class Exchange:
         """Raises UpstreamError where the upstream refuses, for its length only when nothing more can be left out."""
         try:
             await self._call.open()
-            self._stream.answers(self._call.translation)
+            self._stream.begin_answer(self._call.translation)
         except UpstreamError as error:
             shorter = None if self._truncation is None else self._truncation.after(error)
             if shorter is None:
@@ -355,10 +357,10 @@ class Exchange:
                     if chunks:
                         events = stream.feed(*chunks)
                     elif not (events := await self._after_all()):
-                        if await self._ask_again(said_done := self._call.said_done):
+                        said_done = self._call.said_done
+                        if await self._ask_again(stream.end_answer(said_done=said_done)):
                             continue
-                        self._chance.check()
-                        events = stream.finish(said_done=said_done, completed_at=self._now())
+                        events = stream.finish(said_done=said_done, completed_at=self._now(), limits=self._limits)
                 if stream.ended:
                     return await self._kept(events)
                 if events:
@@ -438,19 +440,18 @@ class Exchange:
         if self.past.lock is not None:
             await self.past.lock.release()
 
-    async def _ask_again(self, said_done: bool) -> bool:
+    async def _ask_again(self, answer: EndedAnswer | None) -> bool:
         """Whether the upstream gives another answer, since this one cannot stand. Where it refuses, that must do."""
-        again = self._chance.again(self._stream, self._call.translation, said_done=said_done)
-        if again is None:
+        follows = None if answer is None else after(answer, self._limits)
+        if not isinstance(follows, Again):
             return False
-        request, adaptation = again
         try:
             with self._turn:
-                await self._call.send_again(request)
-        except UpstreamError:
+                await self._call.ask(self._call.question.going_on(follows.pieces), follows.adaptation)
+        except (UpstreamError, InvalidRequest):
             return False
-        self._call.report(adaptation)
-        self._stream.begin_again()
+        self._limits = follows.limits
+        self._stream.begin_answer(self._call.translation)
         return True
 
     async def close(self) -> None:

@@ -102,6 +102,11 @@ class Attempts:
         return self._attempt.translation.adaptations
 
     @property
+    def question(self) -> Question:
+        """What was asked last."""
+        return self._question
+
+    @property
     def route(self) -> Route:
         return self._attempt.route
 
@@ -175,17 +180,6 @@ class Attempts:
             await self.open()
         except BridgeError:
             self._attempt, self._question, self._lessons, self._carried = answered, asked, lessons, carried
-            raise
-
-    async def send_again(self, translation: Translation) -> None:
-        """Sends another request in place of one whose answer has been read. Raises UpstreamError."""
-        answered = self._attempt
-        await self.aclose()
-        self._attempt = Attempt(answered.route, translation)
-        try:
-            await self._send()
-        except BridgeError:
-            self._attempt = answered
             raise
 
     def read(self) -> Awaitable[list[Chunk]]:

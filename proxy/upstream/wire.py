@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlencode
 
+import msgspec
 from msgspec import Struct
 
 from proxy.transports import Answer
 from proxy.upstream.body import ChatAnswer
+from translators.asking.tail import Tail
 from translators.asking.translate import ParsedRequest, Settings, Translation, to_chat
 from translators.dialects import Dialect
 from translators.items.item import Item
@@ -21,13 +23,19 @@ from translators.limits import AnswerLimits
 
 
 class Question(Struct, frozen=True):
-    """What the model is asked, in nobody's dialect: a request behind the `history` that it continues.
+    """What the model is asked, in nobody's dialect: a request behind the `history` that it continues, and behind it the
+    `tail`, which is what the model has said in this response already.
 
     It can be translated as often as there are attempts, and says the same each time.
     """
 
     parsed: ParsedRequest
     history: Sequence[Item] = ()
+    tail: Tail = ()
+
+    def going_on(self, pieces: Tail) -> Question:
+        """The same question behind one answer more."""
+        return msgspec.structs.replace(self, tail=(*self.tail, *pieces)) if pieces else self
 
     @property
     def size(self) -> int:
@@ -35,7 +43,8 @@ class Question(Struct, frozen=True):
         return memoryview(self.parsed.params.input).nbytes
 
     def __repr__(self) -> str:
-        return f"Question(of {self.size} bytes behind {len(self.history)} items)"
+        tail = f", {len(self.tail)} pieces said since" if self.tail else ""
+        return f"Question(of {self.size} bytes behind {len(self.history)} items{tail})"
 
 
 class Wire(Protocol):
@@ -65,7 +74,7 @@ class ChatWire:
         return f"{dialect.path}?{urlencode(dialect.query)}" if dialect.query else dialect.path
 
     def translate(self, question: Question, dialect: Dialect, settings: Settings) -> Translation:
-        return to_chat(question.parsed, dialect, settings, question.history)
+        return to_chat(question.parsed, dialect, settings, question.history, question.tail)
 
     def body(self, translation: Translation) -> bytes:
         return translation.body()

@@ -39,14 +39,14 @@ def test_a4_the_words_of_others(meant: tuple[str, Json | None], words: str) -> N
         stream = Stream({})
         response = stream.feed(HI, delta(word)).finish().response
         assert (response["status"], response["incomplete_details"]) == meant, word
-        assert not [told for told in stream.translation.adaptations if "finish_reason" in told.param]
+        assert not [told for told in stream.inner.adaptations if "finish_reason" in told.param]
 
 
 @pytest.mark.parametrize("word", ["repetition", "pause_turn", "whatever it is " * 100, "7"])
 def test_a4_a_reason_that_nobody_knows_is_completed_and_told(word: str) -> None:
     stream = Stream({})
     assert stream.feed(HI, delta(word)).finish().response["status"] == "completed"
-    [told] = [told for told in stream.translation.adaptations if "finish_reason" in told.param]
+    [told] = [told for told in stream.inner.adaptations if "finish_reason" in told.param]
     assert word[:60] in told.reason
     assert len(told.reason) < 200
 

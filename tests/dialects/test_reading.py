@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from tests.support.translation import Json, counted_ids, encode, text_of
 from translators.answering.stream import ResponseStream
 from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect, choose
+from translators.report import Adaptation
 from translators.wire.chunks import parse_chunk
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
@@ -31,6 +32,13 @@ def translation(dialect: Dialect, **request: Any) -> Translation:
 
 
 def answer(asked: Translation, deltas: Iterable[Json], finish: str | None = "stop") -> Json:
+    return answered(asked, deltas, finish)[0]
+
+
+def answered(
+    asked: Translation, deltas: Iterable[Json], finish: str | None = "stop"
+) -> tuple[Json, Sequence[Adaptation]]:
+    """The response, and what was reported of it and of its request."""
     stream = ResponseStream(asked, new_id=counted_ids(), created_at=1)
     events = stream.start()
     for delta in deltas:
@@ -38,7 +46,7 @@ def answer(asked: Translation, deltas: Iterable[Json], finish: str | None = "sto
     if finish is not None:
         events += stream.feed(parse_chunk(encode({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})))
     events += stream.finish(said_done=True, completed_at=2)
-    return check_events([msgspec.json.decode(msgspec.json.encode(event)) for event in events])
+    return check_events([msgspec.json.decode(msgspec.json.encode(event)) for event in events]), stream.adaptations
 
 
 def said(dialect: Dialect, pieces: Iterable[str]) -> tuple[str, str]:
@@ -198,8 +206,8 @@ def test_an_answer_in_a_tool_is_text() -> None:
 
 def test_an_answer_in_another_form_is_told() -> None:
     asked = translation(PRESETS["deepseek"], text=FORMAT)
-    answer(asked, [{"content": '{"n": "one"}'}])
-    assert "does not fit: $.n is not of type integer" in str(asked.adaptations[-1])
+    _, adaptations = answered(asked, [{"content": '{"n": "one"}'}])
+    assert "does not fit: $.n is not of type integer" in str(adaptations[-1])
 
 
 def test_r14_records_of_a_thought_come_back_verbatim() -> None:
@@ -265,8 +273,8 @@ def test_r15_a_lost_signature_has_a_stand_in() -> None:
 
 def test_a_refusal_needs_no_form() -> None:
     asked = translation(PRESETS["openai"], text=FORMAT)
-    answer(asked, [{"refusal": "I may not."}])
-    assert asked.adaptations == []
+    _, adaptations = answered(asked, [{"refusal": "I may not."}])
+    assert adaptations == []
 
 
 def test_an_answer_in_another_form_fails_where_nothing_may_be_lost() -> None:

@@ -15,7 +15,6 @@ from tests.support.live import LiveProxy, chunk, config_for
 from tests.support.translation import SIMPLE, Json, Run
 from translators.answering import fragments
 from translators.answering.counts import Counts
-from translators.answering.ending import COMPLETED
 from translators.errors import UpstreamError
 from translators.report import Adaptation
 from translators.schema import chat
@@ -104,9 +103,8 @@ class Scripted:
 
 
 LOOKS: dict[str, Any] = {
-    "silent": lambda run, said: run.stream.empty_end(said_done=said) is COMPLETED,
-    "rejected": lambda run, said: run.stream.rejected_calls(said_done=said),
-    "thought": lambda run, said: run.stream.thought,
+    "ended": lambda run, said: run.stream.end_answer(said_done=said),
+    "flushed": lambda run, said: run.flush(),
     "alive": lambda run, said: run.keep_alive(),
 }
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.exchange.second_chance import TOOL_RETRIES
 from tests.support.chat_backend import Answer, ChatBackend, json_answer, sse_answer
 from tests.support.checks import check_events, check_frames
 from tests.support.running import config_for, read_config, running
 from tests.support.translation import Run, translate
+from translators.answering.turns import TOOL_RETRIES
 
 Json = dict[str, Any]
 LETTERS: Json = {
@@ -207,7 +207,7 @@ async def test_what_was_said_and_thought_before_stays(tmp_path: Path) -> None:
         tmp_path, wrong, sse_answer([chunk(content="No."), chunk("stop")]), tool_choice=only("look")
     ) as it:
         assert [item["type"] for item in it.body["output"]] == ["reasoning", "message", "message"]
-        assert it.added[0]["reasoning_content"] == "hm"
+        assert (it.added[0]["reasoning_content"], it.added[0]["content"]) == ("hm", "Wait.")
 
 
 async def test_a_backend_gets_back_what_it_put_beside_its_call(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_c12_a_name_that_is_nearly_right_is_the_one_tool_it_can_mean(called: str
     stream = Stream({"tools": [FILES]})
     [item] = stream.feed(call("{}", called, finish="tool_calls")).finish().output
     assert (item["name"], item["namespace"]) == ("read", "mcp__files__")
-    assert any("can only be 'read'" in each.reason for each in stream.translation.adaptations)
+    assert any("can only be 'read'" in each.reason for each in stream.inner.adaptations)
 
 
 @pytest.mark.parametrize("called", ["delete", "read", ""])

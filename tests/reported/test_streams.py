@@ -158,7 +158,7 @@ def test_s11_counts_that_are_left_out_are_estimated(usage: Json | None) -> None:
     assert len(asked.body()) == pytest.approx(found["input_tokens"] * 4, abs=4)
     assert (found["output_tokens"], found["output_tokens_details"]["reasoning_tokens"]) == (30, 10)
     assert found["total_tokens"] == found["input_tokens"] + 30
-    assert str(stream.translation.adaptations[-1]).startswith("emulated usage")
+    assert str(stream.inner.adaptations[-1]).startswith("emulated usage")
 
 
 def test_s11_a_picture_counts_as_one_whatever_its_bytes() -> None:

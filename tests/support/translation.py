@@ -76,7 +76,16 @@ class Run:
     """One `ResponseStream` whose events are checked; `request` decides about tools and options."""
 
     def __init__(self, request: object = SIMPLE, dialect: str = "generic") -> None:
-        self.stream = ResponseStream(translate(request, dialect), new_id=counted_ids(), created_at=1)
+        self._begin(translate(request, dialect))
+
+    @classmethod
+    def of(cls, translation: Translation) -> Run:
+        run = cls.__new__(cls)
+        run._begin(translation)
+        return run
+
+    def _begin(self, translation: Translation) -> None:
+        self.stream = ResponseStream(translation, new_id=counted_ids(), created_at=1)
         self.frames: list[bytes] = []
         self._emitted = Emitted()
         self._add(self.stream.start())
@@ -100,6 +109,12 @@ class Run:
 
     def keep_alive(self) -> None:
         self._add(self.stream.keep_alive())
+
+    def flush(self) -> None:
+        self._add(self.stream.flush())
+
+    def judge(self, problems: Sequence[Sequence[str | None]]) -> None:
+        self._add(self.stream.judge(problems, all_arrived=True))
 
     def fail(self, error: BridgeError) -> Result:
         self._add(self.stream.fail(error, completed_at=2))

@@ -1,16 +1,23 @@
-"""`Answer`: what one answer of the upstream has come to so far, and whether it can stand as the response's.
+"""`Answer`: what one answer of the upstream has come to so far, and at its end whether it can stand as the response's.
 
-Most responses have one. Another begins where the model is asked again after an answer that nobody can use.
+Most responses have one. Another begins where the model is asked again (see `turns`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+from msgspec import Raw
+
 from translators.answering.counts import Counts
 from translators.answering.ending import COMPLETED, CUT_BY_LENGTH, TOOL_NOT_ALLOWED, Ending, unfinished
 from translators.answering.fragments import Text
+from translators.answering.turns import EndedAnswer
 from translators.answering.usage import UsageSum
+from translators.asking.read_items import decode_item
+from translators.asking.structured import AnswerForm
+from translators.asking.tail import RejectedCall, RejectedCalls, Tail
 from translators.asking.translate import Translation
 from translators.errors import BridgeError, UpstreamError, UpstreamProtocolError, bounded
 from translators.items.call_writer import CallWriter
@@ -19,11 +26,11 @@ from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.refused_call import RefusedCallWriter
 from translators.items.writer import ItemWriter
-from translators.recovery.reask import RejectedCall
 from translators.recovery.upstream_codes import CONTEXT_LENGTH
-from translators.report import Adaptation
+from translators.report import Adaptation, Report, Told
 
 _ESTIMATED = Adaptation("emulated", "usage", "the upstream left counts out: four bytes were taken for a token")
+_CUT_SUMMARY = Adaptation("changed", "compaction", "the summary was cut at its longest, and is taken as it is")
 
 
 class Answer:
@@ -44,8 +51,32 @@ class Answer:
         self.usage: Counts | None = None
         self._translation = translation
 
-    def how_ended(self, *, said_done: bool) -> Ending | None:
-        """When all has arrived: an upstream that said it is done may leave the reason out.
+    def __repr__(self) -> str:
+        ended = "under way" if self.ending is None else self.ending.status
+        return f"Answer({len(self.items)} items, {len(self.calls)} calls, {ended})"
+
+    def end(self, *, said_done: bool) -> EndedAnswer:
+        """What it has come to, when all of it has arrived and nothing is left to be checked."""
+        ending = self._how_ended(said_done=said_done)
+        if ending is None:
+            return EndedAnswer(None, _broken_off())
+        reported: list[Adaptation] = []
+        if ending is CUT_BY_LENGTH and self._is_summary:
+            ending = COMPLETED  # what there is of it is worth more to its reader than none
+            reported.append(_CUT_SUMMARY)
+        fault = self._fault(ending)
+        if fault is None and self._translation.form is not None:
+            fault = self._misfit(ending, self._translation.form, reported)
+        rejected: Sequence[RejectedCall] = ()
+        if self.calls:
+            rejected = self._rejected(ending)
+        elif self.ending is None and not self.items:
+            fault = _broken_off()  # its end is all that there was
+        silent = not (self.unsaid or self.blank) and self.is_blank
+        return EndedAnswer(ending, fault, silent, rejected, reported=reported)
+
+    def _how_ended(self, *, said_done: bool) -> Ending | None:
+        """An upstream that said it is done may leave the reason out.
 
         Where a call was cut, its length limit ended the answer, whatever reason stands there: vLLM says `tool_calls`
         all the same (vllm-project/vllm#53269).
@@ -71,49 +102,43 @@ class Answer:
     @property
     def is_blank(self) -> bool:
         """Whether it holds thoughts and white space at most: then that is what the model said."""
-        return not self.calls and all(type(item) is ReasoningWriter for item in self.items)
+        if self.calls:
+            return False
+        others = [item for item in self.items if type(item) is not ReasoningWriter]
+        return not others
 
     @property
-    def thought(self) -> str:
-        """All that the model thought."""
-        return "".join(self._thoughts())
-
-    def empty_end(self, *, said_done: bool) -> Ending | None:
-        """How it ended, if that was with neither a word nor a call; None where it holds something.
-
-        Agents stop in the middle of their work where such an answer counts as one (duolahypercho/codex-router#145).
-        """
-        if self.unsaid or self.blank or not self.is_blank:
-            return None
-        return self.how_ended(said_done=said_done)
-
-    @property
-    def is_summary(self) -> bool:
+    def _is_summary(self) -> bool:
         """Whether it is what was asked for to stand for a longer text."""
         return self._translation.compacts and any(type(item) is CompactionWriter for item in self.items)
 
-    def rejected_calls(self, *, said_done: bool) -> list[RejectedCall]:
+    def _rejected(self, ending: Ending) -> Sequence[RejectedCall]:
         """Its calls, if one of them breaks its grammar or none is allowed, and none has gone out yet."""
-        calls = list(self.calls.values())
-        if not calls or self.how_ended(said_done=said_done) is not COMPLETED:
-            return []
-        if any(call.opened for call in calls):
-            return []
-        if not self.is_refused and all(call.problem is None for call in calls):
-            return []
-        tools = self._translation.tools
-        names = [tools.chat_name(call.tool.name, call.tool.namespace, call.tool.kind) for call in calls]
-        return [
+        calls = self.calls.values()
+        if ending is not COMPLETED or any(call.opened for call in calls):
+            return ()
+        if not self._is_refused and all(call.problem is None for call in calls):
+            return ()
+        return tuple(
             RejectedCall(
                 call.call_id,
-                name,
+                call.tool,
                 call.arguments_text,
                 call.problem,
                 allowed=type(call) is not RefusedCallWriter,
                 extra=call.extra,
             )
-            for name, call in zip(names, calls, strict=True)
-        ]
+            for call in calls
+        )
+
+    def turn(self, rejected: Sequence[RejectedCall]) -> Tail:
+        """All that the model said: its items as a client would send them again, and the calls that cannot stand."""
+        report = Report()
+        writers = self.items if self.afterthought is None else [*self.items, self.afterthought]
+        raws = [Raw(msgspec.json.encode(writer.snapshot("completed"))) for writer in writers]
+        items = [decode_item(raw, "answer", report) for raw in raws]
+        calls = RejectedCalls(rejected, self._translation.chat.model, self._translation.dialect.name)
+        return (*(item for item in items if item is not None), calls)
 
     @property
     def refused(self) -> list[RefusedCallWriter]:
@@ -121,7 +146,7 @@ class Answer:
         return [call for call in self.calls.values() if type(call) is RefusedCallWriter]
 
     @property
-    def is_refused(self) -> bool:
+    def _is_refused(self) -> bool:
         """Whether it has calls, and all of tools that the request does not allow."""
         return bool(self.calls) and all(type(call) is RefusedCallWriter for call in self.calls.values())
 
@@ -157,14 +182,14 @@ class Answer:
             if not call.opened and call.whole and call.readable and call.problem is None:
                 yield call
 
-    def fault(self, ending: Ending, usage: Counts | None) -> BridgeError | None:
-        """Why an answer that has ended so is none; `usage` is what the upstream said of it."""
-        if self._translation.compacts and not self.is_summary:
+    def _fault(self, ending: Ending) -> BridgeError | None:
+        """Why an answer that has ended so is none."""
+        if self._translation.compacts and not self._is_summary:
             why = " within the longest that it may be (summary_tokens)" if ending is CUT_BY_LENGTH else ""
             return UpstreamError(f"The model gave no summary{why}.", code="server_error")
         if ending.status == "failed":
             return unfinished(ending)
-        if ending is CUT_BY_LENGTH and not self.items and usage and usage.completion == 0:
+        if ending is CUT_BY_LENGTH and not self.items and self.usage and self.usage.completion == 0:
             # Some say so instead of refusing a prompt that fills the whole window.
             return UpstreamError(
                 "The prompt leaves no room for an answer.",
@@ -172,22 +197,23 @@ class Answer:
                 type="invalid_request_error",
                 code=CONTEXT_LENGTH.code,
             )
-        if ending.status == "completed":
-            if self.is_refused:
-                name = bounded(next(iter(self.calls.values())).tool.name)
-                return UpstreamError(
-                    f"The model called '{name}', which 'tool_choice' does not allow.", code=TOOL_NOT_ALLOWED
-                )
-            for call in self.calls.values():
-                if type(call) is not RefusedCallWriter and not call.readable:
-                    name = call.tool.name
-                    return UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
-        return self._misfit(ending)
+        return self._fault_of_calls() if self.calls and ending.status == "completed" else None
 
-    def _misfit(self, ending: Ending) -> UpstreamError | None:
+    def _fault_of_calls(self) -> BridgeError | None:
+        if self._is_refused:
+            name = bounded(next(iter(self.calls.values())).tool.name)
+            return UpstreamError(
+                f"The model called '{name}', which 'tool_choice' does not allow.", code=TOOL_NOT_ALLOWED
+            )
+        for call in self.calls.values():
+            if type(call) is not RefusedCallWriter and not call.readable:
+                name = call.tool.name
+                return UpstreamProtocolError(f"The model called '{name}' with arguments that cannot be read.")
+        return None
+
+    def _misfit(self, ending: Ending, form: AnswerForm, reported: list[Adaptation]) -> BridgeError | None:
         """An answer without the wanted form is reported, or is an error where nothing may be lost."""
-        form = self._translation.form
-        if form is None or ending is not COMPLETED or (self.calls and form.tool is None):
+        if ending is not COMPLETED or (self.calls and form.tool is None):
             return None
         messages = [item for item in self.items if type(item) is MessageWriter]
         if any(message.refused for message in messages):
@@ -197,18 +223,19 @@ class Answer:
             return None
         if form.refuse:
             return UpstreamError(f"The upstream's answer is not in the wanted form: {fault}.", code="server_error")
-        self._translation.adaptations.append(Adaptation("dropped", "text.format", f"the answer does not fit: {fault}"))
+        reported.append(Adaptation("dropped", "text.format", f"the answer does not fit: {fault}"))
         return None
 
-    def estimate(self, usage: UsageSum) -> None:
+    def estimate(self, usage: UsageSum, told: Told) -> None:
         """Fills in the counts that the upstream left out. Codex compacts by them (zai-org/feedback#93)."""
         translation = self._translation
         if not (translation.estimate_usage and usage.is_lacking):
             return
         unseen = [call.written for call in self.calls.values() if not call.opened]
-        usage.estimate(translation.body(), [*(item.written for item in self.items), *unseen], self._thoughts())
-        if _ESTIMATED not in translation.adaptations:
-            translation.adaptations.append(_ESTIMATED)
+        thoughts = [item.written for item in self.items if type(item) is ReasoningWriter]
+        usage.estimate(translation.body(), [*(item.written for item in self.items), *unseen], thoughts)
+        told.add(_ESTIMATED)
 
-    def _thoughts(self) -> list[str]:
-        return [item.written for item in self.items if type(item) is ReasoningWriter]
+
+def _broken_off() -> UpstreamProtocolError:
+    return UpstreamProtocolError("The upstream's answer ended before it was finished.", code="server_error")

@@ -19,7 +19,7 @@ from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.refused_call import RefusedCallWriter
 from translators.opaque import Kept, Opaque, pack
-from translators.report import Adaptation
+from translators.report import Adaptation, Told
 from translators.tools import ToolName
 
 NewId = Callable[[str], str]
@@ -28,12 +28,15 @@ NewId = Callable[[str], str]
 class Writers:
     """`translation` is what the answer at hand is to."""
 
-    def __init__(self, translation: Translation, out: Emitter, new_id: NewId, *, reads_refusals: bool) -> None:
+    def __init__(
+        self, translation: Translation, out: Emitter, new_id: NewId, told: Told, *, reads_refusals: bool
+    ) -> None:
         self.translation = translation
         self.reads_refusals = reads_refusals
         self.with_logprobs = wants_logprobs(translation.params)
         self._out = out
         self._new_id = new_id
+        self._told = told
 
     def message(self) -> MessageWriter:
         return MessageWriter(
@@ -65,7 +68,7 @@ class Writers:
         if tool is None:
             return tools.client_name(chat_name)
         reason = f"the model called '{bounded(chat_name)}', which can only be '{tool.name}'"
-        self.translation.adaptations.append(Adaptation("changed", "tools", reason))
+        self._told.add_part(Adaptation("changed", "tools", reason))
         return tool
 
     def call(self, tool: ToolName, call_id: str) -> CallWriter:

@@ -15,6 +15,7 @@ from translators import kinds
 from translators.asking.params import refuse_unsupported, set_params
 from translators.asking.read_items import decode_item, read_items
 from translators.asking.structured import AnswerForm
+from translators.asking.tail import Tail, put_behind
 from translators.asking.tool_choice import apply_tool_choice, forces_a_call
 from translators.decode import check_depth, decode_as, is_flat, is_list, is_null, is_string, on_one_line
 from translators.dialects import Dialect
@@ -222,8 +223,11 @@ def parse_defaults(defaults: Mapping[str, Any]) -> ResponsesRequest:
 _NO_DEFAULTS = frozenset({"model", "input", "stream", "previous_response_id", "conversation", "background", "prompt"})
 
 
-def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history: Sequence[Item] = ()) -> Translation:
-    """The Chat request that means the same. `history` goes before `input`. Raises InvalidRequest."""
+def to_chat(
+    parsed: ParsedRequest, dialect: Dialect, settings: Settings, history: Sequence[Item] = (), tail: Tail = ()
+) -> Translation:
+    """The Chat request that means the same. `history` goes before `input`, and `tail`, which is what the model has
+    said in this response already, behind it. Raises InvalidRequest."""
     params = _with_defaults(parsed.params, settings.defaults)
     report = Report(settings.on_unsupported)
     for name in parsed.mended:
@@ -249,6 +253,11 @@ def to_chat(parsed: ParsedRequest, dialect: Dialect, settings: Settings, history
     behind: dict[str, str] = {}
     if not compacts and (tools.offered or not is_null(params.tool_choice)):
         behind = _offer_tools(request, params, tools, dialect, report)
+    if tail:
+        request.messages = put_behind(
+            request.messages, tail, tools, dialect, sealer=settings.sealer, model=settings.model
+        )
+        replay_folded(request.messages, behind)
     asked = params
     if compacts and params.max_output_tokens is None:
         asked = msgspec.structs.replace(params, max_output_tokens=settings.summary_tokens)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -94,12 +94,14 @@ class MessageBuilder:
         said: list[chat.Part] = [chat.TextPart(text)] if text and text != SEE_BELOW else []
         return content_of([*said, *output.media], self.dialect)
 
-    def build(self) -> list[chat.Message]:
+    def build(self, behind: Sequence[chat.Message] = ()) -> list[chat.Message]:
+        """The messages, with those `behind` which they stand."""
         arrangement = _Arrangement(self.dialect, self.report, self._pairing, self.taken)
         for piece in self._pieces:
             piece.place(arrangement)
         arrangement.close_turn()
-        return arrange(arrangement.finish(), self.dialect)
+        messages = arrangement.finish()
+        return arrange([*behind, *messages] if behind else messages, self.dialect)
 
 
 class _Arrangement:
