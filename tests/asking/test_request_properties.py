@@ -78,6 +78,24 @@ def test_nothing_said_is_lost(request: Json, dialect: str) -> None:
         assert said in everything or any(at.startswith(param) for param in reported), f"{at} is lost"
 
 
+@given(responses_requests(), DIALECTS)
+def test_what_was_said_keeps_its_order(request: Json, dialect: str) -> None:
+    """R4, for users and the assistant: instructions and outputs have places of their own."""
+    if isinstance(request["input"], str):
+        return
+    translation = possible(request, dialect)
+    everything = json.dumps(json.loads(translation.body())["messages"], ensure_ascii=False)
+    reported = {adaptation.param for adaptation in translation.adaptations}
+    end = 0
+    for at, text in _spoken(request):
+        item = request["input"][int(at.removeprefix("input[").partition("]")[0])] if at.startswith("input[") else {}
+        if item.get("role") in ("user", "assistant") and not any(at.startswith(param) for param in reported):
+            said = json.dumps(text, ensure_ascii=False)[1:-1]
+            found = everything.find(said, end)
+            assert found >= 0, f"{at}, {text!r}, comes before what was said before it"
+            end = found + len(said)
+
+
 def _spoken(request: Json) -> list[tuple[str, str]]:
     """What was said, with its place. Of an assistant a tagged text is a thought, which goes where thoughts go."""
     found = [("instructions", request["instructions"])] if request.get("instructions") else []

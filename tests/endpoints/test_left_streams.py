@@ -1,4 +1,4 @@
-"""Streams of a fast upstream that clients leave early: nothing of them stays, counted in objects."""
+"""Streams of a fast upstream that clients leave early: nothing of them stays, counted in objects (F1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that are killed at random moments: nothing that was acknowledged is lost, and the database stays whole."""
+"""Processes killed at random moments: nothing that was acknowledged is lost (D1), and the database stays whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one caller leaves behind does not exist for another: every way from one to the other, tried."""
+"""What one caller leaves behind does not exist for another (O1): every way from one to the other, tried."""
 
 from __future__ import annotations
 

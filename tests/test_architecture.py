@@ -1,0 +1,58 @@
+"""ARCHITECTURE.md against the repository: every package has its row, and whatever the page names is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "ARCHITECTURE.md").read_text()
+_HALVES = ("proxy", "translators")
+_ROW = re.compile(r"^\| `((?:proxy|translators)/\S*)` \| .* \| (.*) \|$", re.MULTILINE)
+"""A row of the tables of packages: the package, its duty, where to begin."""
+ROWS = dict(_ROW.findall(PAGE))
+_INVARIANTS = dict(re.findall(r"^\| ([A-Z]\d+) \| .* \| (.*) \|$", PAGE, re.MULTILINE))
+_NAMED = re.compile(r"`([\w./*-]+)`")
+
+
+def _packages() -> list[str]:
+    return [
+        f"{file.parent.relative_to(ROOT)}/" for half in _HALVES for file in sorted((ROOT / half).rglob("__init__.py"))
+    ]
+
+
+def _names(text: str) -> list[str]:
+    return _NAMED.findall(text)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name in code is that of a file or folder of this repository; events and words have no slash."""
+    return name.endswith((".py", ".md", ".yaml", ".toml")) or name.partition("/")[0] in {
+        path.name for path in ROOT.iterdir() if path.is_dir()
+    }
+
+
+def test_every_package_has_its_row() -> None:
+    assert sorted(ROWS) == sorted(_packages())
+
+
+@pytest.mark.parametrize("package", ROWS)
+def test_where_to_begin_is_there(package: str) -> None:
+    missing = [name for name in _names(ROWS[package]) if not (ROOT / package / name).is_file()]
+    assert not missing, f"{package} has no {missing}"
+    assert _names(ROWS[package]), f"{package} says nowhere to begin"
+
+
+def test_whatever_is_named_is_there() -> None:
+    """Paths are those of the repository, but in the last column of a package's row."""
+    page = _ROW.sub(lambda row: row[0].removesuffix(f"{row[2]} |"), PAGE)
+    missing = {name for name in _names(page) if _is_path(name) and not any(ROOT.glob(name))}
+    assert not missing, missing
+
+
+@pytest.mark.parametrize("rule", _INVARIANTS)
+def test_every_invariant_is_held_by_a_file_that_names_it(rule: str) -> None:
+    texts = [(ROOT / name).read_text() for name in _names(_INVARIANTS[rule])]
+    assert any(re.search(rf"\b{rule}\b", text) for text in texts), f"nothing in {_INVARIANTS[rule]} speaks of {rule}"
