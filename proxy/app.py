@@ -145,7 +145,7 @@ def _own_routes(services: Services, readiness: Readiness, config: Config) -> lis
     """What is about the proxy itself."""
     routes: list[BaseRoute] = [Route("/healthz", health), Route("/readyz", Ready(readiness, services.drain).get)]
     if config.server.metrics:
-        page = MetricsPage(services.metrics, services.sender.lessons)
+        page = MetricsPage(services.metrics, services.sender)
         routes.append(Route("/metrics", page.get))
     return routes
 

@@ -6,15 +6,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.telemetry.metrics import CONTENT_TYPE, Metrics
-from proxy.upstream.lesson_book import LessonBook
+from proxy.upstream.attempts import Sender
 
 
 class MetricsPage:
     """For whoever may call the API: a scraper sends a key as well."""
 
-    def __init__(self, metrics: Metrics, lessons: LessonBook) -> None:
+    def __init__(self, metrics: Metrics, sender: Sender) -> None:
         self._metrics = metrics
-        self._lessons = lessons
+        self._sender = sender
 
     async def get(self, request: Request) -> Response:
-        return Response(self._metrics.page(self._lessons.in_force()), headers={"content-type": CONTENT_TYPE})
+        page = self._metrics.page(self._sender.lessons.in_force(), self._sender.upstreams.health)
+        return Response(page, headers={"content-type": CONTENT_TYPE})

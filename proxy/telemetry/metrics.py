@@ -13,6 +13,7 @@ from typing import Literal
 
 from proxy.process.watchdog import LoopLag
 from proxy.telemetry.observer import Ending, Kind, Observer
+from proxy.upstream.health import Condition
 from translators.report import Adaptation
 from translators.schema.chat import ChatChunk, ChatRequest
 from translators.schema.responses import Response, ResponsesRequest
@@ -91,8 +92,12 @@ class Metrics(Observer):
             tokens[upstream, "output"] += usage.output_tokens
             tokens[upstream, "reasoning"] += usage.output_tokens_details.reasoning_tokens
 
-    def page(self, lessons: Mapping[Labels, int] = MappingProxyType({})) -> bytes:
-        """`lessons` are those in force, by upstream and what each is about."""
+    def page(
+        self,
+        lessons: Mapping[Labels, int] = MappingProxyType({}),
+        health: Mapping[str, Condition] = MappingProxyType({}),
+    ) -> bytes:
+        """`lessons` are those in force, by upstream and what each is about; `health` the conditions of upstreams."""
         process = str(os.getpid())
         learned = _Family(
             "dragoman_lessons",
@@ -103,8 +108,35 @@ class Metrics(Observer):
         for (upstream, about), count in lessons.items():
             learned.values[upstream, _about(about)] += count
         counted = (self._requests, self._under_way, self._responses, self._tokens, self._adaptations)
-        families = (*counted, learned, self.loop_lag)
+        families: list[_Family | LoopLag] = [*counted, *_calls(health), learned, self.loop_lag]
         return "".join(f"{line}\n" for family in families for line in family.lines(process)).encode()
+
+
+def _calls(health: Mapping[str, Condition]) -> Iterator[_Family]:
+    """What is known of upstreams by the calls to them."""
+    ends = _Family(
+        "dragoman_upstream_requests_total",
+        "Requests to upstreams that have ended, by the status of the answer, or by what stands for one.",
+        ("upstream", "code"),
+    )
+    under_way = _Family(
+        "dragoman_upstream_under_way",
+        "Requests to upstreams that have not ended, their answers included.",
+        ("upstream",),
+        kind="gauge",
+    )
+    failures = _Family(
+        "dragoman_upstream_failures_in_a_row",
+        "How many of the last requests to an upstream failed one after the other: with 5xx, or without a status.",
+        ("upstream",),
+        kind="gauge",
+    )
+    for name, condition in health.items():
+        under_way.values[name,] = condition.under_way
+        failures.values[name,] = condition.failures
+        for code, count in condition.ends.items():
+            ends.values[name, code] = count
+    yield from (ends, under_way, failures)
 
 
 def _about(param: str) -> str:

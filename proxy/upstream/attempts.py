@@ -36,7 +36,7 @@ from translators.asking.translate import Translation
 from translators.dialects import Dialect
 from translators.errors import BridgeError, UpstreamError
 from translators.recovery.lessons import Lesson
-from translators.recovery.verdict import Again, Budget, verdict
+from translators.recovery.verdict import Again, Budget, Verdict, verdict
 from translators.report import Adaptation
 from translators.tools import InputCheck
 from translators.wire.chunk_template import Chunk
@@ -145,7 +145,7 @@ class Attempts:
                 await self._send()
                 return
             except UpstreamError as error:
-                found = verdict(error, self.translation, self._budget)
+                found = self._verdict(error)
                 if not isinstance(found, Again):
                     raise
                 await self._go_by(found, error)
@@ -155,7 +155,7 @@ class Attempts:
 
         Raises as `open` does where that one is refused.
         """
-        found = verdict(error, self.translation, self._budget)
+        found = self._verdict(error)
         if not isinstance(found, Again):
             return False
         await self.aclose()
@@ -221,6 +221,9 @@ class Attempts:
         call = self._sender.upstreams.call(attempt.route, body, self._client_headers)
         await call.open()
         attempt.call = call
+
+    def _verdict(self, error: UpstreamError) -> Verdict:
+        return verdict(error, self.translation.chat, self.translation.dialect, self._budget)
 
     async def _go_by(self, again: Again, error: UpstreamError) -> None:
         """Puts the question in the form that a refusal has taught."""

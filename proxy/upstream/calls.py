@@ -10,8 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 
-from proxy.transports import Answer, AnswerTooLarge, Endpoint, TransportError
+from proxy.transports import Answer, AnswerTooLarge, ConnectFailed, Endpoint, TimedOut, TransportError
 from proxy.upstream.body import ChatAnswer, IntoChunks, Straight
+from proxy.upstream.health import LEFT, Failure
 from proxy.upstream.plan import Route
 from proxy.upstream.refusals import ErrorTeller, transport_error
 from proxy.upstream.server import UpstreamServer
@@ -26,7 +27,10 @@ _MAX_ERROR_BYTES = 1 << 20
 
 
 class UpstreamCall:
-    """`headers` are those of the upstream's answer that may travel back to the client."""
+    """`headers` are those of the upstream's answer that may travel back to the client.
+
+    A call begins as it is opened, and ends once: where it cannot be opened, or as it is closed.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,8 @@ class UpstreamCall:
         self._client_headers = client_headers
         self._make_teller = teller
         self._answer: ChatAnswer | None = None
+        self._code = LEFT  # by which its end is counted
+        self._under_way = False
 
     def __repr__(self) -> str:
         state = "not open" if self._answer is None else repr(self._answer)
@@ -62,6 +68,8 @@ class UpstreamCall:
         """Makes the call and waits for the head of its answer. Raises UpstreamError."""
         server = self._server
         headers = server.request_headers(self._route.dialect.auth_header, self._client_headers)
+        server.condition.begin()
+        self._under_way = True
         try:
             answer = await server.transport.send(self._endpoint, headers, self._body, server.timeouts)
             try:
@@ -70,7 +78,12 @@ class UpstreamCall:
                 await answer.aclose()
                 raise
         except (TransportError, UpstreamError) as error:
-            raise self._told(error) from None
+            told = self._told(error)
+            self._count_end()
+            raise told from None
+        except BaseException:
+            self._count_end()
+            raise
 
     async def read(self) -> list[Chunk]:
         """The chunks that arrived together, and none when all have been read. Raises UpstreamError."""
@@ -93,8 +106,15 @@ class UpstreamCall:
         return self._answer.deliver(into, straight)
 
     async def aclose(self) -> None:
+        """Once, or more often."""
+        self._count_end()
         if self._answer is not None:
             await self._answer.close()
+
+    def _count_end(self) -> None:
+        if self._under_way:
+            self._under_way = False
+            self._server.condition.end(self._code)
 
     async def _accept(self, answer: Answer) -> None:
         returned = self._server.returned(answer.headers)
@@ -105,9 +125,11 @@ class UpstreamCall:
             raise UpstreamProtocolError(f"The upstream answered {answer.status}, which is no answer to this request.")
         self._answer = self._route.wire.reader(answer, self._server.limits)
         await self._answer.open()
+        self._code = "200"
 
     def _told(self, error: TransportError | UpstreamError) -> UpstreamError:
         """The error as the client may see it."""
+        self._code = _code_of(error)
         if isinstance(error, TransportError):
             reason = self._teller.redactor(str(error))
             _log.warning("upstream failed", extra={"upstream": self._route.upstream_name, "reason": reason})
@@ -115,6 +137,20 @@ class UpstreamCall:
         told = self._teller.tell(error)
         told.headers = self.headers
         return told
+
+
+def _code_of(error: TransportError | UpstreamError) -> str:
+    """What the end of a call that failed is counted by."""
+    failure: Failure
+    if isinstance(error, TimedOut):
+        failure = "timeout"
+    elif isinstance(error, ConnectFailed):
+        failure = "unreachable"
+    elif isinstance(error, TransportError | UpstreamProtocolError):
+        failure = "broken"
+    else:
+        return str(error.status)
+    return failure
 
 
 async def _error_body(answer: Answer) -> bytes:

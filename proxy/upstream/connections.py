@@ -10,6 +10,7 @@ from proxy.config import UpstreamSettings
 from proxy.inbound.access import digest_of
 from proxy.transports import Endpoint, Transport, TransportError, create_transport
 from proxy.upstream.calls import UpstreamCall
+from proxy.upstream.health import Health
 from proxy.upstream.plan import Route
 from proxy.upstream.redaction import Redactor
 from proxy.upstream.refusals import ErrorTeller, transport_error
@@ -38,12 +39,17 @@ class Upstreams:
         self._redactor = redactor or Redactor.of(upstreams)
         self._guarded = guarded
         self._transports: dict[tuple[str, bool, str | None, bool], Transport] = {}
+        bases = {name: settings.base_url for name, settings in upstreams.items() if settings.base_url is not None}
+        self.health = Health(bases)
         self._servers = {
             name: UpstreamServer.of(
-                name, settings, settings.base_url, transport or self._transport(settings, settings.base_url)
+                name,
+                upstreams[name],
+                base_url,
+                transport or self._transport(upstreams[name], base_url),
+                self.health[name],
             )
-            for name, settings in upstreams.items()
-            if settings.base_url is not None
+            for name, base_url in bases.items()
         }
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 

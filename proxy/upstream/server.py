@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from proxy.config import UpstreamSettings
 from proxy.transports import Timeouts, Transport
+from proxy.upstream.health import Condition
 from translators.limits import AnswerLimits
 
 REQUEST_ID = "x-request-id"
@@ -16,7 +17,7 @@ _RETURNED_AS = {REQUEST_ID: "x-upstream-request-id"}  # the answer has an identi
 
 
 class UpstreamServer(Struct, frozen=True):
-    """`headers` are those of every request; `base_url` ends without a slash."""
+    """`headers` are those of every request; `base_url` ends without a slash; calls tell their ends to `condition`."""
 
     name: str
     settings: UpstreamSettings
@@ -25,9 +26,12 @@ class UpstreamServer(Struct, frozen=True):
     timeouts: Timeouts
     limits: AnswerLimits
     headers: list[tuple[str, str]]
+    condition: Condition
 
     @classmethod
-    def of(cls, name: str, settings: UpstreamSettings, base_url: str, transport: Transport) -> UpstreamServer:
+    def of(
+        cls, name: str, settings: UpstreamSettings, base_url: str, transport: Transport, condition: Condition
+    ) -> UpstreamServer:
         return cls(
             name,
             settings,
@@ -38,6 +42,7 @@ class UpstreamServer(Struct, frozen=True):
             ),
             AnswerLimits(settings.max_event_bytes, settings.max_answer_bytes),
             [*_EVERY_REQUEST, *((header, value.reveal()) for header, value in settings.headers.items())],
+            condition,
         )
 
     def __repr__(self) -> str:

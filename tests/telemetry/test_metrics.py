@@ -72,6 +72,10 @@ async def test_every_response_is_counted_once(tmp_path: Path) -> None:
             'dragoman_tokens_total{upstream="scripted",kind="reasoning"}': 4,
             'dragoman_adaptations_total{upstream="scripted",action="dropped",about="other"}': 8,
             'dragoman_adaptations_total{upstream="scripted",action="ignored",about="user"}': 4,
+            'dragoman_upstream_requests_total{upstream="scripted",code="200"}': 3,
+            'dragoman_upstream_requests_total{upstream="scripted",code="403"}': 1,
+            'dragoman_upstream_under_way{upstream="scripted"}': 0,
+            'dragoman_upstream_failures_in_a_row{upstream="scripted"}': 0,
         }
 
 

@@ -17,6 +17,7 @@ from proxy.inbound.access import Caller
 from proxy.media.documents import DocumentReader
 from proxy.media.fetch import Fetcher
 from proxy.process.grammars import Grammars
+from proxy.telemetry.metrics import Metrics
 from proxy.upstream.attempts import Attempts, Sender
 from proxy.upstream.connections import Upstreams
 from proxy.upstream.contents import MediaReaders
@@ -242,6 +243,72 @@ async def test_a_client_that_leaves_between_the_attempts_leaves_nothing_open() -
         await attempts.aclose()
         await backend.closed()  # the upstream is not kept at work
         assert made.learned() == set()
+
+
+async def test_every_attempt_is_counted_and_ends_once() -> None:
+    """A refused one, one that is asked again behind its answer, and one whose client left."""
+    async with ChatBackend() as backend, bench(backend) as made:
+        backend.script(refusal("temperature"), json_answer(COMPLETION), json_answer(COMPLETION), silence())
+        attempts = made.attempts()
+        await attempts.open()
+        condition = made.upstreams.health["up"]
+        assert condition.under_way == 1
+        await attempts.read()
+        await attempts.ask(question(BODY), WHY)
+        for _ in range(2):
+            await attempts.aclose()
+        leaving = made.attempts()
+        task = asyncio.create_task(leaving.open())
+        await backend.received(4)
+        task.cancel()
+        await asyncio.wait([task])
+        await leaving.aclose()
+        assert condition.under_way == 0
+        assert condition.ends == {"400": 1, "200": 2, "left": 1}
+
+
+CUT = sse_answer([{"choices": [{"index": 0, "delta": {"content": "Hel"}}]}], cut_after=70, cut="reset")
+# What an answer is counted as, and how many have failed in a row then, if it were four before.
+ENDS: list[tuple[Answer, str, int]] = [
+    (json_answer({"error": {"message": "no"}}, status=503), "503", 5),
+    (json_answer({"error": {"message": "no"}}, status=404), "404", 0),
+    (json_answer({"error": {"message": "no"}}, status=429), "429", 4),
+    (json_answer({"error": {"message": "no", "code": 400}}), "400", 0),
+    (json_answer(b"<p>Hello.</p>"), "broken", 5),
+    (CUT, "broken", 5),
+    (json_answer(COMPLETION), "200", 0),
+]
+
+
+@pytest.mark.parametrize(("answer", "code", "failures"), ENDS)
+async def test_how_a_call_ends_tells_of_its_upstream(answer: Answer, code: str, failures: int) -> None:
+    async with ChatBackend() as backend, bench(backend) as made:
+        condition = made.upstreams.health["up"]
+        condition.failures = 4
+        backend.script(answer)
+        attempts = made.attempts({**BODY, "stream": True})
+        with contextlib.suppress(UpstreamError):
+            await attempts.open()
+            while await attempts.read():
+                pass
+        await attempts.aclose()
+        assert (condition.under_way, condition.ends, condition.failures) == (0, {code: 1}, failures)
+
+
+async def test_an_upstream_that_is_not_there_is_told_of() -> None:
+    async with ChatBackend() as backend:
+        gone = bench(backend)
+    async with gone as made:
+        for _ in range(2):
+            attempts = made.attempts()
+            with pytest.raises(UpstreamError):
+                await attempts.open()
+            await attempts.aclose()
+        condition = made.upstreams.health["up"]
+        assert (condition.ends, condition.failures, condition.under_way) == ({"unreachable": 2}, 2, 0)
+        page = Metrics().page({}, made.upstreams.health)
+        assert b'dragoman_upstream_failures_in_a_row{upstream="up",process=' in page
+        assert b'dragoman_upstream_requests_total{upstream="up",code="unreachable",process=' in page
 
 
 async def test_questions_and_plans_can_be_told_in_a_log() -> None:

@@ -1,4 +1,4 @@
-"""`verdict(error, translation, budget)`: what follows an attempt that the upstream refused.
+"""`verdict(error, request, dialect, budget)`: what follows an attempt that the upstream refused.
 
 It is asked only as long as nothing of an answer has been told: until then, an attempt may be replaced by another, and
 the client does not notice but by what is reported.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from translators.asking.translate import Translation
+from translators.dialects import Dialect
 from translators.errors import UpstreamError
 from translators.recovery.lessons import Lesson, learn
+from translators.schema import chat
 
 MOST_LESSONS = 4
 """So often is a question put in another form. Backends name what they refuse one by one, as OpenAI's reasoning models
@@ -41,9 +42,9 @@ Verdict = Stands | Again
 STANDS = Stands()
 
 
-def verdict(error: UpstreamError, translation: Translation, budget: Budget) -> Verdict:
-    """What follows `error`, with which an attempt at `translation` ended."""
+def verdict(error: UpstreamError, request: chat.ChatRequest, dialect: Dialect, budget: Budget) -> Verdict:
+    """What follows `error`, with which an attempt ended that sent `request`, made in `dialect`."""
     if not budget.lessons:
         return STANDS
-    lesson = learn(error, translation.chat, translation.dialect)
+    lesson = learn(error, request, dialect)
     return STANDS if lesson is None else Again(lesson, budget.without_lesson())
