@@ -1,4 +1,4 @@
-"""The pages for people against the repository: files that they name are there, and hold the constants that are named."""
+"""The pages for people against the repository: files that they name are there, with the constants that are named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGES = [
 ]
 _FILE = re.compile(r"`((?:proxy|translators|tests|fixtures|e2e|benchmarks)/[\w./*-]*)`")
 _CONSTANTS = re.compile(r"((?:`_?[A-Z][A-Z_]+`(?:, )?)+) (?:in `([\w/]+\.py)`|there)")
-"""`ONE`, `TWO` in `some/file.py`; "there" means the file that was named last."""
+"""`ONE`, `TWO` in a file; "there" means the file that was named last."""
 
 
 def _titles(pages: list[Path]) -> list[str]:
