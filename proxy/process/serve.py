@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls
+from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
 from proxy.local_model.server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.net.tcp_keepalive import ask_when_silent
 from proxy.process.signals import HANGUP_IGNORED, Signals
@@ -118,7 +118,8 @@ def _serve_here(config: Config, listener: socket.socket, signals: Signals, sourc
 def _serve_in_workers(config: Config, listener: socket.socket, signals: Signals, source: str) -> int:
     from proxy.process.supervisor import Supervisor
 
-    if config.store.kind == "memory":
+    store = with_data_dir(config, os.environ).store
+    if store.kind == "memory" or (store.kind == "sqlite" and store.data_dir is None):
         _log.warning("each worker remembers its own responses only", extra={"workers": config.server.workers})
     failed = Supervisor(
         config.server.workers,

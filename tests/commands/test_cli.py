@@ -269,10 +269,12 @@ def test_a_signal_while_the_embedded_server_starts(staged: Command) -> None:
         assert process.end() == (0, "local server stopped\n", "")
 
 
-def test_workers_with_a_store_of_their_own_are_warned_of(staged: Command) -> None:
-    (staged.folder / "memory.yaml").write_text(CONFIG + "store: {kind: memory}\n")
+@pytest.mark.parametrize("store", ["{kind: memory}", "{kind: sqlite}"])
+def test_workers_with_a_store_of_their_own_are_warned_of(staged: Command, store: str) -> None:
+    """One that is asked for, or that stands in for a file where there is no directory for it."""
+    (staged.folder / "memory.yaml").write_text(CONFIG + f"store: {store}\n")
     arguments = ("serve", "--config", "memory.yaml", "--port", "0", "--workers", "2")
-    with staged.running(*arguments) as process:
+    with staged.running(*arguments, environ={"XDG_STATE_HOME": "/dev/null/nowhere"}) as process:
         process.wait_for(r"Z WARNING proxy\.process\.serve each worker .* workers=2$", process.popen.stderr)
         process.port()
         process.popen.send_signal(signal.SIGTERM)
