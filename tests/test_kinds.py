@@ -17,12 +17,12 @@ from openai.types import responses as sdk
 from pydantic import BaseModel
 
 from proxy.ids import ResponseIds, random_id, response_of
-from proxy.state.items import with_id
 from tests.reported.drive import call as chunk_with_call
 from tests.reported.drive import chat, reported, translate
 from translators import ids, kinds
 from translators.answering.stream import ResponseStream
 from translators.errors import InvalidRequest
+from translators.history.raw_items import with_id
 from translators.items.call_writer import HeldCallWriter
 from translators.items.item import Item
 from translators.kinds import ITEMS, KINDS, TOOLS, CallKind, ItemKind, Kinds, ToolKind

@@ -9,7 +9,7 @@ A new one is its own file and a row here:
 
 What reads the rows: declarations (`tools/declare.py`, `tools/namespace.py`), choices (`asking/tool_choice.py`), items
 of requests and histories (`asking/read_items.py`), calls on their way out (`answering/writers.py`), ids of what is
-stored (`proxy/state/items.py`).
+stored (`history/raw_items.py`).
 
 What ids begin with is what OpenAI's own servers write, as far as a stream that was recorded from them shows it
 (https://github.com/vercel/ai, `packages/openai/src/responses/__fixtures__`). Outputs that only clients make are named

@@ -17,11 +17,11 @@ from proxy.commands.configuration import add_config_argument, read_config
 from proxy.commands.terminal import complain, fail, say
 from proxy.config import Config, ConfigError
 from proxy.process.grammars import Grammars
-from proxy.state.history import references
 from proxy.upstream.recognition import recognise
 from proxy.upstream.routing import Router
 from translators.asking.translate import ParsedRequest, Translation, parse_request, to_chat
 from translators.errors import BridgeError
+from translators.history.references import references
 
 _NOT_READ = "left out what '{}' names: it is in the store of a server, and no store is read here"
 

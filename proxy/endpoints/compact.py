@@ -11,9 +11,10 @@ from starlette.responses import Response
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.single_exchange import SingleExchange
 from proxy.inbound.visit import Visit
-from proxy.state.items import join_items, listed, split_input, with_id
 from translators.errors import InvalidRequest
+from translators.history.listed import listed
 from translators.history.outline import outline_of
+from translators.history.raw_items import join_items, split_input, with_id
 from translators.schema.responses import NULL, Usage
 
 _TRIGGER = Raw(b'{"type":"compaction_trigger"}')

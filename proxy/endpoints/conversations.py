@@ -17,13 +17,14 @@ from proxy.exchange.exchange import Services
 from proxy.inbound.access import first_found
 from proxy.inbound.body import read_request
 from proxy.inbound.visit import visit_of
-from proxy.state.history import conversation_not_found
-from proxy.state.items import listed, with_id
 from proxy.store import Conversation
-from proxy.store.records import Listing, NewItem
+from proxy.store.records import Listing
 from translators.asking.read_items import decode_item
 from translators.decode import check_depth, decode_as, on_one_line
 from translators.errors import InvalidRequest, bounded
+from translators.history.continuation import conversation_not_found
+from translators.history.listed import listed
+from translators.history.raw_items import NewItem, with_id
 from translators.ids import CONVERSATION
 from translators.report import Report
 from translators.schema.responses import Metadata

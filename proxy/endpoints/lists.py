@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from msgspec import Raw, Struct
 
-from proxy.state.items import item_id, listed
 from proxy.store import Page
 from proxy.store.records import Listing
+from translators.history.listed import listed
+from translators.history.raw_items import item_id
 
 
 class ItemList(Struct, tag_field="object", tag="list"):

@@ -14,11 +14,11 @@ from proxy.endpoints.queries import read_flag, read_integer, read_page
 from proxy.exchange.exchange import Services
 from proxy.inbound.access import first_found
 from proxy.inbound.visit import visit_of
-from proxy.state.history import chain_items
-from proxy.state.items import split_items
 from proxy.state.recording import whole
 from proxy.store import StoredResponse
 from translators.errors import InvalidRequest, bounded
+from translators.history.continuation import chain_items
+from translators.history.raw_items import split_items
 
 
 class Deleted(Struct):

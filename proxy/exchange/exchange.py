@@ -17,8 +17,6 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.config import StoreSettings
-from proxy.exchange.context import Window, is_over, threshold_of, window_of
-from proxy.exchange.truncation import Truncation
 from proxy.ids import NewId, ResponseIds
 from proxy.inbound.access import Caller
 from proxy.inbound.clients import reads_refusals
@@ -27,17 +25,8 @@ from proxy.models.facts import UpstreamModels
 from proxy.process.aside import aside
 from proxy.process.drain import Drain, ShuttingDown, Turn
 from proxy.state.conversation_locks import ConversationLocks
-from proxy.state.history import (
-    NO_HISTORY,
-    ConnectionMemory,
-    History,
-    goes_on,
-    leave_out_resent,
-    recall,
-    references,
-    resolve_references,
-)
-from proxy.state.named_conversations import name_conversation, naming
+from proxy.state.history import NO_HISTORY, ConnectionMemory, History, recall, resolve_references
+from proxy.state.named_conversations import name_conversation
 from proxy.state.recording import Recorder
 from proxy.state.sink import Foreground, Keeper
 from proxy.store import Store, StoreError
@@ -53,6 +42,10 @@ from translators.answering.stream import ResponseStream
 from translators.answering.turns import NEVER_AGAIN, Again, EndedAnswer, Limits, after
 from translators.asking.translate import ParsedRequest, parse_request
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
+from translators.history.continuation import goes_on, leave_out_resent, naming
+from translators.history.references import references
+from translators.history.truncation import Truncation
+from translators.history.window import Window, is_over, threshold_of, window_of
 from translators.items.compaction import OutputCompaction
 from translators.report import Adaptation
 from translators.schema.events import AnyEvent
@@ -122,13 +115,13 @@ class Exchange:
             if referred := references(parsed.items):
                 limit = services.store_settings.max_references
                 parsed = await resolve_references(parsed, referred, services.store, caller, past, limit)
-            parsed = leave_out_resent(parsed, past)
+            parsed = leave_out_resent(parsed, past.items)
             if services.store_settings.conversations == "always" and not (internal or parsed.params.store is False):
                 now = int(services.clock())
                 past = await name_conversation(
                     past, caller, services.store, services.locks, new_id=services.new_id, now=now
                 )
-                parsed = naming(parsed, past)
+                parsed = naming(parsed, past.conversation)
             exchange = await cls._made(
                 services, parsed, past, client_headers, caller, generate=generate, internal=internal
             )
@@ -165,7 +158,7 @@ class Exchange:
             _check_storing(exchange.params, past, services.store_settings)
             threshold = threshold_of(exchange.params)
             if generate and threshold is not None and is_over(threshold, exchange.chat):
-                exchange._window = window_of(exchange.params, past)
+                exchange._window = window_of(exchange.params, past.items)
             if generate and exchange._window is None and exchange.params.truncation == "auto":
                 await exchange._begin_truncation(asked)
         return exchange

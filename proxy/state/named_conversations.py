@@ -8,15 +8,13 @@ conversation begins with all that it goes on from. So whoever continues by the c
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
 
 from proxy.ids import NewId, response_of
 from proxy.inbound.access import Caller
 from proxy.state.conversation_locks import ConversationLocks
 from proxy.state.history import Beginning, History
-from proxy.state.items import item_id, with_id
 from proxy.store import Conversation, Page, Store
-from translators.asking.translate import ParsedRequest
+from translators.history.raw_items import item_id, with_id
 from translators.ids import CONVERSATION
 
 _LAST = Page(limit=1, descending=True)
@@ -51,9 +49,3 @@ async def _conversation_of(response_id: str, owner: str, store: Store) -> str | 
     last = await store.conversation_items(record.conversation, _LAST)
     said = [item_id(raw) for raw in last.items]
     return record.conversation if [response_of(name) for name in said if name] == [response_id] else None
-
-
-def naming(parsed: ParsedRequest, past: History) -> ParsedRequest:
-    """The request as if it had named its conversation, which the response then shows."""
-    named = Raw(msgspec.json.encode(past.conversation))
-    return msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, conversation=named))

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.ids import NewId, response_of
-from proxy.state.history import ConnectionMemory, History, behind_compaction
-from proxy.state.items import join_items, split_input, split_items, with_id
-from proxy.store.records import ACTIVE, NewItem, StoredResponse
+from proxy.state.history import ConnectionMemory, History
+from proxy.store.records import ACTIVE, StoredResponse
+from translators.history.raw_items import NewItem, join_items, split_input, split_items, with_id
+from translators.history.window import behind_compaction
 from translators.items.compaction import OutputCompaction
 from translators.schema.responses import Response, ResponsesRequest
 

@@ -57,13 +57,6 @@ class Conversation(Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
 
 
-class NewItem(Struct, frozen=True):
-    """An item and the id under which it is found."""
-
-    id: str
-    json: bytes
-
-
 class Page(Struct, frozen=True):
     """Which part of a list: at most `limit` behind the item `after`, newest first if `descending`."""
 

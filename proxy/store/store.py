@@ -11,8 +11,9 @@ from typing import Protocol
 
 from msgspec import Raw
 
-from proxy.store.records import Conversation, Limits, Listing, NewItem, Page, StoredResponse, Turn
+from proxy.store.records import Conversation, Limits, Listing, Page, StoredResponse, Turn
 from translators.errors import BridgeError
+from translators.history.raw_items import NewItem
 
 # What no later try mends: whoever runs the program has to change what these tell of.
 _LASTING = frozenset(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.strategies.plain import odd_usages
 from tests.support.translation import Json, Run
 from translators.answering.counts import MAX_TOKENS, UNBELIEVABLE
-from translators.answering.usage import BYTES_PER_TOKEN, MEDIA_TOKENS, estimated_tokens
+from translators.token_estimate import BYTES_PER_TOKEN, MEDIA_TOKENS, estimated_tokens
 
 PIECES = st.one_of(
     st.binary(max_size=4),

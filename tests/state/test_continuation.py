@@ -6,9 +6,9 @@ import pytest
 from openai import BadRequestError, NotFoundError
 
 from proxy.config import StoreSettings
-from proxy.state import history as continuation
 from tests.support.chat_backend import ChatBackend, sse_answer
 from tests.support.live import LiveProxy, chunk, config_for, said
+from translators.history import references
 
 
 async def test_a_response_goes_on_from_the_one_before(backend: ChatBackend, proxy: LiveProxy) -> None:
@@ -135,7 +135,7 @@ async def test_references_are_limited_in_number_and_in_what_they_stand_for(
         with pytest.raises(BadRequestError, match=r"store\.max_references") as refused:
             await proxy.client.responses.create(model="m", input=[reference] * 4)
         assert (refused.value.param, refused.value.code) == ("input", "too_many_references")
-        monkeypatch.setattr(continuation, "MAX_REFERRED_BYTES", 300)
+        monkeypatch.setattr(references, "MAX_REFERRED_BYTES", 300)
         with pytest.raises(BadRequestError, match="300 bytes together"):
             await proxy.client.responses.create(model="m", input=[reference] * 3)
         odd = await proxy.http.get("/responses/a%00b")

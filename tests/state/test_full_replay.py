@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from proxy.state.history import History
-from proxy.state.items import split_input, with_id
 from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
+from translators.history.raw_items import split_input, with_id
 
 TEXTS = st.sampled_from(["Hi", "", "ä\u2028", "two\nlines"])
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from proxy.state.items import item_id, with_id
+from translators.history.raw_items import item_id, with_id
 
 MESSAGE: dict[str, Any] = {"type": "message", "role": "user", "content": "ä\n"}
 

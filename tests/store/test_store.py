@@ -11,8 +11,8 @@ from msgspec import Raw
 
 from proxy.ids import ResponseIds, random_id
 from proxy.store import Conversation, Limits, Page, Store, StoredResponse
-from proxy.store.records import NewItem
 from proxy.store.sql import Row, Statement
+from translators.history.raw_items import NewItem
 
 
 def record(id_: str, **changes: Any) -> StoredResponse:

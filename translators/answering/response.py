@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from translators.asking.translate import Translation
 from translators.decode import decode_as, is_null, is_string
+from translators.history.continuation import conversation_id
 from translators.schema.responses import (
     ConversationEcho,
     ReasoningEcho,
@@ -75,17 +76,6 @@ _seldom = attrgetter(
     "user",
 )
 _NONE_OF_IT = _seldom(ResponsesRequest())
-
-
-class _Named(Struct):
-    id: str
-
-
-def conversation_id(raw: Raw) -> str | None:
-    """The conversation a request names, as a string or an object. Raises InvalidRequest."""
-    if is_null(raw):
-        return None
-    return decode_as(str, raw, "conversation") if is_string(raw) else decode_as(_Named, raw, "conversation").id
 
 
 def _conversation(raw: Raw) -> ConversationEcho | UnsetType:

@@ -1,18 +1,14 @@
-"""`UsageSum`: the tokens that a response took, over all answers that went into it; estimated where nobody counted.
-
-An estimate takes four bytes for a token, as `context_management` does, and every image or file for as many as a
-picture has: its bytes say nothing of its tokens.
-"""
+"""`UsageSum`: the tokens that a response took, over all answers that went into it; estimated where nobody counted."""
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable
 
 import msgspec
 
 from translators.answering.counts import MAX_TOKENS, Counts
 from translators.schema.responses import InputTokensDetails, OutputTokensDetails, Usage
+from translators.token_estimate import estimated_tokens, text_tokens
 
 
 class UsageSum:
@@ -44,42 +40,17 @@ class UsageSum:
     def estimate(self, body: bytes, written: Iterable[str], thought: Iterable[str]) -> None:
         """Fills in what was left out: for the request that had this body, and an answer with these texts."""
         said = self.said or Counts()
-        reasoning = _tokens(thought) if said.reasoning is None else said.reasoning
+        reasoning = text_tokens(thought) if said.reasoning is None else said.reasoning
         self.said = msgspec.structs.replace(
             said,
             prompt=said.prompt if read_usage(said).input_tokens else estimated_tokens(body),
-            completion=said.completion or _tokens(written),
+            completion=said.completion or text_tokens(written),
             total=None,
             reasoning=reasoning,
         )
 
     def total(self) -> Usage | None:
         return _sum(self._spent, None if self.said is None else read_usage(self.said))
-
-
-BYTES_PER_TOKEN = 4
-MEDIA_TOKENS = 1000
-# Every letter of base64 as one, and all else as another: a pattern would take twenty times as long to find the media.
-_BASE64 = frozenset((string.ascii_letters + string.digits + "+/=").encode())
-_OUTLINE = bytes(0x61 if byte in _BASE64 else 0x20 for byte in range(256))
-_MEDIA = b"a" * 1024  # no words are so long
-
-
-def estimated_tokens(body: bytes) -> int:
-    """Of a request's body."""
-    outline = body.translate(_OUTLINE)
-    text, media, end = len(body), 0, 0
-    while (start := outline.find(_MEDIA, end)) >= 0:
-        end = outline.find(b" ", start)
-        if end < 0:
-            end = len(outline)
-        text -= end - start
-        media += 1
-    return -(-text // BYTES_PER_TOKEN) + media * MEDIA_TOKENS
-
-
-def _tokens(texts: Iterable[str]) -> int:
-    return -(-sum(len(text.encode(errors="surrogatepass")) for text in texts) // BYTES_PER_TOKEN)
 
 
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
-from proxy.store.records import Conversation, Listing, NewItem, Page
+from proxy.store.records import Conversation, Listing, Page
 from proxy.store.sql.database import Statement, Tables
+from translators.history.raw_items import NewItem
 
 # Taking the conversation's row first makes two appends stand one behind the other.
 _USE = "UPDATE conversations SET updated_at = $2 WHERE id = $1"

@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.ids import response_of
-from proxy.store.records import NewItem, StoredResponse, Turn
+from proxy.store.records import StoredResponse, Turn
 from proxy.store.sql.conversations import append
 from proxy.store.sql.database import Row, Statement, Tables, is_storable
+from translators.history.raw_items import NewItem
 
 _FIELDS = StoredResponse.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)

@@ -1,6 +1,8 @@
-"""`context_management`: when a request has grown past its threshold, and what of it stays as it is.
+"""What stands behind a compaction, and what one would stand for.
 
-Tokens are estimated from the bytes that would go upstream, which needs no tokenizer.
+A compaction item sums up all that is before it (`behind_compaction`). With `context_management`, a request that has
+grown past its threshold is summarised up to the turn that has to be answered (`window_of`). Tokens are estimated from
+the bytes that would go upstream, which needs no tokenizer.
 """
 
 from __future__ import annotations
@@ -11,12 +13,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from proxy.state.history import History
-from proxy.state.items import join_items, split_input
-from translators.answering.usage import estimated_tokens
 from translators.decode import decode_as, is_null
 from translators.history.outline import outline_of
+from translators.history.raw_items import join_items, split_input
 from translators.schema.responses import NULL, ResponsesRequest
+from translators.token_estimate import estimated_tokens
 
 _TRIGGER = Raw(b'{"type":"compaction_trigger"}')
 
@@ -42,7 +43,7 @@ class Window(Struct, frozen=True):
 
 
 def threshold_of(params: ResponsesRequest) -> int | None:
-    """In tokens. Raises InvalidRequest."""
+    """The least `compact_threshold` of `context_management`, in tokens. Raises InvalidRequest."""
     if is_null(params.context_management):
         return None
     rules = decode_as(list[_Management], params.context_management, "context_management")
@@ -54,15 +55,26 @@ def is_over(threshold: int, body: bytes) -> bool:
     return estimated_tokens(body) > threshold
 
 
-def window_of(params: ResponsesRequest, past: History) -> Window | None:
-    """None where nothing could be summarised: all of it is the turn that has to be answered."""
-    items = [*past.items, *split_input(params.input)]
+def behind_compaction(items: list[Raw]) -> list[Raw]:
+    """The items from the last compaction item on, which stands for what was before it; all where there is none."""
+    for index in range(len(items) - 1, -1, -1):
+        if outline_of(items[index]).type == "compaction":
+            return items[index:]
+    return items
+
+
+def window_of(params: ResponsesRequest, history: Sequence[Raw]) -> Window | None:
+    """The window of a request that goes on from `history`.
+
+    None where nothing could be summarised: all of it is the turn that has to be answered.
+    """
+    items = [*history, *split_input(params.input)]
     covered = _turn_start(items)
     return Window(items, covered) if covered else None
 
 
 def _turn_start(items: Sequence[Raw]) -> int:
-    """Where the open turn begins: the last messages, or the last outputs with the calls that they answer."""
+    """The place where the open turn begins: the last messages, or the last outputs with the calls that they answer."""
     start = len(items)
     answered = False
     while start:

@@ -1,4 +1,4 @@
-"""Items on their way into the store and out of it: as JSON, byte for byte, each with an id.
+"""Items as the JSON that they came in, byte for byte: lists of them taken apart and put together, each under an id.
 
 What a client sent without an id, or with one that other servers would refuse, gets one of ours.
 """
@@ -6,13 +6,11 @@ What a client sent without an id, or with one that other servers would refuse, g
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
 
-from proxy.ids import NewId
-from proxy.store.records import NewItem
 from translators import kinds
 from translators.decode import is_null, is_string
 from translators.history.outline import outline_of
@@ -23,8 +21,15 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw])
 
 
+class NewItem(Struct, frozen=True):
+    """An item and the id under which it is found."""
+
+    id: str
+    json: bytes
+
+
 def split_items(json: bytes | Raw) -> list[Raw]:
-    """The members of a JSON array that was already found to be one."""
+    """Gives the members of a JSON array that was already found to be one."""
     return _ITEMS.decode(json)
 
 
@@ -42,8 +47,8 @@ def split_input(raw: Raw) -> list[Raw]:
     return split_items(raw)
 
 
-def with_id(raw: Raw, new_id: NewId) -> NewItem:
-    """An item under its own id, if that can be used, else under a new one."""
+def with_id(raw: Raw, new_id: Callable[[str], str]) -> NewItem:
+    """An item under its own id, if that can be used, else under the one that `new_id` makes of its kind's prefix."""
     outline = outline_of(raw)
     if outline.id is not None and _USABLE.fullmatch(outline.id):
         return NewItem(outline.id, bytes(raw))
@@ -57,32 +62,10 @@ def with_id(raw: Raw, new_id: NewId) -> NewItem:
 
 
 def item_id(raw: Raw) -> str:
+    """The id of an item; empty where it has none."""
     return outline_of(raw).id or ""
 
 
 def join_items(items: Sequence[bytes | Raw]) -> bytes:
+    """The JSON array of these items, as they are."""
     return b"[" + b",".join(items) + b"]"
-
-
-class _Message(Struct):
-    content: Raw = Raw(b"null")
-
-
-_MESSAGE = msgspec.json.Decoder(_Message)
-
-
-def listed(raw: Raw) -> Raw:
-    """The item as lists show it: with its type, its status, and a message's text as a part."""
-    outline = outline_of(raw)
-    if outline.kind != "message":
-        return raw
-    fields = {"type": Raw(b'"message"'), **_FIELDS.decode(raw)}
-    fields["type"] = Raw(b'"message"')
-    content = _MESSAGE.decode(raw).content
-    if is_string(content):
-        kind = b"output_text" if outline.role == "assistant" else b"input_text"
-        extra = b',"annotations":[]' if outline.role == "assistant" else b""
-        fields["content"] = Raw(b'[{"type":"' + kind + b'","text":' + bytes(content) + extra + b"}]")
-    if "status" not in fields or is_null(fields["status"]):
-        fields["status"] = Raw(b'"completed"')
-    return Raw(msgspec.json.encode(fields))
