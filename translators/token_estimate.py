@@ -8,6 +8,8 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable
 
+from translators.long_text import AnyText, LongText
+
 BYTES_PER_TOKEN = 4
 MEDIA_TOKENS = 1000
 # Every letter of base64 as one, and all else as another: a pattern would take twenty times as long to find the media.
@@ -29,6 +31,13 @@ def estimated_tokens(body: bytes) -> int:
     return -(-text // BYTES_PER_TOKEN) + media * MEDIA_TOKENS
 
 
-def text_tokens(texts: Iterable[str]) -> int:
+def text_tokens(texts: Iterable[AnyText]) -> int:
     """Estimates the tokens of these texts together."""
-    return -(-sum(len(text.encode(errors="surrogatepass")) for text in texts) // BYTES_PER_TOKEN)
+    return -(-sum(map(_bytes, texts)) // BYTES_PER_TOKEN)
+
+
+def _bytes(text: AnyText) -> int:
+    """How many bytes a text has as UTF-8."""
+    if isinstance(text, LongText):
+        return sum(map(_bytes, text.pieces))
+    return len(text.encode(errors="surrogatepass"))

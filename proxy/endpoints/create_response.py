@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from proxy.background.replay import Replay, frames_of_run
 from proxy.background.runs import BackgroundRuns
@@ -15,6 +16,10 @@ from proxy.inbound.body import CancelledOnDisconnect, Lookout, read_request
 from proxy.inbound.headers import RawHeaders, answer_headers
 from proxy.inbound.visit import VISIT, Visit
 from proxy.net.uvicorn_protocol import body_writer
+from translators.long_text import LongJson, encode_short, gathered, json_pieces
+from translators.schema.responses import Response
+
+_MOST_AT_ONCE = 1 << 18  # bytes of a long answer, before others have their turn
 
 
 class CreateResponse:
@@ -61,8 +66,13 @@ class CreateResponse:
             await exchange.read()
         if exchange.error is not None:
             raise exchange.error
-        answer = msgspec.json.encode(exchange.response)
-        await _send_json(send, answer, answer_headers(exchange.headers, exchange.adaptations))
+        headers = answer_headers(exchange.headers, exchange.adaptations)
+        try:
+            answer = encode_short(exchange.response)
+        except LongJson:
+            await _send_long_json(send, exchange.response, headers)
+        else:
+            await _send_json(send, answer, headers)
 
     async def _answer_at_once(self, exchange: Exchange, send: Send) -> None:
         """The response as queued, or its events from the first on."""
@@ -76,10 +86,23 @@ class CreateResponse:
 
 
 async def _send_json(send: Send, body: bytes, headers: RawHeaders) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        *headers,
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send(_head(len(body), headers))
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _send_long_json(send: Send, response: Response, headers: RawHeaders) -> None:
+    """In pieces, between which others have their turn."""
+    pieces: list[bytes] = []
+    for piece in gathered(json_pieces(response), _MOST_AT_ONCE):
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    await send(_head(sum(map(len, pieces)), headers))
+    for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _head(size: int, headers: RawHeaders) -> Message:
+    own = [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
+    return {"type": "http.response.start", "status": 200, "headers": [*own, *headers]}

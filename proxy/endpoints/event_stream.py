@@ -16,6 +16,7 @@ from proxy.exchange.exchange import Exchange
 from proxy.inbound.headers import ADAPTED, RawHeaders, adapted, answer_headers
 from proxy.net.eager_send import EagerSend
 from translators.errors import BridgeError
+from translators.long_text import LongJson, gathered
 from translators.report import Adaptation
 from translators.schema.events import AnyEvent
 from translators.wire.splice import FrameSink
@@ -29,7 +30,7 @@ HEAD: RawHeaders = [
 ]
 
 
-_MOST_AT_ONCE = 1 << 20  # bytes; the last events of an answer are rarely a tenth of it
+_MOST_AT_ONCE = 1 << 18  # bytes of a long event, before others have their turn
 
 
 class AtOnce(Protocol):
@@ -130,7 +131,11 @@ class EventStream:
         if self._beat is not None:
             self._unsent = events
             return False
-        self._rest = self._run_ahead(self.send_events(events))
+        try:
+            self._rest = self._run_ahead(self.send_events(events))
+        except LongJson:
+            self._unsent = events
+            return False
         self._silent_since = self._now()
         return self._rest is None
 
@@ -149,21 +154,25 @@ class EventStream:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def send_events(self, events: Sequence[AnyEvent]) -> Awaitable[None]:
+        """Raises LongJson for events that have to go by `send_long`."""
         frames = self._encoder.encode(events)
         return self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def send_last(self, events: Sequence[AnyEvent]) -> None:
-        """In one write, but for those of a huge answer, which say it once more each: they go one after the other, so
-        that they are not all in memory at once, and other streams have their turns between them."""
-        frames = b""
-        for event in events:
-            frames += self._encoder.encode((event,))
-            if len(frames) > _MOST_AT_ONCE:
-                await self._send({"type": "http.response.body", "body": frames, "more_body": True})
-                frames = b""
-                await asyncio.sleep(0)
+        """In one write, but for those of a huge answer, which say it once more each."""
+        try:
+            frames = self._encoder.encode(events)
+        except LongJson:
+            await self.send_long(events)
+            frames = b""
         frames += self._told_late() + DONE_FRAME
         await self._send({"type": "http.response.body", "body": frames, "more_body": False})
+
+    async def send_long(self, events: Sequence[AnyEvent]) -> None:
+        """In pieces, so that they are not in memory at once, and other streams have their turns between them."""
+        for frames in gathered(self._encoder.pieces(events), _MOST_AT_ONCE):
+            await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+            await asyncio.sleep(0)
 
     def _told_late(self) -> bytes:
         """What was adapted after the head had left, as a comment: every client passes those over."""
@@ -178,7 +187,10 @@ class EventStream:
 
     async def _emit(self, events: Sequence[AnyEvent]) -> None:
         self._emitting = True
-        await self.send_events(events)
+        try:
+            await self.send_events(events)
+        except LongJson:
+            await self.send_long(events)
         self._emitting = False
         self._silent_since = self._now()
 

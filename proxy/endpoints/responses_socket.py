@@ -27,6 +27,7 @@ from proxy.telemetry.observer import Outcome, ending_of_response
 from translators.asking.translate import mend
 from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
+from translators.long_text import LongJson, encode_json, encode_short
 from translators.schema.events import AnyEvent, one_by_one
 
 LOST = "dragoman.lost"
@@ -341,7 +342,11 @@ class _SocketStream(EventStream):
 
     async def send_events(self, events: Sequence[AnyEvent]) -> None:
         for event in one_by_one(events):
-            await self._session.send_json(msgspec.json.encode(event), self._stream_id)
+            try:
+                json = encode_short(event)
+            except LongJson:  # which is one message all the same
+                json = await asyncio.to_thread(encode_json, event)
+            await self._session.send_json(json, self._stream_id)
 
     async def send_last(self, events: Sequence[AnyEvent]) -> None:
         await self.send_events(events)

@@ -14,6 +14,7 @@ from proxy.store.records import ACTIVE, StoredResponse
 from translators.history.raw_items import NewItem, join_items, split_input, split_items, with_id
 from translators.history.window import behind_compaction
 from translators.items.compaction import OutputCompaction
+from translators.long_text import encode_json
 from translators.schema.responses import Response, ResponsesRequest
 
 NO_OUTPUT: list[Any] = []
@@ -45,14 +46,14 @@ class Recorder:
 
     def record(self, response: Response, *, holder: str | None = None, lease_until: float | None = None) -> Recording:
         """The response as it stands; it is found by its items, and its conversation gains them, when it has ended."""
-        given, made = self._given(), [NewItem(item.id, msgspec.json.encode(item)) for item in response.output]
+        given, made = self._given(), [NewItem(item.id, encode_json(item)) for item in response.output]
         past = self._past
         record = StoredResponse(
             id=response.id,
             owner=self._owner,
             status=response.status,
             created_at=response.created_at,
-            head=msgspec.json.encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
+            head=encode_json(msgspec.structs.replace(response, output=NO_OUTPUT)),
             input=join_items([item.json for item in given]),
             output=join_items([item.json for item in made]),
             parent=past.parent,
@@ -72,7 +73,7 @@ class Recorder:
     def remember(self, response: Response) -> ConnectionMemory:
         """What the next response of the same connection goes on from."""
         own = [Raw(item.json) for item in self._given()]
-        output = split_items(msgspec.json.encode(response.output))
+        output = split_items(encode_json(response.output))
         items = behind_compaction([*self._past.items, *own, *output])
         return ConnectionMemory(response.id, self._past.root or response.id, items, self._owner)
 

@@ -12,6 +12,7 @@ from tests.support.grammar import Json
 from tests.support.response_shape import check_item, check_response
 from tests.support.sdk import accumulate
 from tests.support.stream_check import StreamCheck
+from translators.long_text import encode_json
 
 __all__ = ["Emitted", "accumulate", "check_events", "check_frames", "check_item", "check_response"]
 
@@ -54,10 +55,10 @@ class Emitted:
         self._events: list[tuple[object, bytes]] = []
 
     def add(self, event: object) -> None:
-        self._events.append((event, msgspec.json.encode(event)))
+        self._events.append((event, encode_json(event)))
 
     def check(self) -> list[Json]:
         """Assert that no event changed after it was added; give them decoded."""
         for position, (event, before) in enumerate(self._events):
-            assert msgspec.json.encode(event) == before, f"S10: event {position} changed after it was emitted"
+            assert encode_json(event) == before, f"S10: event {position} changed after it was emitted"
         return [msgspec.json.decode(before) for _, before in self._events]

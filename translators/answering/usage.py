@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from translators.answering.counts import MAX_TOKENS, Counts
+from translators.long_text import AnyText
 from translators.schema.responses import InputTokensDetails, OutputTokensDetails, Usage
 from translators.token_estimate import estimated_tokens, text_tokens
 
@@ -37,7 +38,7 @@ class UsageSum:
             return True
         return not said.prompt and not read_usage(said).input_tokens
 
-    def estimate(self, body: bytes, written: Iterable[str], thought: Iterable[str]) -> None:
+    def estimate(self, body: bytes, written: Iterable[AnyText], thought: Iterable[AnyText]) -> None:
         """Fills in what was left out: for the request that had this body, and an answer with these texts."""
         said = self.said or Counts()
         reasoning = text_tokens(thought) if said.reasoning is None else said.reasoning

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from translators.emitter import Emitter
 from translators.items.call_writer import CallWriter
 from translators.items.item import Item
+from translators.long_text import AnyText, as_long, joined
 from translators.messages.builder import MessageBuilder
 from translators.messages.pieces import Call
 from translators.schema import events
@@ -37,7 +38,7 @@ class OutputCustomToolCall(Struct, tag_field="type", tag="custom_tool_call", fro
     id: str
     call_id: str
     name: str
-    input: str
+    input: AnyText
     status: str
     namespace: str | UnsetType = UNSET
 
@@ -93,17 +94,17 @@ class CustomToolCallWriter(CallWriter):
 
     def close_parts(self) -> None:
         self._emit(self._reader.close() if self.grammar is None else self._best_reading())
-        self.out.emit(events.CustomToolCallInputDone, self.id, self.index, "".join(self._input))
+        self.out.emit(events.CustomToolCallInputDone, self.id, self.index, joined(self._input))
 
     def snapshot(self, status: str) -> OutputCustomToolCall:
         return OutputCustomToolCall(
-            self.id, self.call_id, self.tool.name, "".join(self._input), status, self.tool.namespace or UNSET
+            self.id, self.call_id, self.tool.name, joined(self._input), status, self.tool.namespace or UNSET
         )
 
     def _emit(self, text: str) -> None:
         if text:
             self._input.append(text)
-            self.out.emit(events.CustomToolCallInputDelta, self.id, self.index, text)
+            self.out.emit(events.CustomToolCallInputDelta, self.id, self.index, as_long(text))
 
     def _whole_input(self) -> str:
         reader = InputReader()

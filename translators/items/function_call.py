@@ -8,6 +8,7 @@ from translators.decode import is_json_object
 from translators.emitter import OpenRun
 from translators.items.call_writer import CallWriter
 from translators.items.item import Item
+from translators.long_text import AnyText, as_long, joined
 from translators.messages.builder import MessageBuilder
 from translators.messages.pieces import Call
 from translators.schema import events
@@ -37,7 +38,7 @@ class OutputFunctionCall(Struct, tag_field="type", tag="function_call", frozen=T
     id: str
     call_id: str
     name: str
-    arguments: str
+    arguments: AnyText
     status: str
     namespace: str | UnsetType = UNSET
     encrypted_function_args: list[str] | UnsetType = UNSET
@@ -82,7 +83,7 @@ class FunctionCallWriter(CallWriter):
             whole, self.mended = as_object(text)
             self._pieces = [whole]
             self._emit(self._pieces[0])
-        self.out.emit(events.FunctionCallArgumentsDone, self.id, self.index, self.tool.name, self.arguments_text)
+        self.out.emit(events.FunctionCallArgumentsDone, self.id, self.index, self.tool.name, joined(self._pieces))
 
     @property
     def whole(self) -> bool:
@@ -111,11 +112,11 @@ class FunctionCallWriter(CallWriter):
             self.id,
             self.call_id,
             self.tool.name,
-            self.arguments_text,
+            joined(self._pieces),
             status,
             self.tool.namespace or UNSET,
             [] if self.plain_args_told else UNSET,
         )
 
     def _emit(self, delta: str) -> None:
-        self.out.emit(events.FunctionCallArgumentsDelta, self.id, self.index, delta)
+        self.out.emit(events.FunctionCallArgumentsDelta, self.id, self.index, as_long(delta))

@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from translators.emitter import Emitter
 from translators.items.writer import ItemWriter
+from translators.long_text import AnyText, as_long
 from translators.schema import events
 
 
@@ -14,7 +15,7 @@ class OutputImage(Struct, tag_field="type", tag="image_generation_call", frozen=
 
     id: str
     status: str
-    result: str | None = None
+    result: AnyText | None = None
     output_format: str | UnsetType = UNSET
 
 
@@ -23,7 +24,7 @@ class ImageWriter(ItemWriter):
 
     def __init__(self, out: Emitter, item_id: str, content: str, output_format: str) -> None:
         super().__init__(out, item_id)
-        self._content = content
+        self._content = as_long(content)
         self._format = output_format
 
     def open(self, index: int) -> None:

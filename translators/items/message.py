@@ -15,6 +15,7 @@ from translators.errors import InvalidRequest
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, PlainContent, Refusal, decode_parts, locate_parts, sole_text
 from translators.items.writer import ItemWriter
+from translators.long_text import AnyText, as_long, joined
 from translators.messages.builder import MessageBuilder
 from translators.messages.pieces import AssistantRefusal, AssistantSpeech, Instruction, Reasoning, UserSpeech
 from translators.report import Report
@@ -138,20 +139,20 @@ def user_content(parts: list[LocatedPart], dialect: Dialect, report: Report) -> 
 
 
 class OutputText(Struct, tag_field="type", tag="output_text", frozen=True):
-    text: str
+    text: AnyText
     annotations: list[Any]
     logprobs: list[Any] | UnsetType = UNSET
 
     @property
-    def words(self) -> str:
+    def words(self) -> AnyText:
         return self.text
 
 
 class OutputRefusal(Struct, tag_field="type", tag="refusal", frozen=True):
-    refusal: str
+    refusal: AnyText
 
     @property
-    def words(self) -> str:
+    def words(self) -> AnyText:
         return self.refusal
 
 
@@ -174,10 +175,9 @@ class _TextPart:
 
     def snapshot(self) -> OutputText:
         logprobs = UNSET if self.logprobs is None else [*self.logprobs]
-        return OutputText("".join(self.pieces), [*self.annotations], logprobs)
+        return OutputText(joined(self.pieces), [*self.annotations], logprobs)
 
-    def emit_done(self, writer: MessageWriter) -> None:
-        text = "".join(self.pieces)
+    def emit_done(self, writer: MessageWriter, text: AnyText) -> None:
         writer.out.emit(
             events.OutputTextDone, writer.id, writer.index, writer.content_index, text, [*(self.logprobs or ())]
         )
@@ -190,10 +190,10 @@ class _RefusalPart:
         self.pieces: list[str] = []
 
     def snapshot(self) -> OutputRefusal:
-        return OutputRefusal("".join(self.pieces))
+        return OutputRefusal(joined(self.pieces))
 
-    def emit_done(self, writer: MessageWriter) -> None:
-        writer.out.emit(events.RefusalDone, writer.id, writer.index, writer.content_index, "".join(self.pieces))
+    def emit_done(self, writer: MessageWriter, text: AnyText) -> None:
+        writer.out.emit(events.RefusalDone, writer.id, writer.index, writer.content_index, text)
 
 
 class MessageWriter(ItemWriter):
@@ -222,11 +222,12 @@ class MessageWriter(ItemWriter):
     @property
     def said(self) -> str:
         """The text so far, without refusals."""
-        return "".join(part.text for part in self._parts_so_far() if type(part) is OutputText)
+        return "".join(str(part.text) for part in self._parts_so_far() if type(part) is OutputText)
 
     @property
-    def written(self) -> str:
-        return "".join(part.words for part in self._parts_so_far())
+    def written(self) -> AnyText:
+        words = [part.words for part in self._parts_so_far()]
+        return words[0] if len(words) == 1 else "".join(map(str, words))
 
     def _parts_so_far(self) -> list[OutputText | OutputRefusal]:
         return self._parts if self._part is None else [*self._parts, self._part.snapshot()]
@@ -238,7 +239,7 @@ class MessageWriter(ItemWriter):
             logprobs = []
         else:
             part.logprobs += logprobs
-        self.out.emit(events.OutputTextDelta, self.id, self.index, len(self._parts), delta, logprobs)
+        self.out.emit(events.OutputTextDelta, self.id, self.index, len(self._parts), as_long(delta), logprobs)
 
     def text_run(self, deltas: list[str]) -> None:
         """The same as `text` with each of them and no log probabilities."""
@@ -290,7 +291,7 @@ class MessageWriter(ItemWriter):
             return
         done = self._part.snapshot()
         if self.out.heard:
-            self._part.emit_done(self)
+            self._part.emit_done(self, done.words)
             self.out.emit(events.ContentPartDone, self.id, self.index, len(self._parts), done)
         self._parts.append(done)
         self._part = None

@@ -18,6 +18,7 @@ from translators.items.details import join_details, join_fields
 from translators.items.item import Item
 from translators.items.parts import LocatedPart, PlainContent, decode_parts, locate_parts
 from translators.items.writer import ItemWriter
+from translators.long_text import AnyText, as_long, joined
 from translators.messages.builder import MessageBuilder
 from translators.messages.pieces import Reasoning
 from translators.opaque import Kept, unpack
@@ -83,11 +84,11 @@ Pack = Callable[[str, Kept], str]
 
 
 class ReasoningText(Struct, tag_field="type", tag="reasoning_text", frozen=True):
-    text: str
+    text: AnyText
 
 
 class SummaryText(Struct, tag_field="type", tag="summary_text", frozen=True):
-    text: str
+    text: AnyText
 
 
 class OutputReasoning(Struct, tag_field="type", tag="reasoning", frozen=True):
@@ -117,12 +118,12 @@ class ReasoningWriter(ItemWriter):
         self._run: OpenRun | None = None  # of its deltas
 
     @property
-    def written(self) -> str:
-        return "".join(self._pieces or ())
+    def written(self) -> AnyText:
+        return joined(self._pieces or ())
 
     def text(self, delta: str) -> None:
         self._open_part().append(delta)
-        self.out.emit(self._form.delta, self.id, self.index, 0, delta)
+        self.out.emit(self._form.delta, self.id, self.index, 0, as_long(delta))
 
     def text_run(self, deltas: list[str]) -> None:
         """The same as `text` with each of them."""
@@ -140,7 +141,7 @@ class ReasoningWriter(ItemWriter):
     def close_parts(self) -> None:
         if self._pieces is None:
             return
-        text = "".join(self._pieces)
+        text = self.written
         self.out.emit(self._form.done, self.id, self.index, 0, text)
         self.out.emit(self._form.part_done, self.id, self.index, 0, self._form.part(text))
 
@@ -152,11 +153,11 @@ class ReasoningWriter(ItemWriter):
             return OutputReasoning(self.id, parts, UNSET, sealed, status)
         return OutputReasoning(self.id, [], parts, sealed, status)
 
-    def _encrypted(self, text: str) -> str | UnsetType:
+    def _encrypted(self, text: AnyText) -> str | UnsetType:
         kept = Kept(join_details(self._details), self._calls, join_fields(self._fields))
         if not (self._sealed or kept):
             return UNSET
-        return self._pack(text if self._sealed else "", kept)
+        return self._pack(str(text) if self._sealed else "", kept)
 
     def keep_details(self, details: list[Any]) -> None:
         """A backend's own records of the thought."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from translators.emitter import Emitter
+from translators.long_text import AnyText
 from translators.schema import events
 
 
@@ -25,7 +26,7 @@ class ItemWriter:
         return self.index >= 0
 
     @property
-    def written(self) -> str:
+    def written(self) -> AnyText:
         """The model's own words in the item so far."""
         return ""
 

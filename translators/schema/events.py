@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from translators.long_text import AnyText
 from translators.schema.responses import Response
 
 
@@ -70,7 +71,7 @@ class OutputTextDelta(Event, tag="response.output_text.delta", frozen=True):
     item_id: str
     output_index: int
     content_index: int
-    delta: str
+    delta: AnyText
     logprobs: list[Any]
 
 
@@ -78,7 +79,7 @@ class OutputTextDone(Event, tag="response.output_text.done", frozen=True):
     item_id: str
     output_index: int
     content_index: int
-    text: str
+    text: AnyText
     logprobs: list[Any]
 
 
@@ -101,21 +102,21 @@ class RefusalDone(Event, tag="response.refusal.done", frozen=True):
     item_id: str
     output_index: int
     content_index: int
-    refusal: str
+    refusal: AnyText
 
 
 class ReasoningTextDelta(Event, tag="response.reasoning_text.delta", frozen=True):
     item_id: str
     output_index: int
     content_index: int
-    delta: str
+    delta: AnyText
 
 
 class ReasoningTextDone(Event, tag="response.reasoning_text.done", frozen=True):
     item_id: str
     output_index: int
     content_index: int
-    text: str
+    text: AnyText
 
 
 class ReasoningSummaryPartAdded(Event, tag="response.reasoning_summary_part.added", frozen=True):
@@ -136,39 +137,39 @@ class ReasoningSummaryTextDelta(Event, tag="response.reasoning_summary_text.delt
     item_id: str
     output_index: int
     summary_index: int
-    delta: str
+    delta: AnyText
 
 
 class ReasoningSummaryTextDone(Event, tag="response.reasoning_summary_text.done", frozen=True):
     item_id: str
     output_index: int
     summary_index: int
-    text: str
+    text: AnyText
 
 
 class FunctionCallArgumentsDelta(Event, tag="response.function_call_arguments.delta", frozen=True):
     item_id: str
     output_index: int
-    delta: str
+    delta: AnyText
 
 
 class FunctionCallArgumentsDone(Event, tag="response.function_call_arguments.done", frozen=True):
     item_id: str
     output_index: int
     name: str
-    arguments: str
+    arguments: AnyText
 
 
 class CustomToolCallInputDelta(Event, tag="response.custom_tool_call_input.delta", frozen=True):
     item_id: str
     output_index: int
-    delta: str
+    delta: AnyText
 
 
 class CustomToolCallInputDone(Event, tag="response.custom_tool_call_input.done", frozen=True):
     item_id: str
     output_index: int
-    input: str
+    input: AnyText
 
 
 class ImageGenerationCallInProgress(Event, tag="response.image_generation_call.in_progress", frozen=True):

@@ -5,12 +5,13 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028 and U+0085 are legal inside
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from translators.decode import on_one_line
 from translators.limits import DEFAULT_LIMITS, event_too_large
+from translators.long_text import encode_json, encode_short, json_pieces
 from translators.schema.events import AnyEvent, DeltaRun, Event
 
 DONE = b"[DONE]"
@@ -18,6 +19,7 @@ DONE_FRAME = b"data: [DONE]\n\n"
 
 _DATA_LINE = b"\ndata:"
 _SPACE = ord(" ")
+_END = b"\n\n"  # of a frame
 # Of a line that came in pieces and is put together as what it says alone; a shorter one is copied with its neighbours.
 _LONG_LINE = 1 << 16
 
@@ -179,8 +181,7 @@ def _with_one_line_end(lines: bytes) -> bytes:
 
 
 _HEADS = {kind: f"event: {kind.__struct_config__.tag}\ndata: ".encode() for kind in Event.__subclasses__()}
-_ENCODER = msgspec.json.Encoder()
-encode_text: Callable[[str], bytes] = _ENCODER.encode
+encode_text: Callable[[str], bytes] = msgspec.json.Encoder().encode
 
 
 class SSEEncoder:
@@ -193,11 +194,24 @@ class SSEEncoder:
         self._template = b""
 
     def encode(self, events: Sequence[AnyEvent]) -> bytes:
-        """The frames of these events, one behind the other."""
-        return b"".join(self.frames(events))
+        """The frames of these events, one behind the other. Raises LongJson where one has to go in `pieces`."""
+        return b"".join(self._frames(events, _encode_short))
 
     def frames(self, events: Iterable[AnyEvent]) -> list[bytes]:
         """One frame for each event."""
+        return self._frames(events, encode)
+
+    def pieces(self, events: Iterable[AnyEvent]) -> Iterator[bytes]:
+        """The same, however long: in pieces of which each is made in a moment."""
+        for event in events:
+            if isinstance(event, DeltaRun):
+                yield from self._frames_of_run(event.model, event.sequence_number, event.deltas)
+            else:
+                yield _HEADS[type(event)]
+                yield from json_pieces(event, on_one_line)
+                yield _END
+
+    def _frames(self, events: Iterable[AnyEvent], encode: Callable[[Event], bytes]) -> list[bytes]:
         frames: list[bytes] = []
         for event in events:
             if isinstance(event, DeltaRun):
@@ -224,7 +238,12 @@ class SSEEncoder:
 
 def encode(event: Event) -> bytes:
     """The frame of one event, whose JSON is one line even where parts of it came from elsewhere as they were."""
-    return _HEADS[type(event)] + on_one_line(_ENCODER.encode(event)) + b"\n\n"
+    return _HEADS[type(event)] + on_one_line(encode_json(event)) + _END
+
+
+def _encode_short(event: Event) -> bytes:
+    """The same. Raises LongJson for one that holds a long text."""
+    return _HEADS[type(event)] + on_one_line(encode_short(event)) + _END
 
 
 def _template(model: Event) -> bytes:
