@@ -134,7 +134,7 @@ class EventStream:
         try:
             self._rest = self._run_ahead(self.send_events(events))
         except LongJson:
-            self._unsent = events
+            self._unsent, self._emitting = events, True  # no keep-alive may overtake them
             return False
         self._silent_since = self._now()
         return self._rest is None

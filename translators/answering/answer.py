@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
 from msgspec import Raw
 
 from translators.answering.counts import Counts
@@ -26,6 +25,7 @@ from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.refused_call import RefusedCallWriter
 from translators.items.writer import ItemWriter
+from translators.long_text import encode_json
 from translators.recovery.upstream_codes import CONTEXT_LENGTH
 from translators.report import Adaptation, Report, Told
 
@@ -135,7 +135,7 @@ class Answer:
         """All that the model said: its items as a client would send them again, and the calls that cannot stand."""
         report = Report()
         writers = self.items if self.afterthought is None else [*self.items, self.afterthought]
-        raws = [Raw(msgspec.json.encode(writer.snapshot("completed"))) for writer in writers]
+        raws = [Raw(encode_json(writer.snapshot("completed"))) for writer in writers]
         items = [decode_item(raw, "answer", report) for raw in raws]
         calls = RejectedCalls(rejected, self._translation.chat.model, self._translation.dialect.name)
         return (*(item for item in items if item is not None), calls)
