@@ -1,13 +1,18 @@
-"""Presets as data: every fact is one of `Dialect`, of its type."""
+"""Presets as data: every fact is one of `Dialect`, of its type, and says where it is from."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.cases import FIXTURES
+from translators.dialects import presets
 from translators.dialects.families import FAMILIES
-from translators.dialects.preset import Facts, facts, read_facts, when
+from translators.dialects.preset import FACTS, Facts, facts, read_facts, when
 from translators.dialects.presets import BACKENDS
 
 
@@ -34,3 +39,21 @@ def test_the_type_checker_knows_facts() -> None:
     ):
         with pytest.raises(ValueError, match=r"no fact|[Ee]xpected"):
             read_facts(wrong)
+
+
+FOLDER = Path(presets.__file__).parent
+FILES = [path for path in sorted(FOLDER.glob("*.py")) if path.stem != "__init__"]
+SOURCE = re.compile(r"https://\S+\.\S+|\b[\w.-]+/[\w.-]+#\d+|\bfixtures/[a-z0-9-]+")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_preset_says_where_its_facts_are_from(path: Path) -> None:
+    """A page, a thread or a recording at least, and each fact by its name, be it to say that nothing was read of it."""
+    text = path.read_text()
+    said = ast.get_docstring(ast.parse(text)) or ""
+    sources = SOURCE.findall(said)
+    assert sources
+    for source in sources:
+        assert not source.startswith("fixtures/") or (FIXTURES / source.removeprefix("fixtures/")).is_dir()
+    given = {name for name in re.findall(r"\b([a-z_]+)=", text) if name in FACTS}
+    assert given <= set(re.findall(r"`([a-z_]+)`", said))

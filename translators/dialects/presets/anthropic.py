@@ -1,4 +1,12 @@
-"""Anthropic's compatible endpoint, which ignores formats and `strict` in silence."""
+"""Anthropic's compatible endpoint, which ignores formats and `strict` in silence.
+
+Where its facts are from:
+- https://platform.claude.com/docs/en/cli-sdks-libraries/libraries/openai-sdk: `developer_role`, `params`,
+  `max_temperature`, `audio`, `structured`, `json_object`, `reasoning_controls`, `reasoning_replay`
+- https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking and usestrix/strix#505:
+  `params_without_reasoning`, `tool_choice_when_thinking`
+- recalled, from no page that was read: `files`
+"""
 
 from __future__ import annotations
 

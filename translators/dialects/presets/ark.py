@@ -1,4 +1,10 @@
-"""Volcengine's Ark, with the Doubao models."""
+"""Volcengine's Ark, with the Doubao models.
+
+Where its facts are from:
+- https://github.com/BerriAI/litellm/blob/main/litellm/llms/volcengine/chat/transformation.py: `reasoning_controls`
+- recalled, from no page that was read: `system_placement`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""OpenAI's models at Azure: `{resource}/openai/v1`, or a deployment's path with `query: {api-version: …}`."""
+"""OpenAI's models at Azure: `{resource}/openai/v1`, or a deployment's path with `query: {api-version: …}`.
+
+Where its facts are from:
+- https://learn.microsoft.com/en-us/azure/ai-foundry/openai/latest: `auth_header`
+- https://github.com/pydantic/pydantic-ai/blob/main/pydantic_ai_slim/pydantic_ai/profiles: `files`
+- the preset of OpenAI: whatever else
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""Bedrock's OpenAI endpoints."""
+"""Bedrock's OpenAI endpoints.
+
+Where its facts are from:
+- https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions-mantle.html: what they are and which
+  models they have
+- BerriAI/litellm#40775: `reasoning_controls`
+- recalled, from no page that was read: `max_tokens_field`, `think_tags`
+- no page says that it takes more, so the careful choice: `audio`, `files`, `params`, `parallel_tool_calls`,
+  `reasoning_replay`
+"""
 
 from __future__ import annotations
 

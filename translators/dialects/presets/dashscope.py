@@ -1,4 +1,13 @@
-"""Alibaba's Model Studio."""
+"""Alibaba's Model Studio.
+
+Where its facts are from:
+- https://www.alibabacloud.com/help/en/model-studio/glm: `reasoning_controls`
+- https://github.com/vercel/ai/tree/main/packages/alibaba/src: `params`, `reasoning_replay`, `video`
+- https://github.com/pydantic/pydantic-ai/blob/main/pydantic_ai_slim/pydantic_ai/profiles/qwen.py: `schema`, `audio`,
+  `files`
+- BerriAI/litellm#37470: `tool_choice_when_thinking`
+- recalled, from no page that was read: `tool_choice`, `parallel_tool_calls`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Fireworks."""
+"""Fireworks.
+
+Where its facts are from:
+- https://docs.fireworks.ai/guides/reasoning: `efforts`, `reasoning_replay`
+- https://github.com/vercel/ai/tree/main/packages/fireworks/src: `params`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A backend that nothing is known of."""
+"""A backend that nothing is known of: what most servers take of https://platform.openai.com/docs/api-reference/chat, as
+`Dialect` has it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""Zhipu's own API."""
+"""Zhipu's own API.
+
+Where its facts are from:
+- https://java.agentscope.io/v2/en/integration/model/glm: `needs_user_message`, `params`, `max_temperature`,
+  `stream_usage`, `tool_choice`, `structured`
+- https://github.com/pydantic/pydantic-ai/blob/main/pydantic_ai_slim/pydantic_ai/models/zai.py: `reasoning_controls`,
+  `thinking_extra`, `reasoning_replay`, `efforts`, `always_thinks`
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/openai.ts: `system_placement`
+- recalled, from no page that was read: `thinks_by_default`
+- no page says that it takes more, so the careful choice: `audio`, `files`, `parallel_tool_calls`
+"""
 
 from __future__ import annotations
 

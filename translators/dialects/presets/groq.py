@@ -1,4 +1,18 @@
-"""Groq."""
+"""Groq.
+
+Where its facts are from:
+- https://console.groq.com/docs/openai: `params`
+- https://github.com/BerriAI/litellm/blob/main/litellm/llms/groq/chat/transformation.py: `empty_content`,
+  `max_tokens_field`
+- https://github.com/pydantic/pydantic-ai/blob/main/pydantic_ai_slim/pydantic_ai/models/groq.py: `reasoning_controls`,
+  `efforts`, `effort_names`, `always_thinks`
+- https://github.com/vercel/ai/tree/main/packages/groq/src: `reasoning_field`, `reasoning_replay`
+- janhq/jan#8136 and karthink/gptel#774: `reasoning_replay`
+- langchain-ai/langchain#23629: `structured_with_tools`
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/openai.ts: `system_placement`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+- the shape of its counts: fixtures/made-groq-x-groq-usage
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,21 @@
-"""Moonshot's own API."""
+"""Moonshot's own API.
+
+Where its facts are from:
+- https://platform.moonshot.cn/docs/guide/use-kimi-k2-thinking-model: `thinks_by_default`, `max_temperature`,
+  `params_without_reasoning`
+- https://raw.githubusercontent.com/api-evangelist/moonshot-ai/refs/heads/main/json-schema/moonshot-ai-kimi-k26-chat-request-schema.json:
+  `reasoning_controls`, `thinking_extra`
+- JohnnyZ93/oai-compatible-copilot#171: `reasoning_replay`
+- https://github.com/BerriAI/litellm/blob/main/litellm/llms/moonshot/chat/transformation.py: `reasoning_filler`,
+  `tool_choice`
+- https://github.com/vercel/ai/tree/main/packages/moonshotai/src: `images`, `schema`, `thinking_extra`, `efforts`,
+  `always_thinks`
+- router-for-me/CLIProxyAPI#5316: `schema`
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/openai.ts: `always_max_tokens`,
+  `tool_choice`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+- the shape of its counts: fixtures/made-kimi-choice-usage
+"""
 
 from __future__ import annotations
 

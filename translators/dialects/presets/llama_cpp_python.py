@@ -1,4 +1,11 @@
-"""The server of llama-cpp-python."""
+"""The server of llama-cpp-python.
+
+Where its facts are from:
+- https://github.com/abetlen/llama-cpp-python/blob/main/llama_cpp/server/types.py: `stream_usage`, `tool_choice`,
+  `structured`
+- its other sources, where nothing of the kind was found: `audio`, `files`, `parallel_tool_calls`, `reasoning_controls`,
+  `reasoning_replay`
+"""
 
 from __future__ import annotations
 

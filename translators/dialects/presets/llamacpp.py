@@ -1,4 +1,12 @@
-"""llama-server of llama.cpp, as recorded (fixtures/llamacpp-*)."""
+"""llama-server of llama.cpp, as recorded (fixtures/llamacpp-tool-stream and its neighbours).
+
+Where its facts are from:
+- https://github.com/ggml-org/llama.cpp/blob/master/tools/server/server-common.cpp: `files`, `logprobs_with_tools`,
+  `parallel_tool_calls`
+- the server of the recordings, asked by hand: `tool_choice`
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/openai.ts: `schema`
+- ggml-org/llama.cpp#18994: `reasoning_replay`
+"""
 
 from __future__ import annotations
 

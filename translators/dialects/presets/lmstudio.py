@@ -1,4 +1,11 @@
-"""LM Studio."""
+"""LM Studio.
+
+Where its facts are from:
+- https://lmstudio.ai/docs/api/rest-api: which endpoints it has
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/openai.ts: `tool_choice`, `reasoning_replay`
+- recalled, from no page that was read: `images`, `json_object`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+"""
 
 from __future__ import annotations
 

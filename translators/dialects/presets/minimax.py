@@ -1,4 +1,14 @@
-"""MiniMax's own API."""
+"""MiniMax's own API.
+
+Where its facts are from:
+- https://java.agentscope.io/v2/en/integration/model/minimax: `extra_body`, `max_tokens_field`, `params`, `tool_choice`,
+  `parallel_tool_calls`, `structured`, `json_object`, `reasoning_controls`, `thinking_word`, `thinks_by_default`,
+  `always_thinks`, `reasoning_field`
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/rules/classes/minimax.kdl:
+  `cumulative_reasoning`, `reasoning_replay`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+- the shape of its errors: fixtures/made-minimax-error-in-200
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,16 @@
-"""Mistral's own API: every unknown key is a 422."""
+"""Mistral's own API: every unknown key is a 422.
+
+Where its facts are from:
+- Gitlawb/openclaude#739 and charmbracelet/crush#1590: `params`, `reasoning_replay`
+- 0xPlaygrounds/rig#1130: `bridge_after_tool`, `prefix_field`
+- https://github.com/vercel/ai/tree/main/packages/mistral/src: `files`, `stream_usage`, `tool_choice`, `required_word`,
+  `strict_tools`, `tool_name_field`, `reasoning_controls`, `efforts`, `reasoning_field`, `reasoning_replay`,
+  `prefix_field`
+- anomalyco/opencode#1680: `tool_call_id`
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/openai.ts: `system_placement`,
+  `tool_name_field`
+- the shape of its thoughts: fixtures/made-mistral-thinking
+"""
 
 from __future__ import annotations
 

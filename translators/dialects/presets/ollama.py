@@ -1,4 +1,11 @@
-"""Ollama. It ignores what it does not know, `tool_choice` included."""
+"""Ollama. It ignores what it does not know, `tool_choice` included.
+
+Where its facts are from:
+- https://github.com/ollama/ollama/blob/main/docs/api/openai-compatibility.mdx: `params`, `tool_choice`
+- https://github.com/ollama/ollama/blob/main/openai/openai.go: `images`, `files`, `parallel_tool_calls`, `efforts`,
+  `effort_names`, `reasoning_field`, `reasoning_replay`
+- the shape of its calls: fixtures/made-ollama-whole-call
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""OpenAI's own API."""
+"""OpenAI's own API.
+
+Where its facts are from:
+- https://github.com/openai/openai-python/tree/main/src/openai/types/chat: `developer_role`, `text_content`,
+  `empty_content`, `refusal_field`, `files`, `params`, `max_tokens_field`, `allowed_tools`, `strict_tools`
+- https://platform.openai.com/docs/api-reference/chat/create: `max_tools`
+- https://github.com/pydantic/pydantic-ai/blob/main/pydantic_ai_slim/pydantic_ai/profiles/openai.py: `system_placement`,
+  `params_without_reasoning`, `thinks_by_default`, `reasoning_controls`
+- https://github.com/earendil-works/pi/blob/main/packages/ai/src/api/openai-completions.ts: `tool_call_id`
+- it gives no thoughts in Chat Completions: `reasoning_replay`, `think_tags`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""OpenRouter."""
+"""OpenRouter.
+
+Where its facts are from:
+- https://openrouter.ai/docs/use-cases/reasoning-tokens: `reasoning_controls`
+- https://github.com/pydantic/pydantic-ai/blob/main/pydantic_ai_slim/pydantic_ai/models/openrouter.py: `files`,
+  `reasoning_field`, `reasoning_replay`, `strict_tools`
+- https://github.com/earendil-works/pi/blob/main/packages/ai/src/api/openai-completions.ts: `developer_role`,
+  `reasoning_replay`
+- recalled, from no page that was read: `params`
+- the shape of its thoughts: fixtures/made-openrouter-reasoning-details
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""SGLang."""
+"""SGLang.
+
+Where its facts are from:
+- https://github.com/sgl-project/sglang/blob/main/python/sglang/srt/entrypoints/openai/protocol.py: `developer_role`,
+  `audio`, `strict_tools`, `reasoning_field`
+- the preset of vLLM, whose templates it shares: whatever else
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Text Generation Inference of Hugging Face."""
+"""Text Generation Inference of Hugging Face.
+
+Where its facts are from:
+- https://github.com/huggingface/text-generation-inference/blob/main/router/src/lib.rs: `empty_content`,
+  `text_beside_calls`, `json_object`, `structured_with_tools`
+- the same source, where nothing of the kind was found: `audio`, `files`, `parallel_tool_calls`, `reasoning_controls`,
+  `reasoning_replay`
+"""
 
 from __future__ import annotations
 

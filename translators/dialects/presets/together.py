@@ -1,4 +1,10 @@
-"""Together."""
+"""Together.
+
+Where its facts are from:
+- https://docs.together.ai/docs/kimi-k2-thinking-quickstart: `reasoning_field`
+- https://github.com/earendil-works/pi/blob/main/packages/ai/src/api/openai-completions.ts: `reasoning_controls`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""vLLM, as recorded (fixtures/vllm-*). It reads and writes `reasoning`; old versions say `reasoning_content`."""
+"""vLLM, as recorded (fixtures/vllm-reasoning-stream and its neighbours).
+
+It reads and writes `reasoning`; old versions say `reasoning_content`.
+
+Where its facts are from:
+- https://github.com/vllm-project/vllm/blob/main/vllm/entrypoints/openai/chat_completion/protocol.py:
+  `reasoning_controls`, `strict_tools`, `reasoning_field`, `template_switch`
+- fixtures/vllm-file-refused: `files`
+- https://docs.vllm.ai/en/latest/features/multimodal_inputs.html: `video`
+- vllm-project/vllm#39929: `calls_beside_format`
+- https://github.com/can1357/oh-my-pi/blob/main/packages/catalog/src/compat/openai.ts: `reasoning_replay`
+"""
 
 from __future__ import annotations
 

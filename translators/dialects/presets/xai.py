@@ -1,4 +1,16 @@
-"""xAI."""
+"""xAI.
+
+Where its facts are from:
+- https://docs.x.ai/developers/model-capabilities/text/comparison.md: `params_without_reasoning`, `reasoning_replay`
+- https://github.com/vercel/ai/tree/main/packages/xai/src: `max_tokens_field`, `schema`, `strict_tools`, `params`,
+  `reasoning_replay`
+- https://github.com/pydantic/pydantic-ai/blob/main/pydantic_ai_slim/pydantic_ai/profiles/grok.py: `reasoning_controls`,
+  `efforts`, `always_thinks`, `thinks_by_default`, `params_without_reasoning`
+- router-for-me/CLIProxyAPI#5214: `max_tools`
+- recalled, from no page that was read: `system_placement`
+- no page says that it takes more, so the careful choice: `audio`, `files`
+- the shape of its calls: fixtures/made-xai-whole-call
+"""
 
 from __future__ import annotations
 
