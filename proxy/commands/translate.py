@@ -20,6 +20,7 @@ from proxy.process.grammars import Grammars
 from proxy.upstream.recognition import recognise
 from proxy.upstream.routing import Router
 from translators.asking.translate import ParsedRequest, Translation, parse_request, to_chat
+from translators.decode import is_null
 from translators.errors import BridgeError
 from translators.history.references import references
 
@@ -76,9 +77,8 @@ def translate_command(config: Config, body: bytes, model: str | None) -> Transla
 
 
 def _stored_in(parsed: ParsedRequest) -> Iterator[str]:
-    """The parameters whose meaning is in the store of a server."""
-    for name in ("previous_response_id", "conversation"):
-        if getattr(parsed.params, name) is not None:
-            yield name
-    if references(parsed.items):
-        yield "input"
+    """The parameters whose meaning is in the store of a server. A reference to an item is refused before."""
+    if parsed.params.previous_response_id is not None:
+        yield "previous_response_id"
+    if not is_null(parsed.params.conversation):
+        yield "conversation"

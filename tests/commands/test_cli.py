@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from proxy.commands.main import main
+from proxy.commands.translate import translate_command
+from proxy.config import Config, ModelSettings, UpstreamSettings
 from tests.support.command import Command
 
 CONFIG = """
@@ -177,6 +179,25 @@ def test_translate_prints_errors_as_the_client_would_see_them(staged: Command) -
     assert json.loads(err)["error"]["code"] == "model_not_found"
     status, out, err = staged.run("translate", "--config", "nowhere.yaml")
     assert (status, out, err) == (2, "", "nowhere.yaml: cannot be read: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({}, []),
+        ({"conversation": None, "previous_response_id": None}, []),
+        ({"conversation": "conv_1"}, ["conversation"]),
+        ({"previous_response_id": "resp_1"}, ["previous_response_id"]),
+    ],
+)
+def test_translate_says_which_parts_only_a_store_knows(fields: dict[str, object], named: list[str]) -> None:
+    config = Config(
+        upstreams={"there": UpstreamSettings(base_url="http://127.0.0.1:1/v1", dialect="generic")},
+        models={"*": ModelSettings(upstream="there")},
+    )
+    body = json.dumps({"model": "mine", "input": "Hi"} | fields).encode()
+    notes = [note for note in translate_command(config, body, None).notes if "store of a server" in note]
+    assert [note.split("'")[1] for note in notes] == named
 
 
 # ---- serve: what keeps it from serving
