@@ -22,7 +22,6 @@ from proxy.upstream.routing import Router
 from translators.asking.translate import ParsedRequest, Translation, parse_request, to_chat
 from translators.decode import is_null
 from translators.errors import BridgeError
-from translators.history.references import references
 
 _NOT_READ = "left out what '{}' names: it is in the store of a server, and no store is read here"
 
