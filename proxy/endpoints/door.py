@@ -82,7 +82,7 @@ class Door:
             if not answer.status:
                 answer.status = _without_answer(outcome) if error is None else error.status
             self._observer.ended(_ending(visit, scope, answer.status, outcome, error))
-            error = None  # its traceback holds this frame
+            visit.exchange = error = None  # the connection holds the scope of its last request, an error this frame
 
     def _answer_headers(self, visit: Visit) -> RawHeaders:
         headers = [(_REQUEST_ID, visit.id.encode())]

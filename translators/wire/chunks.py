@@ -156,8 +156,9 @@ class ChunkDecoder:
 
     def _parse_one(self, payload: bytes) -> list[Chunk]:
         chunk = parse_chunk(payload)
-        self._look_for_finish(chunk)
-        if self._halves.held is not None or has_any(payload):
+        if chunk.choices:
+            self._look_for_finish(chunk)
+        if self._halves.held is not None or (b"\\u" in payload and has_any(payload)):
             return self._halves.join(payload, chunk)
         pattern = ChunkPattern.learn(payload, chunk) if self._lessons else None
         if pattern is None:

@@ -238,12 +238,14 @@ class SSEEncoder:
 
 def encode(event: Event) -> bytes:
     """The frame of one event, whose JSON is one line even where parts of it came from elsewhere as they were."""
-    return _HEADS[type(event)] + on_one_line(encode_json(event)) + _END
+    json = encode_json(event)
+    return _HEADS[type(event)] + (on_one_line(json) if b"\n" in json or b"\r" in json else json) + _END
 
 
 def _encode_short(event: Event) -> bytes:
     """The same. Raises LongJson for one that holds a long text."""
-    return _HEADS[type(event)] + on_one_line(encode_short(event)) + _END
+    json = encode_short(event)
+    return _HEADS[type(event)] + (on_one_line(json) if b"\n" in json or b"\r" in json else json) + _END
 
 
 def _template(model: Event) -> bytes:
