@@ -56,6 +56,7 @@ class Pool:
         self._timeout = timeout
         self._places = asyncio.Semaphore(MAX_CONNECTIONS)
         self._idle: list[_Idle] = []
+        self._closed = False
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection[Any]]:
@@ -70,6 +71,9 @@ class Pool:
             except BaseException:
                 connection.terminate()  # whatever the server still does for it is undone
                 raise
+            if self._closed:
+                connection.terminate()
+                return
             self._idle.append(_Idle(connection, asyncio.get_running_loop().time()))
         finally:
             self._places.release()
@@ -81,6 +85,8 @@ class Pool:
             kept.connection.terminate()
 
     async def close(self) -> None:
+        """Closes those that nobody uses; the others end when they come back."""
+        self._closed = True
         idle, self._idle = self._idle, []
         closing = [kept.connection.close(timeout=self._timeout) for kept in idle]
         await asyncio.gather(*closing, return_exceptions=True)

@@ -1,6 +1,7 @@
 """Marks everything in this folder, so that the usual run leaves it out."""
 
-from collections.abc import AsyncIterator, Sequence
+import gc
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(autouse=True)
+def _own_garbage() -> Iterator[None]:
+    """Blames what is left open on the test that left it. Its loop is closed before this."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

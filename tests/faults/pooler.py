@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.postgres import PostgresServer, free_port, unprivileged_user
+from tests.support.ports import free_ports
+from tests.support.postgres import PostgresServer, unprivileged_user
 
 _SETTINGS = """[databases]
 * = host=127.0.0.1 port={postgres} user=dragoman
@@ -32,7 +33,7 @@ def running_pooler(program: str, postgres: PostgresServer) -> Iterator[int]:
     """Its port. Three connections to the server serve all of its clients, one transaction each."""
     folder = Path(tempfile.mkdtemp(prefix="dragoman-pooler-"))
     user = unprivileged_user()
-    port = free_port()
+    (port,) = free_ports(1)
     (folder / "pgbouncer.ini").write_text(_SETTINGS.format(postgres=postgres.port, port=port, folder=folder))
     folder.chmod(0o755)
     if user is not None:

@@ -7,7 +7,6 @@ import contextlib
 import importlib.util
 import itertools
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.process.served import PATIENCE, Served
 from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer, sse_answer
 from tests.support.checks import check_events, check_frames
 from tests.support.live import USAGE, chunk
+from tests.support.ports import free_ports
 
 REQUESTS = 400  # half of them streamed
 AT_ONCE = 16
@@ -162,15 +162,9 @@ async def _answers(client: httpx2.AsyncClient) -> bool:
         return False
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in found]
-
-
 @pytest.mark.parametrize("configure", [envoy, haproxy, nginx])
 async def test_a_rolling_restart_behind_a_proxy(tmp_path: Path, configure: Configure) -> None:
-    port, *replicas = _free_ports(3)
+    port, *replicas = free_ports(3)
     command = configure(tmp_path, port, replicas)
     store = {"data_dir": str(tmp_path / "data")}
 

@@ -207,3 +207,11 @@ async def test_without_prepared_statements_all_is_the_same(dsn: str) -> None:
     assert await store.delete("o", "r")
     assert not await store.delete("o", "r")
     await database.close()
+
+
+async def test_a_connection_in_use_when_its_pool_closes_ends_when_it_comes_back(dsn: str) -> None:
+    pool = Pool(Address.read(dsn, 100), 5.0)
+    async with pool.connection() as connection:
+        await pool.close()
+        assert await connection.fetchval("SELECT 1") == 1
+    assert connection.is_closed()

