@@ -1,4 +1,4 @@
-"""`ChatAnswer`: the body of an upstream's answer as chunks, whatever form it came in.
+"""`AnswerBody`: an upstream's answer as chunks; `ChatAnswer` reads those of Chat, whatever form they came in.
 
 An upstream that was asked for a stream may answer with JSON and the reverse; the body's own form counts.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -37,9 +38,35 @@ class Straight(Struct, frozen=True):
     sink: FrameSink
 
 
+class AnswerBody(Protocol):
+    """What a wire reads an answer with, in this order: opened, read or delivered to its end, closed."""
+
+    @property
+    def said_done(self) -> bool:
+        """Whether the upstream said that its answer is complete."""
+
+    @property
+    def left_open(self) -> str:
+        """What the upstream did instead, where it gave a finish reason and no end; else ""."""
+
+    async def open(self) -> None:
+        """Waits for what tells that there is an answer. Raises UpstreamError and TransportError."""
+
+    async def read(self) -> list[Chunk]:
+        """The chunks that arrived together, and none when all have been read. Raises UpstreamError, TransportError."""
+
+    async def deliver(self, into: IntoChunks, straight: Straight | None) -> None:
+        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
+
+        What can go `straight` goes there.
+        """
+
+    async def close(self) -> None:
+        """Gives the connection back, or drops it."""
+
+
 class ChatAnswer:
-    """`said_done` once the upstream said that its answer is complete; `left_open` is what it did instead,
-    where it gave a finish reason and no end. Over one of `limits`, it fails."""
+    """The body of a Chat answer: events or JSON, by its own form. Over one of `limits`, it fails."""
 
     def __init__(self, answer: Answer, limits: AnswerLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
@@ -79,7 +106,6 @@ class ChatAnswer:
             self._decoder = ChunkDecoder(self._limits)
 
     async def read(self) -> list[Chunk]:
-        """The chunks that arrived together, and none when all have been read. Raises UpstreamError, TransportError."""
         if self._whole is not None and not self._over:
             self._over = True
             return [self._whole]
@@ -112,11 +138,6 @@ class ChatAnswer:
         return b""
 
     async def deliver(self, into: IntoChunks, straight: Straight | None) -> None:
-        """Gives `into` chunks as they arrive, until it answers False, or `read` has to say what comes next.
-
-        What can go `straight` goes there.
-        """
-
         def take(data: bytes) -> bool:
             chunks = self._decode(data)
             return (not chunks or into(chunks)) and not (self._over or self._has_more) and self._until is None

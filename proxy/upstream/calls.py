@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 
 from proxy.transports import Answer, AnswerTooLarge, ConnectFailed, Endpoint, TimedOut, TransportError
-from proxy.upstream.body import ChatAnswer, IntoChunks, Straight
+from proxy.upstream.body import AnswerBody, IntoChunks, Straight
 from proxy.upstream.health import LEFT, Failure
 from proxy.upstream.plan import Route
 from proxy.upstream.refusals import ErrorTeller, transport_error
@@ -48,7 +48,7 @@ class UpstreamCall:
         self._body = body
         self._client_headers = client_headers
         self._make_teller = teller
-        self._answer: ChatAnswer | None = None
+        self._answer: AnswerBody | None = None
         self._code = LEFT  # by which its end is counted
         self._under_way = False
 

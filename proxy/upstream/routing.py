@@ -10,28 +10,18 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import urlsplit
 
-from msgspec import Struct
-
-from proxy.config import LOCAL_MODEL, Config, ModelSettings, OnUnsupported, UpstreamSettings
+from proxy.config import Config
+from proxy.upstream.entries import Entry
 from proxy.upstream.plan import Plan, Route
-from proxy.upstream.wire import CHAT
-from translators.asking.translate import Settings, parse_defaults
-from translators.dialects import GENERIC, choose
 from translators.errors import InvalidRequest
-from translators.schema.responses import ResponsesRequest
 from translators.sealing import PLAIN, Sealer
 
 DEFAULT_NAME = "*"
-LOCAL_DIALECT = "llamacpp"
-BY_LIST = "list of models"
 MAX_NAMES_SHOWN = 20
 MAX_NAME_SHOWN = 100
 MAX_REMEMBERED = 1000
 
-_SHARE_OF_SUMMARY = 4  # of a context window, at most one part in so many is a summary's
-_LEAST_SUMMARY = 256
 _WILDCARD = re.compile(r"\[[^]]*\]|[*?]")
 
 
@@ -39,68 +29,12 @@ def _any(model: str) -> bool:
     return True
 
 
-class _Entry(Struct, frozen=True):
-    """An entry of `models`, with all of it that no request changes."""
-
-    settings: ModelSettings
-    upstream: UpstreamSettings
-    on_unsupported: OnUnsupported
-    defaults: ResponsesRequest | None
-    sealer: Sealer
-    error_codes: Mapping[str, str]
-
-    def sent_name(self) -> str | None:
-        """The name that the upstream is sent whatever the client asked for, if there is one."""
-        return self.settings.model or (LOCAL_MODEL if self.upstream.kind == "local" else None)
-
-    def route(self, name: str, listed: str | None = None) -> Route:
-        """`listed` is the preset that the upstream's list of models tells."""
-        model = self.sent_name() or name
-        return Route(
-            name=name,
-            model=model,
-            upstream_name=self.settings.upstream,
-            upstream=self.upstream,
-            settings=self.settings,
-            choice=choose(
-                self.upstream.dialect,
-                self.settings.dialect,
-                host=urlsplit(self.upstream.base_url or "").netloc,
-                model_name=model,
-                otherwise=LOCAL_DIALECT if self.upstream.kind == "local" else listed or GENERIC,
-                because="kind local" if self.upstream.kind == "local" else BY_LIST if listed else "",
-            ),
-            wire=CHAT,
-            translation=Settings(
-                model=model,
-                on_unsupported=self.on_unsupported,
-                defaults=self.defaults,
-                extra_body=self.settings.extra_body,
-                drop_params=self.settings.drop_params,
-                grammar_retries=self.settings.grammar_retries,
-                estimate_usage=self.settings.estimate_usage,
-                thoughts=self.settings.thoughts,
-                error_codes=self.error_codes,
-                sealer=self.sealer,
-                summary_tokens=self._summary_tokens(),
-            ),
-        )
-
-    def _summary_tokens(self) -> int:
-        """A summary that fills the window of its reader makes no room."""
-        window = self.settings.context_window
-        if window is None and self.upstream.kind == "local":
-            window = self.upstream.context_size
-        asked = self.settings.summary_tokens
-        return asked if window is None else max(min(asked, window // _SHARE_OF_SUMMARY), _LEAST_SUMMARY)
-
-
 class Router:
     """The plans of one configuration."""
 
     def __init__(self, config: Config, sealer: Sealer = PLAIN) -> None:
         self._known = names_shown(config)
-        self._entries = {name: _entry(settings, config, sealer) for name, settings in config.models.items()}
+        self._entries = {name: Entry.of(settings, config, sealer) for name, settings in config.models.items()}
         self._listed: dict[str, str] = {}
         self._exact = {name: self._plan(name, name) for name in self._entries if not is_pattern(name)}
         self.undecided = {route.upstream_name for route in self.entries() if not route.choice.told_by}
@@ -109,6 +43,9 @@ class Router:
         self._found: dict[str, Plan] = {}  # by the names that patterns took
         # The sort is stable: equally literal patterns keep the order of the file. `*` has no literal part.
         self._patterns = sorted(patterns, key=lambda pattern: -_literal_length(pattern[1]))
+
+    def __repr__(self) -> str:
+        return f"Router({', '.join(self._entries)}; undecided: {', '.join(sorted(self.undecided)) or 'none'})"
 
     def names(self) -> tuple[str, ...]:
         """The exact names, in the order of the configuration."""
@@ -161,8 +98,7 @@ class Router:
         return None
 
     def _plan(self, entry_name: str, model: str) -> Plan:
-        entry = self._entries[entry_name]
-        return Plan((entry.route(model, self._listed.get(entry.settings.upstream)),))
+        return self._entries[entry_name].plan(model, self._listed)
 
 
 def is_pattern(name: str) -> bool:
@@ -179,7 +115,7 @@ def shown_names(names: Sequence[str]) -> str:
     return shown if len(names) <= MAX_NAMES_SHOWN else f"{shown} and {len(names) - MAX_NAMES_SHOWN} more"
 
 
-def _default_model(config: Config, entries: Mapping[str, _Entry], exact: Sequence[str]) -> str | None:
+def _default_model(config: Config, entries: Mapping[str, Entry], exact: Sequence[str]) -> str | None:
     """The model of a request that names none: the one that is configured for that, the one that `*` stands for, or the
     only entry, where that is a name."""
     if config.default_model is not None:
@@ -189,13 +125,6 @@ def _default_model(config: Config, entries: Mapping[str, _Entry], exact: Sequenc
     if sent is not None:
         return sent
     return exact[0] if len(exact) == len(entries) == 1 else None
-
-
-def _entry(settings: ModelSettings, config: Config, sealer: Sealer) -> _Entry:
-    defaults = parse_defaults(settings.defaults) if settings.defaults else None
-    on_unsupported = settings.on_unsupported or config.on_unsupported
-    upstream = config.upstreams[settings.upstream]
-    return _Entry(settings, upstream, on_unsupported, defaults, sealer, config.errors.codes)
 
 
 def _literal_length(pattern: str) -> int:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.transports import Answer
-from proxy.upstream.body import ChatAnswer
+from proxy.upstream.body import AnswerBody, ChatAnswer
 from translators.asking.tail import Tail
 from translators.asking.translate import ParsedRequest, Settings, Translation, to_chat
 from translators.dialects import Dialect
@@ -61,8 +61,8 @@ class Wire(Protocol):
     def body(self, translation: Translation) -> bytes:
         """The bytes that go upstream."""
 
-    def reader(self, answer: Answer, limits: AnswerLimits) -> ChatAnswer:
-        """Reads the body of an answer with status 200."""
+    def reader(self, answer: Answer, limits: AnswerLimits) -> AnswerBody:
+        """What reads the body of an answer with status 200."""
 
 
 class ChatWire:
@@ -79,7 +79,7 @@ class ChatWire:
     def body(self, translation: Translation) -> bytes:
         return translation.body()
 
-    def reader(self, answer: Answer, limits: AnswerLimits) -> ChatAnswer:
+    def reader(self, answer: Answer, limits: AnswerLimits) -> AnswerBody:
         return ChatAnswer(answer, limits)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.config import LOCAL_MODEL, Config, ModelSettings, UpstreamSettings, builtin_config
-from proxy.upstream.routing import LOCAL_DIALECT, Router
+from proxy.upstream.entries import LOCAL_DIALECT
+from proxy.upstream.routing import Router
 from translators.asking.translate import Settings, parse_defaults
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
