@@ -98,7 +98,7 @@ class Bench:
         return self._kept[key]
 
     def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
-        """What was made under that name: by `make` the first time, for all rounds that follow."""
+        """Returns what was made under that name: by `make` the first time, for all rounds that follow."""
         if name not in self._made:
             self._made[name] = make()
         made: Made = self._made[name]
@@ -106,7 +106,7 @@ class Bench:
 
     @contextmanager
     def fresh(self, server: Server, workers: int = 1) -> Generator[Running]:
-        """A server newly started, and ended again."""
+        """Starts a server anew, and ends it again."""
         with self._start(server, self._direct.port, workers) as running:
             yield running
 

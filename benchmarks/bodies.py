@@ -25,7 +25,7 @@ class Ask:
     responses: JSONObject
 
     def after(self, response_id: str) -> "Ask":
-        """The same, going on from a stored response."""
+        """Returns the request that goes on from a stored response."""
         return Ask(self.chat, {**self.responses, "previous_response_id": response_id})
 
 

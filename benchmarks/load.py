@@ -28,7 +28,7 @@ FAILURE_SHOWN = 400
 
 
 class Load(msgspec.Struct, kw_only=True, frozen=True):
-    """What to send and how. Each connection sends again at once until `requests` are sent or `seconds` are over.
+    """What to send, and how fast. Each connection sends again at once until `requests` are sent or `seconds` are over.
 
     Gaps are counted from `settle` seconds on: those that began before are not.
     """
@@ -82,7 +82,7 @@ class Run:
         return True
 
     def release(self) -> None:
-        """A connection has nothing more to send."""
+        """Notes that a connection has nothing more to send."""
         self._waiting -= 1
         if self._waiting == 0 and not self.ended.done():
             self.ended.set_result(None)

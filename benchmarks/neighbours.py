@@ -36,7 +36,7 @@ class Sender:
         self._sent = False
 
     def go(self) -> None:
-        """Sends it, the first time that this is called."""
+        """Lets the neighbour send what it made, the first time that this is called."""
         if not self._sent:
             assert self._process.stdin is not None
             self._sent = True

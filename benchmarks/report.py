@@ -37,7 +37,7 @@ class Result:
     samples: Mapping[str, Sequence[Sample | None]]
 
     def values(self, line: Line, server: str) -> list[float | None]:
-        """The line's figure in each round."""
+        """Returns a line's figure in each round."""
         direct = self.samples.get(DIRECT.name, [])
         values: list[float | None] = []
         for turn, sample in enumerate(self.samples.get(server, [])):
@@ -94,7 +94,7 @@ class Table:
         return [self._join(titles), self._join(rule)]
 
     def lines(self, row: Row, medians: Mapping[str, Medians]) -> list[str]:
-        """Those of one row; `medians` are by the names of figures."""
+        """Returns the lines of one row; `medians` are by the names of figures."""
         return [self._line(row, line, medians[line.figure]) for line in row.lines if line.figure in medians]
 
     def _line(self, row: Row, line: Line, medians: Medians) -> str:

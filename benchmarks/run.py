@@ -74,7 +74,8 @@ def main() -> None:
 
 
 def prepare() -> None:
-    """To be called first: ends the program where it cannot measure, and all that it starts where it is ended."""
+    """Prepares the program, before anything else: ends it where it cannot measure, and all that it starts where it is
+    ended."""
     if not Path("/proc/self/stat").exists():
         sys.exit("The benchmarks read CPU and memory from /proc, which this system does not have.")
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -118,7 +119,7 @@ def _measure(bench: Bench, row: Row, servers: Sequence[Server], form: Form, roun
 
 
 def _starts(bench: Bench, server: Server) -> bool:
-    """Whether the server comes up; one that does not is left out, with its reason told."""
+    """Returns whether the server comes up; one that does not is left out, with its reason told."""
     try:
         bench.running(server)
     except (NotReady, FileNotFoundError) as failure:

@@ -23,7 +23,8 @@ Key = tuple[str, str]
 
 
 class ScenarioBackend:
-    """`faults[client, scenario]` are the complaints about its requests."""
+    """A Chat server whose answers are scripted by scenario; `faults[client, scenario]` are its complaints about
+    requests."""
 
     def __init__(self, own_scripts: Mapping[str, Mapping[str, Script]], scripts: Mapping[str, Script]) -> None:
         """`own_scripts` by client, `scripts` for all others."""
@@ -51,7 +52,8 @@ class ScenarioBackend:
         return self._attempts[client, scenario]
 
     def complaints(self, client: str, scenario: str) -> list[str]:
-        """Those about a scenario; its variants are models of the same name with a dot and more behind it."""
+        """Returns the complaints about a scenario; its variants are models of the same name with a dot and more behind
+        it."""
         return [
             f"backend: {fault}"
             for (name, model), faults in self.faults.items()

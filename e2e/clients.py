@@ -11,7 +11,7 @@ FROM_NPM: tuple[Group, ...] = ("js", "codex", "opencode")
 
 @dataclass(frozen=True)
 class Client:
-    """`key` is the driver's file name and the API key by which the backend knows the client."""
+    """A real client. `key` is its driver's file name and the API key by which the backend knows it."""
 
     key: str
     title: str

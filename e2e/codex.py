@@ -94,7 +94,8 @@ def _failed(text: str) -> Callable[[Run], None]:
 
 @dataclass(frozen=True)
 class CodexScenario:
-    """`model` decides which tools Codex offers; one it does not know gets functions only."""
+    """A task for Codex, and what must come of it. `model` decides which tools Codex offers; one it does not know gets
+    functions only."""
 
     key: str
     title: str
@@ -154,7 +155,8 @@ CODEX_SCENARIOS = (
 async def run_codex(
     scenario: CodexScenario, binary: Path, folder: Path, config: str, backend: ScenarioBackend
 ) -> Outcome:
-    """`config` is what `dragoman codex-config` printed. `folder` does not exist yet and stays behind."""
+    """Runs Codex at one task. `config` is what `dragoman codex-config` printed. `folder` does not exist yet and stays
+    behind."""
     home, workspace = folder / "home", folder / "workspace"
     home.mkdir(parents=True)
     workspace.mkdir()
@@ -176,7 +178,8 @@ async def run_codex(
 
 
 def _config(scenario: CodexScenario, config: str) -> str:
-    """What `dragoman codex-config` printed ends with the provider's table; the settings of the test go around it."""
+    """Writes Codex's config.toml: what `dragoman codex-config` printed, which ends with the provider's table, amid the
+    settings of the test."""
     lines = [_SETTINGS, config.replace('name = "Dragoman"', f"name = {json.dumps(scenario.provider_name)}"), _RETRIES]
     lines += scenario.provider
     if scenario.with_mcp:

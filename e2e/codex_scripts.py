@@ -123,7 +123,7 @@ def compaction(turn: Turn) -> Answer:
 
 
 def remote_compaction(turn: Turn) -> Answer:
-    """As before, but it is the proxy that asks for the summary, and keeps it sealed."""
+    """The first answer fills the context; the proxy asks for the summary, and keeps it sealed."""
     if SUMMARY in turn.spoken:
         expect(not turn.all_outputs, "the outputs outlived their summary")
         return turn.say(DONE, prompt_tokens=100)

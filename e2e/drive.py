@@ -27,7 +27,7 @@ _END = 2000
 async def drive(
     client: Client, command: Sequence[str | Path], cwd: Path, base_url: str, backend: ScenarioBackend
 ) -> list[Outcome]:
-    """`command` prints a line of JSON for each scenario; the backend's complaints count as well."""
+    """Runs `command`, which prints a line of JSON for each scenario; the backend's complaints count as well."""
     said, status, errors = await run(
         command, cwd, {**_QUIET, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": client.key}
     )
@@ -46,7 +46,7 @@ async def drive(
 async def run(
     command: Sequence[object], cwd: Path, environ: dict[str, str], *, seconds: float = _CLIENT_SECONDS
 ) -> tuple[str, int | None, str]:
-    """What a process wrote, and its status; None where it had to be killed."""
+    """Runs a process; returns what it wrote to both outputs, and its status, None where it had to be killed."""
     process = await asyncio.create_subprocess_exec(
         *map(str, command),
         cwd=cwd,

@@ -93,7 +93,8 @@ def _fails(*words: str) -> Callable[[Run], None]:
 
 @dataclass(frozen=True)
 class OpenCodeScenario:
-    """`asked` holds the arguments of each run, one after another; what is checked is the last."""
+    """A task for OpenCode, and what must come of it. `asked` holds the arguments of each run; what is checked is the
+    last."""
 
     key: str
     check: Callable[[Run], None]
@@ -122,7 +123,7 @@ OPENCODE_SCENARIOS = (
 async def run_opencode(
     scenario: OpenCodeScenario, binary: Path, folder: Path, base_url: str, backend: ScenarioBackend
 ) -> Outcome:
-    """`folder` does not exist yet and stays behind."""
+    """Runs OpenCode at one task. `folder` does not exist yet and stays behind."""
     workspace, config = folder / "workspace", folder / "opencode.json"
     workspace.mkdir(parents=True)
     config.write_text(json.dumps(_config(base_url)))
@@ -148,7 +149,8 @@ def _config(base_url: str) -> dict[str, Any]:
 
 
 def _environ(folder: Path) -> dict[str, str]:
-    """A home of its own, nothing fetched, and nothing taken from the user's other tools."""
+    """Returns the environment of a run: a home of its own, nothing fetched, nothing taken from the user's other
+    tools."""
     homes = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE", "STATE")}
     alone = {f"OPENCODE_DISABLE_{what}": "1" for what in _ALONE}
     return {

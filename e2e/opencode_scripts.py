@@ -55,14 +55,14 @@ def reasoning(turn: Turn) -> Answer:
 
 
 def overflow(turn: Turn) -> Answer:
-    """It has the history summed up, and goes on with that."""
+    """OpenCode has the history summed up, and goes on with that."""
     if turn.attempt == 0:
         return scripts.overflow(turn)
     return turn.say(SUMMARY if "<conversation>" in turn.spoken else DONE)
 
 
 def _at_first(refuse: Script) -> Script:
-    """It waits and asks again, and is answered then."""
+    """OpenCode waits and asks again, and is answered then."""
     return lambda turn: refuse(turn) if turn.attempt == 0 else turn.say(GREETING)
 
 

@@ -17,7 +17,7 @@ _START_SECONDS = 60.0
 
 @contextlib.asynccontextmanager
 async def running_proxy(config: Path, log: Path) -> AsyncIterator[str]:
-    """Its base URL. Ends it by SIGTERM."""
+    """Starts the proxy, gives its base URL, and ends it by SIGTERM."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DRAGOMAN_")}
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(

@@ -17,7 +17,7 @@ _MARKED = re.compile(r"(<!-- make e2e writes what follows -->\n).*?(<!-- up to h
 
 
 def tables(clients: Sequence[Client], outcomes: Sequence[Outcome]) -> str:
-    """One for the SDKs and frameworks, one for Codex, as far as they were run."""
+    """Returns the tables of what was run: one for the SDKs and frameworks, one for Codex."""
     parts = []
     rows = {client.key: client.title for client in clients if client.group != "codex"}
     if rows:
@@ -35,7 +35,7 @@ def codex_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def write_docs(page: Path, outcomes: Sequence[Outcome]) -> None:
-    """What was not run gets a dash, so this is for a run of everything."""
+    """Writes the tables into a page, after a run of everything: what was not run gets a dot."""
     pinned = versions()
     rows = {
         client.key: f"{client.title} (`{client.package}` {pinned[client.key]})"

@@ -119,7 +119,7 @@ def reasoning(turn: Turn) -> Answer:
 
 
 def reasoning_not_resent(turn: Turn) -> Answer:
-    """For clients that show reasoning and never send it back in a form of its own."""
+    """One tool turn with thoughts, for clients that show them and never send them back in a form of their own."""
     if not turn.outputs:
         return turn.say(reasoning=THOUGHT, calls=[Call(WEATHER, arguments(city="Paris"))])
     return turn.say("Paris is sunny.", reasoning=SECOND_THOUGHT)
@@ -152,7 +152,7 @@ def server_error(turn: Turn) -> Answer:
 
 
 def overflow(turn: Turn) -> Answer:
-    """As vLLM says it: a text and a numeric code."""
+    """Refuses as vLLM does a full context: with a text and a numeric code."""
     text = "This model's maximum context length is 8192 tokens. However, your request has 10000 input tokens."
     return turn.refuse(400, text, code=400, kind="BadRequestError")
 

@@ -56,7 +56,8 @@ async def run_suite(
     folder: Path,
     log: Path,
 ) -> list[Outcome]:
-    """`scenarios` empty means all. `folder` is for what the clients leave behind."""
+    """Runs the clients at `scenarios`, or at all where there are none. `folder` is for what the clients leave
+    behind."""
     async with ScenarioBackend({"codex": CODEX_SCRIPTS, "opencode": OPENCODE_SCRIPTS}, SCRIPTS) as backend:
         config = folder / "config.yaml"
         config.write_text(_CONFIG.format(base_url=backend.base_url))
@@ -110,7 +111,7 @@ def _opencode_jobs(
 
 
 async def _codex_config(folder: Path, base_url: str, *options: object) -> str:
-    """What `dragoman codex-config` prints."""
+    """Returns what `dragoman codex-config` prints."""
     command = [sys.executable, "-m", "proxy", "codex-config", "--config", folder / "config.yaml"]
     said, status, errors = await run([*command, "--base-url", base_url, *options], ROOT, {})
     if status != 0:

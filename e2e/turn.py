@@ -35,7 +35,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Turn:
-    """`attempt` counts the requests of this client and scenario, from 0."""
+    """One request that reached the backend; `attempt` counts those of its client and scenario, from 0."""
 
     body: Json
     attempt: int = 0
@@ -116,7 +116,7 @@ class Turn:
         return sse_answer(chunks)
 
     def cut(self, text: str) -> Answer:
-        """The upstream dies in the middle of its answer."""
+        """Answers with a text, and dies in the middle of it."""
         if not self.body.get("stream"):
             return json_answer(self._whole(text, "", (), "stop"), cut_after=20)
         chunks = self._chunks(text, "", (), "stop")[: 1 + len(text) // _PIECE]
@@ -176,7 +176,7 @@ class Turn:
 
 
 def expect(condition: object, complaint: str) -> None:
-    """Raises Unexpected, which the client gets as a 400 and the matrix as a failure."""
+    """Raises Unexpected where the condition does not hold: the client gets a refusal, and the matrix a failure."""
     if not condition:
         raise Unexpected(complaint)
 

@@ -64,7 +64,7 @@ async def tools() -> None:
 
 
 async def _hand_over() -> None:
-    """To an agent without tools, whose history then holds a call."""
+    """Hands over to an agent without tools, whose history then holds a call."""
     greeter = Agent(name="Greeter", handoff_description="Greets.", model="tools.greeter")
     desk = Agent(name="Desk", model="tools.handoff", handoffs=[greeter])
     for streamed in (False, True):

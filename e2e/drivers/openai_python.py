@@ -45,7 +45,7 @@ def stream() -> None:
 
 
 def _loop(model: str, streamed: bool, **options: object) -> tuple[list, list]:
-    """The whole conversation by resending items; all output items, and those of the last turn."""
+    """Leads the whole conversation by resending items; returns all output items, and those of the last turn."""
     history: list = [{"role": "user", "content": "What is the weather?"}]
     said: list = []
     for _ in range(4):

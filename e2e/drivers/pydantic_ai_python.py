@@ -21,7 +21,7 @@ class Person(BaseModel):
 
 
 def agent(name: str, **options: object) -> Agent:
-    """A provider of its own for each event loop."""
+    """Makes an agent, with a provider of its own for each event loop."""
     provider = OpenAIProvider(openai_client=openai.AsyncOpenAI(max_retries=0, timeout=30))
     return Agent(OpenAIResponsesModel(name, provider=provider), **options)
 
@@ -70,7 +70,7 @@ async def parallel() -> None:
 
 
 async def structured() -> None:
-    """By the response format, and by a tool that must be called."""
+    """Gets the object by the response format, and by a tool that must be called."""
     for streamed in (False, True):
         output = await _output(agent("structured", output_type=NativeOutput(Person)), "Who was Ada?", streamed)
         assert output == Person(name="Ada", year=1815)

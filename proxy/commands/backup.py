@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refused(store: StoreSettings) -> str | None:
-    """Why there is nothing to be copied."""
+    """Returns why there is nothing to be copied, or None."""
     if store.kind == "postgres":
         return "PostgreSQL is backed up by its own tools, such as pg_dump"
     if store.kind == "memory" or store.data_dir is None:

@@ -81,7 +81,7 @@ def _serving(config: Config, model: str | None) -> Iterator[str]:
 
 
 def _converse(chat: _Chat, model: str | None) -> bool:
-    """Whether every turn was answered; ends with the input, or at an interrupt."""
+    """Returns whether every turn was answered; ends with the input, or at an interrupt."""
     asks = sys.stdin.isatty()
     if asks:
         complain(styled(f"{model or 'the default model'}; an empty line or Ctrl-D ends it", "dim", sys.stderr))
@@ -97,7 +97,7 @@ def _converse(chat: _Chat, model: str | None) -> bool:
 
 
 class _Chat:
-    """The conversation so far is the id of its last response."""
+    """A conversation, of which all that is kept is the id of its last response."""
 
     def __init__(self, client: httpx2.Client, model: str | None, instructions: str | None, *, verbose: bool) -> None:
         self._client = client
@@ -106,7 +106,7 @@ class _Chat:
         self._last: str | None = None
 
     def say(self, line: str) -> bool:
-        """Prints the answer to a line as it comes; whether there was a whole one."""
+        """Prints the answer to a line as it comes; returns whether there was a whole one."""
         fields = {**self._fields, "input": line, "previous_response_id": self._last}
         asked = {name: value for name, value in fields.items() if value is not None}
         try:
@@ -136,7 +136,7 @@ class _Chat:
         return whole
 
     def _note(self, response: dict[str, Any]) -> bool:
-        """Takes what a whole response says of itself; whether it stands to the end."""
+        """Takes what a whole response says of itself; returns whether it stands to the end."""
         if response["status"] == "completed":
             self._last = response["id"]
             return True

@@ -52,13 +52,13 @@ def add_upstream_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def overrides_of(arguments: argparse.Namespace) -> dict[str, str]:
-    """The environment variables that the flags stand for."""
+    """Returns the environment variables that the flags stand for."""
     given = {variable: getattr(arguments, name, None) for name, variable in _VARIABLES.items()}
     return {variable: str(value) for variable, value in given.items() if value is not None}
 
 
 def read_named(arguments: argparse.Namespace) -> ReadConfig:
-    """The configuration, the file it is from and what is to be said of it. Raises ConfigError."""
+    """Reads the configuration, with the file it is from and what is to be said of it. Raises ConfigError."""
     return read_with(None, {**os.environ, **overrides_of(arguments)})
 
 

@@ -12,7 +12,7 @@ from translators.dialects import Choice
 
 
 def dialect_lines(routes: Iterable[Route]) -> Iterator[str]:
-    """Models that share all facts are told together; facts that are as in `generic` are not told."""
+    """Returns the lines. Models that share all facts are told together; facts that are as in `generic` are not told."""
     groups: list[tuple[Choice, list[str]]] = []
     for route in routes:
         known = next((names for choice, names in groups if choice == route.choice), None)

@@ -86,7 +86,7 @@ def reachable(config: Config, upstream: str) -> Iterator[Config]:
 
 
 def _untold(step: int, subject: str) -> None:
-    """Tells nobody how far it has come."""
+    """Says nothing of how far the examination is: for whoever shows no progress."""
 
 
 async def diagnose(

@@ -52,7 +52,7 @@ def output(call_id: str) -> Json:
 
 
 async def first_contact(target: ProbeTarget) -> None:
-    """A plain question, with the key where it is read. Raises UpstreamError where there is no answer."""
+    """Asks a plain question, with the key where it is read. Raises UpstreamError where there is no answer."""
     result = await target.ask()
     if result.refusal is not None and (result.refusal.status == 401 or result.refusal.code == KEY_REFUSED):
         target.sends_key_in("api-key")
@@ -75,7 +75,10 @@ async def _length(target: ProbeTarget) -> None:
 
 
 async def _roles(target: ProbeTarget) -> None:
-    """Many a chat template prints any role as it is written, or leaves out what it does not know: its tokens tell."""
+    """Finds out by counts of tokens which roles are understood.
+
+    Many a chat template prints any role as it is written, or leaves out what it does not know.
+    """
     plain = await target.ask([user("Say OK.")])
     system, developer = [
         await target.ask([{"role": role, "content": _RULE}, user("Say OK.")]) for role in ("system", "developer")
@@ -203,7 +206,7 @@ async def _history(target: ProbeTarget) -> None:
 
 
 def _signed(said: Json) -> Json:
-    """As Gemini 3 wants every call of the history."""
+    """Returns a message whose calls have signatures, as Gemini 3 wants every call of the history."""
     extra = {"google": {"thought_signature": SIGNATURE_FILLER}}
     return {**said, "tool_calls": [{**made, "extra_content": extra} for made in said["tool_calls"]]}
 
@@ -267,7 +270,7 @@ def _note_reasoning(target: ProbeTarget, result: ProbeResult) -> None:
 
 
 def _is_json(text: str) -> bool:
-    """Behind its thoughts, if it tells them."""
+    """Returns whether a JSON object stands in a text, behind the model's thoughts if it tells them."""
     try:
         return type(msgspec.json.decode(text.rpartition(">")[2].strip())) is dict
     except msgspec.DecodeError:

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 REASONING_FIELDS = ("reasoning_details", "reasoning_content", "reasoning")
 LENGTH = 32
 LONG = 512
-"""Where the whole answer counts, thoughts included."""
+"""The limit, in tokens, of an answer that has to be whole, with the thoughts before it."""
 
 
 class ProbeResult(Struct):
@@ -70,7 +70,7 @@ class ProbeTarget:
     async def ask(
         self, messages: list[Json] | None = None, *, stream: bool = False, length: int = LENGTH, **fields: Any
     ) -> ProbeResult:
-        """One request. Raises UpstreamError where the backend is not there at all."""
+        """Sends one request. Raises UpstreamError where the backend is not there at all."""
         body: Json = {"model": self._route.model, "messages": messages or [user("Say OK.")], **fields}
         length_field = self.facts.get("max_tokens_field", None)
         if length_field is not None and not body.keys() & {"max_tokens", "max_completion_tokens"}:

@@ -55,7 +55,7 @@ def build_parser(named: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class _ShowVersion(argparse.Action):
-    """argparse's own `version` action wants the text before anybody asks for it."""
+    """Prints the version. argparse's own action wants the text before anybody asks for it."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         say(f"dragoman {_version()}")

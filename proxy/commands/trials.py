@@ -77,7 +77,7 @@ def _open_postgres(config: Config) -> Trial:
 
 
 def _try_directory(directory: Path, *, deep: bool) -> Trial:
-    """Makes nothing: the files belong to whoever serves."""
+    """Tries the data directory without making anything: the files belong to whoever serves."""
     from proxy.store import StoreError
     from proxy.store.create import FILE
     from proxy.store.upkeep import search

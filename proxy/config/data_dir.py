@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def with_data_dir(config: Config, environ: Mapping[str, str]) -> Config:
-    """A directory that nobody asked for is done without where it cannot be made: the store is then in memory."""
+    """Puts the store in memory where a directory that nobody asked for cannot be made."""
     if config.store.data_dir is not None:
         return config
     asked = environ.get(DATA_DIR_VARIABLE)

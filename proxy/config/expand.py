@@ -23,6 +23,6 @@ def expand(text: str, environ: Mapping[str, str]) -> tuple[str, bool]:
 
 
 def _value(match: re.Match[str], environ: Mapping[str, str]) -> str | None:
-    """As in a shell: the default stands in for a variable that is not set or empty."""
+    """Returns the variable's value; as in a shell, the default stands in for one that is not set or empty."""
     value = environ.get(match["name"])
     return match["default"] if match["default"] is not None and not value else value

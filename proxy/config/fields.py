@@ -130,7 +130,10 @@ def sealing_key(value: Secret) -> Secret:
 
 
 def key_name(value: str) -> str:
-    """What is stored belongs to the name, as what has no name belongs to 32 digits of its key's digest."""
+    """Checks the name of a caller.
+
+    What it stores belongs to that name; that of a caller without one belongs to 32 digits of its key's digest.
+    """
     if not _KEY_NAME.fullmatch(value) or _OWNER_DIGEST.fullmatch(value):
         raise ValueError("must be up to 64 letters, digits, dots, hyphens or underscores (and not 32 hex digits)")
     return value

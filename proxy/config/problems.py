@@ -49,11 +49,11 @@ class Report:
         self._warnings: list[Problem] = []
 
     def place(self, path: Path, line: int) -> None:
-        """Remember on which line the key `path` stands."""
+        """Remembers on which line the key `path` stands."""
         self._lines[path] = line
 
     def spoil(self, path: Path) -> None:
-        """Count what is at or below `path` as told."""
+        """Counts what is at or below `path` as told."""
         self._spoilt.add(path)
 
     def is_spoilt(self, path: Path) -> bool:
@@ -63,25 +63,25 @@ class Report:
         return any(spoilt[: len(path)] == path for spoilt in self._spoilt)
 
     def add(self, path: Path, message: str) -> None:
-        """A problem with the key `path`, unless it follows from one already told."""
+        """Notes a problem with the key `path`, unless it follows from one already told."""
         if not self.is_spoilt(path):
             self.add_at(self._line_of(path), path, message)
 
     def add_at(self, line: int | None, path: Path, message: str) -> None:
-        """A problem on a line known to the caller, told in any case."""
+        """Notes a problem on a line known to the caller, in any case."""
         self.spoil(path)
         self._problems.append(Problem(message=message, key=dotted(path), file=self._file, line=line))
 
     def add_variable(self, name: str, message: str) -> None:
-        """A problem with an environment variable."""
+        """Notes a problem with an environment variable."""
         self._problems.append(Problem(message=message, key=name))
 
     def warn(self, path: Path, message: str) -> None:
-        """Something about the key `path` that is probably not meant."""
+        """Notes something about the key `path` that is probably not meant."""
         self._warnings.append(Problem(message=message, key=dotted(path), file=self._file, line=self._line_of(path)))
 
     def warn_of_variable(self, name: str, message: str) -> None:
-        """The same about an environment variable."""
+        """Notes something about an environment variable that is probably not meant."""
         self._warnings.append(Problem(message=message, key=name))
 
     @property
@@ -93,7 +93,7 @@ class Report:
             raise ConfigError(_in_order(self._problems))
 
     def _line_of(self, path: Path) -> int | None:
-        """The line of the key, or of the nearest key around it that the file has."""
+        """Returns the line of a key, or of the nearest key around it that the file has."""
         known = (path[:length] for length in range(len(path), -1, -1))
         return next((self._lines[prefix] for prefix in known if prefix in self._lines), None)
 
@@ -103,7 +103,8 @@ def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
 
 
 def dotted(path: Path) -> str:
-    """`("models", "gpt-4.1", "drop_params", 0)` → `models."gpt-4.1".drop_params[0]`."""
+    """Writes a path as a reader knows it: `("models", "gpt-4.1", "drop_params", 0)` →
+    `models."gpt-4.1".drop_params[0]`."""
     shown = ""
     for step in path:
         if isinstance(step, int):

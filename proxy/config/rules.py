@@ -36,7 +36,7 @@ _DEFAULTS = UpstreamSettings()
 
 
 def check_config(config: Config, report: Report) -> None:
-    """Report every disagreement in the configuration."""
+    """Reports every disagreement in the configuration."""
     for name, upstream in config.upstreams.items():
         _check_upstream(name, upstream, config, report)
     for name, model in config.models.items():

@@ -65,7 +65,7 @@ RETURN_HEADERS = (
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The proxy's own side."""
+    """How the proxy listens, whom it lets in, and how much it takes."""
 
     host: Name = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
@@ -171,7 +171,7 @@ class GrammarSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ErrorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How errors are told."""
+    """The names under which clients hear of errors."""
 
     codes: dict[Name, Name] = {}
 
@@ -199,7 +199,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything the proxy is told."""
+    """The whole configuration: all that a process is told."""
 
     server: ServerSettings = ServerSettings()
     keys: dict[KeyName, KeySettings] = {}

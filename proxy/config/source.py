@@ -91,12 +91,15 @@ def _syntax_message(error: yaml.MarkedYAMLError) -> str:
 
 
 def _is_unicode(text: str) -> bool:
-    """Escapes in YAML, and bytes in the environment, can give halves of characters, which no JSON can carry."""
+    """Returns whether a text is free of halves of characters, which no JSON can carry.
+
+    Escapes in YAML can give them, and bytes in the environment.
+    """
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class _TooManyValues(Exception):
-    """The file stands for more values than `MAX_VALUES`."""
+    """A file stands for more values than `MAX_VALUES`, by aliases that repeat one another."""
 
 
 class _Builder:

@@ -42,7 +42,7 @@ class CompactResponse(SingleExchange):
 
 
 def _split(raw: Raw) -> list[Raw]:
-    """The items of an input; an empty text is none. Raises InvalidRequest."""
+    """Reads the items of an input; an empty text is none. Raises InvalidRequest."""
     if bytes(raw) == b'""':
         return []
     try:

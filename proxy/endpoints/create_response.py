@@ -75,7 +75,7 @@ class CreateResponse:
             await _send_json(send, answer, headers)
 
     async def _answer_at_once(self, exchange: Exchange, send: Send) -> None:
-        """The response as queued, or its events from the first on."""
+        """Sends a background response as queued, or its events from the first on."""
         queued = exchange.response
         headers = answer_headers({}, exchange.adaptations)
         run = await self._runs.start(exchange)
@@ -91,7 +91,7 @@ async def _send_json(send: Send, body: bytes, headers: RawHeaders) -> None:
 
 
 async def _send_long_json(send: Send, response: Response, headers: RawHeaders) -> None:
-    """In pieces, between which others have their turn."""
+    """Sends a long answer in pieces, between which others have their turn."""
     pieces: list[bytes] = []
     for piece in gathered(json_pieces(response), _MOST_AT_ONCE):
         pieces.append(piece)

@@ -42,7 +42,7 @@ class AtOnce(Protocol):
 
 
 class _Never:
-    """For a server that has nothing of the kind."""
+    """Stands for a `BodyWriter` under a server that has none: everything goes by `send`."""
 
     wrote_at = 0.0
 
@@ -98,7 +98,7 @@ class EventStream:
         await self.send_last(last)
 
     async def _send_all_but_last(self) -> list[AnyEvent]:
-        """What is left to be sent: the events with which the response ended."""
+        """Sends the response up to its end, and returns the events that end it, which are still to be sent."""
         try:
             await self._exchange.open()
         except BridgeError as error:
@@ -117,7 +117,7 @@ class EventStream:
             await self._emit(events)
 
     async def _next(self) -> list[AnyEvent]:
-        """What has to be sent from here; all before it has been, as it came."""
+        """Returns the next events that this task has to send; those before them were sent as they came."""
         await self._exchange.pour(self._write, self._sink())
         if self._rest is not None:
             await self._rest
@@ -127,7 +127,7 @@ class EventStream:
         return unsent or await self._exchange.read()
 
     def _write(self, events: list[AnyEvent]) -> bool:
-        """Sends what can be sent without waiting; whether all of it was."""
+        """Sends what can be sent without waiting; returns whether all of it was."""
         if self._beat is not None:
             self._unsent = events
             return False
@@ -143,7 +143,7 @@ class EventStream:
         return FrameSink(self._encoder, self._at_once, self._send_frames)
 
     def _send_frames(self, frames: bytes) -> bool:
-        """The same with frames of more of the events that went out last: no keep-alive came between."""
+        """Sends frames of more of the events that went out last, without waiting: no keep-alive came between."""
         self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
         self._silent_since = self._now()
         return self._rest is None
@@ -159,7 +159,7 @@ class EventStream:
         return self._send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def send_last(self, events: Sequence[AnyEvent]) -> None:
-        """In one write, but for those of a huge answer, which say it once more each."""
+        """Sends the last events in one write, but for those of a huge answer, which say it once more each."""
         try:
             frames = self._encoder.encode(events)
         except LongJson:
@@ -169,13 +169,14 @@ class EventStream:
         await self._send({"type": "http.response.body", "body": frames, "more_body": False})
 
     async def send_long(self, events: Sequence[AnyEvent]) -> None:
-        """In pieces, so that they are not in memory at once, and other streams have their turns between them."""
+        """Sends long events in pieces, so that they are not in memory at once, and other streams have their turns
+        between."""
         for frames in gathered(self._encoder.pieces(events), _MOST_AT_ONCE):
             await self._send({"type": "http.response.body", "body": frames, "more_body": True})
             await asyncio.sleep(0)
 
     def _told_late(self) -> bytes:
-        """What was adapted after the head had left, as a comment: every client passes those over."""
+        """Says what was adapted after the head had left in a comment: every client passes those over."""
         late = [adaptation for adaptation in self._exchange.adaptations if adaptation not in self._told]
         return b": %b: %b\n\n" % (ADAPTED, adapted(late)) if late else b""
 
@@ -225,7 +226,7 @@ class EventStream:
         self._timer = asyncio.get_running_loop().call_later(self._interval, self._on_timer)
 
     async def _wait_for_beat(self) -> None:
-        """It has numbered its event already."""
+        """Waits for a keep-alive that is being sent: its event has its number, and goes before any other."""
         if self._beat is not None:
             await self._beat
 

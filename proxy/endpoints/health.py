@@ -12,7 +12,8 @@ from proxy.process.readiness import Readiness
 
 
 async def health(request: Request) -> Response:
-    """The process answers, to its very end: restarting it would mend nothing that is wrong elsewhere."""
+    """Answers `GET /healthz` for as long as the process lives: restarting it would mend nothing that is wrong
+    elsewhere."""
     return json_answer({"status": "ok"})
 
 

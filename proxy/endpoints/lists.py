@@ -26,7 +26,7 @@ def item_list(listing: Listing) -> ItemList:
 
 
 def cut_page(items: Sequence[Raw], page: Page) -> Listing:
-    """The page of a list that is at hand, oldest first. An unknown `after` gives nothing."""
+    """Cuts the page out of a list that is at hand, oldest first. An unknown `after` gives nothing."""
     ordered = list(reversed(items)) if page.descending else list(items)
     if page.after is not None:
         places = [index for index, raw in enumerate(ordered) if item_id(raw) == page.after]

@@ -10,7 +10,7 @@ from proxy.upstream.attempts import Sender
 
 
 class MetricsPage:
-    """For whoever may call the API: a scraper sends a key as well."""
+    """Serves the metrics to whoever may call the API: a scraper sends a key as well."""
 
     def __init__(self, metrics: Metrics, sender: Sender) -> None:
         self._metrics = metrics

@@ -12,7 +12,7 @@ from proxy.models.catalogue import ModelList, asked_upstreams, codex_model, fact
 
 
 class Models:
-    """The names that the configuration knows, and through its patterns those that upstreams list."""
+    """Lists the names that the configuration knows, and through its patterns those that upstreams list."""
 
     def __init__(self, services: Services) -> None:
         self._router = services.router

@@ -48,14 +48,14 @@ class StoredResponses:
         return json_answer(Deleted(record.id, "response"))
 
     async def cancel(self, request: Request) -> Response:
-        """Idempotent: what has ended already is answered as it is."""
+        """Ends a background response; one that has ended already is answered as it is."""
         record = await self._find(request)
         if not record.background:
             raise InvalidRequest("Cannot cancel a synchronous response.")
         return raw_answer(whole(await self._runs.cancel(record)))
 
     async def input_items(self, request: Request) -> Response:
-        """All that the response was made from, those of the responses before it included."""
+        """Lists all that the response was made from, the items of the responses before it included."""
         page = read_page(request.query_params)
         record = await self._find(request)
         chain = await self._store.chain(record.owner, record.id)

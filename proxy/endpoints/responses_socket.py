@@ -113,7 +113,8 @@ class ResponsesSocket:
 
 
 def _lost_event(scope: Scope) -> asyncio.Event:
-    """Set when the connection has ended, even while nothing is read from it; never, under another server."""
+    """Returns an event that is set when the connection has ended, even while nothing is read from it; never set under
+    another server."""
     event: asyncio.Event | None = scope.get("extensions", {}).get(LOST)
     return event or asyncio.Event()
 
@@ -140,11 +141,11 @@ class _Waiting:
         self._messages.put_nowait(message)
 
     def close(self) -> None:
-        """Whatever comes from now on is not waited for."""
+        """Ends the waiting: whatever comes from now on is not taken."""
         self._messages.put_nowait(None)
 
     async def get(self) -> bytes | None:
-        """None when it is closed and all that waited has been taken."""
+        """Takes the message that waits longest, or None when it is closed and all that waited has been taken."""
         message = await self._messages.get()
         if message is not None:
             self._bytes -= len(message)
@@ -153,7 +154,7 @@ class _Waiting:
 
 
 class _Session:
-    """One connection."""
+    """One WebSocket connection, from its handshake to its end."""
 
     def __init__(
         self, services: Services, socket: WebSocket, visit: Visit, waiting: _Waiting, keep_alive_seconds: float
@@ -190,7 +191,8 @@ class _Session:
                 self._waiting.put(data)
 
     async def _wait_for_room(self) -> None:
-        """Until a message has been taken, or the connection has ended, which would be read behind those that wait."""
+        """Waits until a message has been taken, or the connection has ended, which would be read behind those that
+        wait."""
         self._waiting.moved.clear()
         loop = asyncio.get_running_loop()
         waits = [loop.create_task(event.wait()) for event in (self._waiting.moved, self._lost)]
@@ -327,7 +329,7 @@ class _Turn:
 
 
 class _SocketStream(EventStream):
-    """One message for one event; nothing before the first and nothing behind the last."""
+    """Sends events as messages, one each; nothing before the first and nothing behind the last."""
 
     def __init__(self, session: _Session, exchange: Exchange, stream_id: str | None, interval: float) -> None:
         super().__init__(exchange, session._socket.send, interval)

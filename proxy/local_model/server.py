@@ -188,7 +188,7 @@ class _Child:
             reader.start()
 
     def wait_ready(self, timeout: float) -> int:
-        """Wait for the port on which the loaded model answers; without one, no process is left."""
+        """Waits for the port on which the loaded model answers; without one, no process is left."""
         try:
             report = self._report.get(timeout=timeout)
         except queue.Empty:
@@ -204,7 +204,7 @@ class _Child:
         return int(report)
 
     def wait(self) -> int:
-        """Wait until the process is gone and all it wrote is read."""
+        """Waits until the process is gone and all it wrote is read."""
         status = self._process.wait()
         for reader in self._readers:
             reader.join()
@@ -234,7 +234,8 @@ class _Child:
 
 
 def find_model(model_path: str | None) -> Path:
-    """The file of the model that would be served. Raises LocalServerUnavailable where it or the server is missing."""
+    """Finds the file of the model that would be served. Raises LocalServerUnavailable where it or the server is
+    missing."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise LocalServerUnavailable(f"the local model server needs the package xllamacpp: {_REMEDY}")
     if model_path is not None:

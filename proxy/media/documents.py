@@ -31,7 +31,7 @@ _BYTES_OF_BASE64 = 3 / 4
 
 
 class _Outcome(Struct):
-    """`fault` is why there is no text, in words for the client."""
+    """The text of one document; `fault` is why there is none, in words for the client."""
 
     text: str = ""
     fault: str = ""
@@ -46,7 +46,7 @@ class DocumentReader:
         self._remembered = 0
 
     async def read_all(self, documents: Mapping[str, str], owner: str) -> dict[str, str]:
-        """`documents` is data URL or base64 → file name; gives the texts by the same keys."""
+        """Reads `documents`, data URL or base64 → file name, and returns the texts by the same keys."""
         return {data: await self._read(data, name, owner) for data, name in documents.items()}
 
     async def _read(self, data: str, name: str, owner: str) -> str:

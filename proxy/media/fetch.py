@@ -37,7 +37,7 @@ class Fetcher:
         self._transport = transport
 
     async def fetch_all(self, addresses: Mapping[str, Kind]) -> dict[str, str]:
-        """Address → data URL."""
+        """Fetches addresses, and returns address → data URL."""
         if len(addresses) > MAX_ADDRESSES:
             raise InvalidRequest(f"More than {MAX_ADDRESSES} addresses of images and files.", code="invalid_value")
         import httpx2  # not before start: see `late`
@@ -93,7 +93,7 @@ class Fetcher:
         return b"".join(pieces)
 
     async def _pinned(self, client: httpx2.AsyncClient, url: str) -> httpx2.Request:
-        """The request to the very address that was checked, under the name that was asked for."""
+        """Makes the request to the very address that was checked, under the name that was asked for."""
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
             raise _Refused("it is no plain http or https address")

@@ -83,7 +83,7 @@ class CodexModel(Struct, kw_only=True):
 
 
 class ModelList(Struct, tag_field="object", tag="list"):
-    """`data` for everybody, `models` for Codex, which decodes nothing without it."""
+    """The answer to `GET /models`: `data` is for everybody, `models` for Codex, which decodes nothing without it."""
 
     data: list[Model]
     models: list[CodexModel]
@@ -99,7 +99,7 @@ UpstreamFacts = Mapping[str, Mapping[str, ModelFacts]]
 
 
 def facts_of(route: Route, said: UpstreamFacts) -> ModelFacts:
-    """The configuration first, then what the upstream said."""
+    """Returns what is known of a route's model: by the configuration first, then by what the upstream said."""
     upstream = said.get(route.upstream_name, {})
     return configured_facts(route.settings, route.upstream).or_else(upstream.get(route.model, NO_FACTS))
 
@@ -110,7 +110,7 @@ def asked_upstreams(router: Router) -> set[str]:
 
 
 def listed_routes(router: Router, said: UpstreamFacts) -> list[Route]:
-    """A route for every exact name, then for what upstreams list and a pattern passes on under its own name."""
+    """Gives a route for every exact name, then for what upstreams list and a pattern passes on under its own name."""
     names = dict.fromkeys(router.names())
     for upstream_name, models in said.items():
         for model in models:

@@ -29,14 +29,14 @@ _MAX_ASKED = 1000
 
 
 class ModelFacts(Struct, frozen=True, kw_only=True):
-    """None where nobody says."""
+    """What is known of one model; a field is None where nobody says."""
 
     context_window: int | None = None
     input_modalities: tuple[str, ...] | None = None
     reasoning_efforts: tuple[str, ...] | None = None
 
     def or_else(self, other: ModelFacts) -> ModelFacts:
-        """These facts, with those of `other` in the gaps."""
+        """Returns these facts, with those of `other` in the gaps."""
         gaps = {name: getattr(other, name) for name in self.__struct_fields__ if getattr(self, name) is None}
         return msgspec.structs.replace(self, **gaps)
 
@@ -97,7 +97,8 @@ class _Listing(Struct):
 
 
 def read_models(body: bytes) -> dict[str, ModelFacts]:
-    """The facts by model name; nothing where it is no list of models. Together sends the list bare."""
+    """Reads the facts by model name out of a list of models, bare as Together sends it or not; nothing where it is
+    none."""
     try:
         entries = msgspec.json.decode(body, type=list[msgspec.Raw] | _Listing)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -153,7 +154,7 @@ class UpstreamModels:
     async def facts(
         self, upstreams: Iterable[str], client_headers: Mapping[str, str]
     ) -> Mapping[str, Mapping[str, ModelFacts]]:
-        """By upstream and model, as far as it is known after a short wait."""
+        """Returns the facts by upstream and model, as far as they are known after a short wait."""
         wanted = {(name, self._upstreams.asker(name, client_headers)) for name in upstreams}
         now = self._clock()
         for asked in wanted - self._asking.keys():
