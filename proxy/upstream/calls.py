@@ -78,9 +78,7 @@ class UpstreamCall:
                 await answer.aclose()
                 raise
         except (TransportError, UpstreamError) as error:
-            told = self._told(error)
-            self._count_end()
-            raise told from None
+            raise self._not_opened(error) from None
         except BaseException:
             self._count_end()
             raise
@@ -136,6 +134,12 @@ class UpstreamCall:
             error = transport_error(error, self._route.upstream_name, self._endpoint.address)
         told = self._teller.tell(error)
         told.headers = self.headers
+        return told
+
+    def _not_opened(self, error: TransportError | UpstreamError) -> UpstreamError:
+        """The same, for a call that ends with it."""
+        told = self._told(error)
+        self._count_end()
         return told
 
 
