@@ -78,16 +78,14 @@ class Lookout:
         self._new: set[CancelledOnDisconnect] = set()
         self._old: set[CancelledOnDisconnect] = set()
 
-    def enter(self, watch: CancelledOnDisconnect, loop: asyncio.AbstractEventLoop) -> None:
+    def enter(self, watch: CancelledOnDisconnect, loop: asyncio.AbstractEventLoop) -> set[CancelledOnDisconnect]:
+        """The set that holds it from here on, until it leaves that."""
         if loop is not self._loop:
             self._loop = loop
             self._new, self._old = set(), set()
             loop.call_later(_UNWATCHED_SECONDS, self._look, loop)
         self._new.add(watch)
-
-    def leave(self, watch: CancelledOnDisconnect) -> None:
-        self._new.discard(watch)
-        self._old.discard(watch)
+        return self._new
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop is not self._loop:
@@ -116,12 +114,12 @@ class CancelledOnDisconnect:
     def __enter__(self) -> None:
         self._watched = asyncio.current_task()
         assert self._watched is not None
-        self._lookout.enter(self, self._watched.get_loop())
+        self._waiting = self._lookout.enter(self, self._watched.get_loop())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lookout.leave(self)
+        self._waiting.discard(self)
         if self._watcher is not None:
             self._watcher.cancel()
         if self._gone and isinstance(error, asyncio.CancelledError):

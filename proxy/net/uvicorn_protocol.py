@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy.inbound.visit import REQUEST_ID, request_id
 from proxy.net.connections import ConnectionLimits, Connections
 from proxy.net.write_coalescing import JoiningTransport, Outbox, outbox_of
-from proxy.process.drain import Drain
+from proxy.process.drain import Drain, Phase
 from proxy.telemetry.observer import OTHER_ROUTE, Ending, Observer
 from translators.errors import BridgeError, InvalidRequest
 
@@ -114,6 +114,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._outbox = outbox_of(self.loop)
         self._joining = JoiningTransport(transport, self._outbox)
         super().connection_made(cast("asyncio.Transport", self._joining))
+        self._body_writer = BodyWriter(self._joining, self.flow, self._outbox)
         self._deadline = self.loop.time() + self._limits.head_seconds
         self._connections.enter(self, self.loop)
 
@@ -332,8 +333,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._whole = False
         self._deadline = None
         super().on_headers_complete()
-        self.scope["extensions"] = {_EXTENSION: {"write": BodyWriter(self._joining, self.flow, self._outbox)}}
-        if not self._drain.serving:
+        self.scope["extensions"] = {_EXTENSION: {"write": self._body_writer}}
+        if self._drain.phase is not Phase.SERVING:
             self.retire()
 
     def on_body(self, body: bytes) -> None:

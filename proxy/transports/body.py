@@ -111,7 +111,9 @@ class BodyReader(ABC):
         return b"".join(parts)
 
     def receiver(self) -> Receive:
-        return self.arrived if self.is_plain else _Inflated(self._encoding, self.arrived).receive
+        if "content-encoding" not in self.headers or self.is_plain:
+            return self.arrived
+        return _Inflated(self._encoding, self.arrived).receive
 
     @property
     def has_ended(self) -> bool:

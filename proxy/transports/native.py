@@ -76,7 +76,7 @@ class NativeAnswer(BodyReader):
             if self._connection is None:
                 # Closed by another task meanwhile: the connection may serve another request already.
                 raise ConnectionCut("the answer was closed before its end")
-        late = connection.ended_late()
+        late = not connection.complete and connection.ended_late()
         data = connection.take()
         if connection.complete:
             self._ended = True

@@ -192,7 +192,8 @@ class Connection(asyncio.Protocol):
         data = b"".join(self.parts)
         self.parts.clear()
         self._unread = 0
-        self._resume()
+        if self._paused:
+            self._resume()
         return data
 
     def abort(self) -> None:

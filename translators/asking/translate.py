@@ -125,7 +125,8 @@ def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
             body.decode()  # raw parts pass through unread, so the whole is checked here
         except UnicodeDecodeError as error:
             return _parse_mended(body, max_depth, error)
-    body = on_one_line(body)
+    if b"\n" in body or b"\r" in body:
+        body = on_one_line(body)
     try:
         params = _KNOWN_ONLY.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -251,7 +252,8 @@ def to_chat(
     request = chat.ChatRequest(model=settings.model, messages=_messages(params, items, tools, builder))
     compacts = bool(acting) and is_compaction(items)
     behind: dict[str, str] = {}
-    if not compacts and (tools.offered or not is_null(params.tool_choice)):
+    chosen = params.tool_choice is not NULL and not is_null(params.tool_choice)
+    if not compacts and (tools.offered or chosen):
         behind = _offer_tools(request, params, tools, dialect, report)
     if tail:
         request.messages = put_behind(

@@ -21,7 +21,7 @@ from translators.history.resent import resent
 from translators.history.window import behind_compaction
 from translators.items.item import Item
 from translators.report import Report
-from translators.schema.responses import ResponsesRequest
+from translators.schema.responses import NULL, ResponsesRequest
 
 UNFINISHED = ("queued", "in_progress")
 """The statuses of a response that nothing can go on from yet."""
@@ -74,7 +74,8 @@ def conversation_id(raw: Raw) -> str | None:
 
 def goes_on(params: ResponsesRequest) -> bool:
     """Whether a request names anything that it goes on from, rightly or not."""
-    return params.previous_response_id is not None or not is_null(params.conversation)
+    conversation = params.conversation
+    return params.previous_response_id is not None or (conversation is not NULL and not is_null(conversation))
 
 
 def continued(params: ResponsesRequest) -> ConversationNamed | ResponseNamed | None:

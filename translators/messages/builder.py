@@ -44,8 +44,15 @@ class MessageBuilder:
         self.taken: set[str] = set()  # the call ids of messages that the built ones will follow
         self._pieces: list[Piece] = []
         self.add: Callable[[Piece], None] = self._pieces.append
-        self._pairing = Pairing(self._pieces)
+        self._paired: Pairing | None = None
         self._unnamed_calls = 0
+
+    @property
+    def _pairing(self) -> Pairing:
+        """Made with the first call or output: most conversations have some, and many requests none."""
+        if self._paired is None:
+            self._paired = Pairing(self._pieces)
+        return self._paired
 
     def add_call(self, call: Call) -> None:
         call.extra = self._extras.pop(call.id, None)
@@ -96,7 +103,7 @@ class MessageBuilder:
 
     def build(self, behind: Sequence[chat.Message] = ()) -> list[chat.Message]:
         """The messages, with those `behind` which they stand."""
-        arrangement = _Arrangement(self.dialect, self.report, self._pairing, self.taken)
+        arrangement = _Arrangement(self.dialect, self.report, self._paired, self.taken)
         for piece in self._pieces:
             piece.place(arrangement)
         arrangement.close_turn()
@@ -107,7 +114,7 @@ class MessageBuilder:
 class _Arrangement:
     """The messages so far and the assistant's turn that is still open."""
 
-    def __init__(self, dialect: Dialect, report: Report, pairing: Pairing, taken: set[str]) -> None:
+    def __init__(self, dialect: Dialect, report: Report, pairing: Pairing | None, taken: set[str]) -> None:
         self.done: list[chat.Message] = []
         self.turn = _Turn()
         self.expected = 0  # outputs of calls so far that are still to come
@@ -158,7 +165,7 @@ class _Arrangement:
         elif call.cut:
             self._report.dropped(call.at, "the call was cut short and nothing answered it")
             return
-        elif self._pairing.is_sent_again(call):
+        elif self._pairing is not None and self._pairing.is_sent_again(call):
             self._report.ignored(call.at, f"call {bounded(call.id)} was sent again")
             return
         call.sent_id = self._unused_id(call)

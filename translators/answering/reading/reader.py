@@ -104,7 +104,12 @@ class ChatReader:
     def read(self, chunk: chat.ChatChunk) -> list[Fragment]:
         """The fragments of one chunk, in the order in which they mean something."""
         out: list[Fragment] = []
-        if chunk.citations is not None or chunk.search_results is not None or _searched(chunk):
+        if (
+            chunk.citations is not None
+            or chunk.search_results is not None
+            or chunk.web_search is not None
+            or chunk.search_info is not None
+        ):
             self._sources.take(chunk)
         choices = chunk.choices
         if choices:
@@ -150,7 +155,8 @@ class ChatReader:
                 out.append(left_out(_MESSAGE, "the delta beside it is the answer"))
         elif message is not None:
             self._read_delta(message, choice, out, _MESSAGE)
-            self._read_whole_calls(message.tool_calls or (), out)
+            if message.tool_calls:
+                self._read_whole_calls(message.tool_calls, out)
         elif choice.text is not None:
             read_text(choice.text, Text, out, "choices[0].text")
         if choice.error is not None:
@@ -366,10 +372,6 @@ def _read_usage(said: Any, at: str, out: list[Fragment]) -> None:
     counts, odd = read_counts(said, at)
     out += map(Adapted, odd)
     out.append(Usage(counts))
-
-
-def _searched(chunk: chat.ChatChunk) -> bool:
-    return chunk.web_search is not None or chunk.search_info is not None
 
 
 _NO_DELTA = chat.Delta()
