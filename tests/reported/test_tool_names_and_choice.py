@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import GREP, WEATHER, answer, call, chat, messages, names, reported, translate
+from tests.reported.drive import GREP, WEATHER, answer, call, chat, delta, messages, names, reported, translate
 from tests.support.chat_backend import ChatBackend
 from tests.support.live import LiveProxy, config_for
 from translators.dialects import PRESETS
@@ -195,3 +195,9 @@ async def test_a_choice_that_is_a_list_is_named() -> None:
         refused = await proxy.http.post("/responses", json={"model": "m", "input": "Hi", "tool_choice": ["auto"]})
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "tool_choice"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("function", "weather"), ("custom", "grep")])
+def test_a_nested_choice_is_echoed_flat(kind: str, name: str) -> None:
+    response = answer({"tools": EVERY, "tool_choice": {"type": kind, kind: {"name": name}}}, delta("stop", content="x"))
+    assert response.response["tool_choice"] == {"type": kind, "name": name}

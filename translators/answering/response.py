@@ -123,7 +123,9 @@ class _NestedName(Struct):
 
 
 class _NestedChoice(Struct):
+    type: str = "function"
     function: _NestedName | None = None
+    custom: _NestedName | None = None
 
 
 def _tool_choice(raw: Raw) -> Any:
@@ -132,5 +134,6 @@ def _tool_choice(raw: Raw) -> Any:
         return "auto"
     if is_string(raw):
         return raw
-    nested = decode_as(_NestedChoice, raw, "tool_choice").function
-    return raw if nested is None else _NamedChoice("function", nested.name)
+    choice = decode_as(_NestedChoice, raw, "tool_choice")
+    nested = choice.function or choice.custom
+    return raw if nested is None else _NamedChoice(choice.type, nested.name)

@@ -14,22 +14,18 @@ from msgspec import Raw, Struct
 
 from translators.decode import is_list, is_null, is_object, is_string
 from translators.errors import InvalidRequest, bounded
+from translators.history.outline import Outline
 
 
-class _Item(Struct):
-    id: str | None = None
-    type: str | None = None
-    role: str | None = None
+class _Item(Outline):
+    """An outline and what tells two items apart."""
+
     call_id: str | None = None
     name: str | None = None
     content: Raw = Raw(b"null")
     arguments: Raw = Raw(b"null")
     output: Raw = Raw(b"null")
     input: Raw = Raw(b"null")
-
-    @property
-    def kind(self) -> str:
-        return self.type or "message"
 
     @property
     def is_the_models(self) -> bool:

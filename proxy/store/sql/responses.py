@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from proxy.ids import response_of
 from proxy.store.records import StoredResponse, Turn
 from proxy.store.sql.conversations import append
 from proxy.store.sql.database import Row, Statement, Tables, is_storable
+from translators.history.outline import outline_of
 from translators.history.raw_items import NewItem
 
 _FIELDS = StoredResponse.__struct_fields__
@@ -91,7 +92,7 @@ class SqlResponses(Tables):
         for input_, output in kept:
             candidates += _ITEMS.decode(input_) + _ITEMS.decode(output)
         wanted = set(ids)
-        named = ((_ID.decode(raw).id, raw) for raw in candidates)
+        named = ((outline_of(raw).id, raw) for raw in candidates)
         return {id_: raw.copy() for id_, raw in named if id_ in wanted}
 
     # --- background ------------------------------------------------------------------------------
@@ -151,12 +152,7 @@ class SqlResponses(Tables):
         return [_record(row) for row in rows]
 
 
-class _WithId(Struct):
-    id: str | None = None
-
-
 _ITEMS = msgspec.json.Decoder(list[Raw])
-_ID = msgspec.json.Decoder(_WithId)
 
 
 def _record(row: Row) -> StoredResponse:
