@@ -5,6 +5,7 @@ Every failure is an `InvalidRequest` whose `param` is a path such as `input[2].c
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Hashable, Iterable
 from functools import cache
@@ -20,6 +21,9 @@ T = TypeVar("T")
 _LOCATED = re.compile(r"(?P<said>.*?)(?: - at `(?P<key>key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 _SHORT = 1 << 15
+# All at once would take a string of twice the length or more, and tens of milliseconds for tens of megabytes.
+_UTF8_PIECE = 1 << 18
+_UTF8 = codecs.getincrementaldecoder("utf-8")
 MOST_OF_A_VALUE = 300  # characters: what is wrong, with the value that is
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -98,6 +102,20 @@ def on_one_line(json: bytes) -> bytes:
         return msgspec.json.format(json, indent=-1)
     except (msgspec.DecodeError, RecursionError):
         return json  # whoever decodes it says what is wrong with it, and where
+
+
+def check_utf8(json: bytes) -> None:
+    """Raises UnicodeDecodeError for what is no UTF-8."""
+    if len(json) <= _UTF8_PIECE:
+        json.decode()
+        return
+    decoder = _UTF8()
+    try:
+        for at in range(0, len(json), _UTF8_PIECE):
+            decoder.decode(json[at : at + _UTF8_PIECE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        json.decode()  # says where it is
 
 
 def is_json_object(text: str | bytes) -> bool:

@@ -420,7 +420,7 @@ class Exchange:
         try:
             if not self.background:
                 await self.begin_conversation()
-            await self.keeper.keep(self.recorder.record(self._stream.response), events)
+            await self.keeper.keep(await self.recorder.record_aside(self._stream.response), events)
         except StoreError as error:
             if self.background or self._services.store_settings.on_failure == "refuse":
                 return [*events[:-1], self._stream.revoke(error)]

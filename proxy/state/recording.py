@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from proxy.ids import NewId, response_of
+from proxy.process.aside import LONG_BYTES
 from proxy.state.history import ConnectionMemory, History
 from proxy.store.records import ACTIVE, StoredResponse
 from translators.history.raw_items import NewItem, join_items, split_input, split_items, with_id
 from translators.history.window import behind_compaction
 from translators.items.compaction import OutputCompaction
-from translators.long_text import encode_json
+from translators.long_text import LongJson, encode_json, encode_short
 from translators.schema.responses import Response, ResponsesRequest
 
 NO_OUTPUT: list[Any] = []
@@ -44,16 +46,32 @@ class Recorder:
             self._input = [with_id(raw, self._new_id) for raw in split_input(self._params.input)]
         return self._input
 
-    def record(self, response: Response, *, holder: str | None = None, lease_until: float | None = None) -> Recording:
+    async def record_aside(self, response: Response) -> Recording:
+        """The same as `record`, in a thread where that is long."""
+        if memoryview(self._params.input).nbytes < LONG_BYTES:
+            try:
+                return self.record(response, encode=encode_short)
+            except LongJson:
+                pass
+        return await asyncio.to_thread(self.record, response)
+
+    def record(
+        self,
+        response: Response,
+        *,
+        holder: str | None = None,
+        lease_until: float | None = None,
+        encode: Callable[[Any], bytes] = encode_json,
+    ) -> Recording:
         """The response as it stands; it is found by its items, and its conversation gains them, when it has ended."""
-        given, made = self._given(), [NewItem(item.id, encode_json(item)) for item in response.output]
+        given, made = self._given(), [NewItem(item.id, encode(item)) for item in response.output]
         past = self._past
         record = StoredResponse(
             id=response.id,
             owner=self._owner,
             status=response.status,
             created_at=response.created_at,
-            head=encode_json(msgspec.structs.replace(response, output=NO_OUTPUT)),
+            head=encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
             input=join_items([item.json for item in given]),
             output=join_items([item.json for item in made]),
             parent=past.parent,

@@ -217,7 +217,7 @@ class Attempts:
             if self._contents is None:
                 self._contents = Contents(self._sender.readers, self._caller.owner)
             await self._contents.put_into(chat, dialect)
-        body = attempt.route.wire.body(attempt.translation)
+        body = await aside(self._question.size, attempt.route.wire.body, attempt.translation)
         call = self._sender.upstreams.call(attempt.route, body, self._client_headers)
         await call.open()
         attempt.call = call

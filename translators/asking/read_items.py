@@ -18,6 +18,7 @@ from translators import kinds
 from translators.decode import decode_as, is_null
 from translators.errors import InvalidRequest
 from translators.items.item import Item
+from translators.json_slices import SLICE_BYTES, read_array
 from translators.report import Report
 from translators.schema.responses import NULL
 
@@ -81,6 +82,7 @@ _TAGGED = {kind.name: _tagged(kind.name, kind.plain) for kind in kinds.KINDS.ite
 # A union takes no item without a type; the messages of many clients have none.
 _FORMS = (functools.reduce(operator.or_, _TAGGED.values()), _TAGGED["message"])
 _LISTS = [_list_decoder(form) for form in _FORMS]
+_RAWS = msgspec.json.Decoder(list[Raw])
 _ONES: list[msgspec.json.Decoder[Item | Raw]] = [msgspec.json.Decoder(form) for form in _FORMS]
 
 
@@ -88,13 +90,23 @@ def read_items(raw: Raw) -> list[Item | Raw]:
     """The items of an array, as they are where one step could not read them: rare ones, odd ones and wrong ones.
 
     What has been read refers to nothing and, but for what is `unread`, is not nested deeply. Reading all in one step
-    costs a third of reading one by one; an odd one takes only its neighbours out of that.
+    costs a third of reading one by one; an odd one takes only its neighbours out of that. A long array is read in
+    slices.
     """
+    try:
+        if memoryview(raw).nbytes <= 2 * SLICE_BYTES:
+            return _read_slice(raw)
+        return [item for items in read_array(raw, _read_slice) for item in items]
+    except msgspec.DecodeError:
+        return [*decode_as(list[Raw], raw, "input")]  # says what is wrong with it
+
+
+def _read_slice(raw: bytes | Raw) -> list[Item | Raw]:
     items = _read(raw, _LISTS)
     if items is not None:
         return items
     found: list[Item | Raw] = []
-    raws = decode_as(list[Raw], raw, "input")
+    raws = _RAWS.decode(raw)
     for start in range(0, len(raws), _TOGETHER):
         neighbours = raws[start : start + _TOGETHER]
         items = _read(Raw(b"[" + b",".join(neighbours) + b"]"), _LISTS)
@@ -102,7 +114,7 @@ def read_items(raw: Raw) -> list[Item | Raw]:
     return found
 
 
-def _read(raw: Raw, decoders: Iterable[msgspec.json.Decoder[T]]) -> T | None:
+def _read(raw: bytes | Raw, decoders: Iterable[msgspec.json.Decoder[T]]) -> T | None:
     """What the first of the decoders that can reads, or None."""
     for decoder in decoders:
         try:

@@ -17,7 +17,7 @@ from translators.asking.read_items import decode_item, read_items
 from translators.asking.structured import AnswerForm
 from translators.asking.tail import Tail, put_behind
 from translators.asking.tool_choice import apply_tool_choice, forces_a_call
-from translators.decode import check_depth, decode_as, is_flat, is_list, is_null, is_string, on_one_line
+from translators.decode import check_depth, check_utf8, decode_as, is_flat, is_list, is_null, is_string, on_one_line
 from translators.dialects import Dialect
 from translators.dialects.tools import fit_tools
 from translators.errors import InvalidRequest
@@ -108,10 +108,26 @@ class Translation(Struct, frozen=True, kw_only=True):
 
     def body(self) -> bytes:
         """The bytes that go upstream; `extra_body` comes last and wins."""
-        encoded = msgspec.json.encode(self.chat)
+        encoded = _encode(self.chat)
         if not self.extra_body:
             return encoded
         return encoded[:-1] + b"," + msgspec.json.encode(self.extra_body)[1:]
+
+
+def _encode(request: chat.ChatRequest) -> bytes:
+    """The JSON of a request; of one with many messages, these some at a time, and not all in one step."""
+    if len(request.messages) <= _TOGETHER:
+        return msgspec.json.encode(request)
+    # Before the messages stands the model's name alone, in which quotes are escaped.
+    around = msgspec.json.encode(msgspec.structs.replace(request, messages=[]))
+    before, place, behind = around.partition(_NO_MESSAGES)
+    groups = (request.messages[at : at + _TOGETHER] for at in range(0, len(request.messages), _TOGETHER))
+    messages = b",".join([msgspec.json.encode(group)[1:-1] for group in groups])
+    return b"".join((before, place[:-1], messages, place[-1:], behind))
+
+
+_TOGETHER = 64
+_NO_MESSAGES = b'"messages":[]'
 
 
 def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
@@ -122,7 +138,7 @@ def parse_request(body: bytes, *, max_depth: int = MAX_DEPTH) -> ParsedRequest:
     """
     if not body.isascii():
         try:
-            body.decode()  # raw parts pass through unread, so the whole is checked here
+            check_utf8(body)  # raw parts pass through unread, so the whole is checked here
         except UnicodeDecodeError as error:
             return _parse_mended(body, max_depth, error)
     if b"\n" in body or b"\r" in body:

@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from translators import kinds
 from translators.decode import is_null, is_string
 from translators.history.outline import outline_of
+from translators.json_slices import SLICE_BYTES, read_array
 
 # Longer ids, and such with other characters, poison later turns with OpenAI's servers: anomalyco/opencode#44587.
 _USABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -30,7 +31,9 @@ class NewItem(Struct, frozen=True):
 
 def split_items(json: bytes | Raw) -> list[Raw]:
     """Gives the members of a JSON array that was already found to be one."""
-    return _ITEMS.decode(json)
+    if memoryview(json).nbytes <= 2 * SLICE_BYTES:
+        return _ITEMS.decode(json)
+    return [item for items in read_array(json, _ITEMS.decode) for item in items]
 
 
 def split_arrays(arrays: Sequence[bytes]) -> list[Raw]:
@@ -68,4 +71,7 @@ def item_id(raw: Raw) -> str:
 
 def join_items(items: Sequence[bytes | Raw]) -> bytes:
     """The JSON array of these items, as they are."""
-    return b"[" + b",".join(items) + b"]"
+    if len(items) < 2:
+        return b"[%b]" % b"".join(items)
+    first, *between, last = items
+    return b",".join((b"[%b" % first, *between, b"%b]" % last))  # copied once
