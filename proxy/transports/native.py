@@ -20,6 +20,7 @@ from proxy.transports.fields import Headers, check_fields, check_method
 from proxy.transports.native_connection import Connection
 from proxy.transports.pool import IdlePool
 from proxy.transports.reasons import reason_of
+from proxy.transports.slots import Slots
 from proxy.transports.tls import client_context
 
 # Methods whose requests say so when they have no body (RFC 9110 8.6).
@@ -116,7 +117,7 @@ class NativeTransport:
         if secure:
             _ = self._tls
         self._max_connections = max_connections
-        self._slots = asyncio.Semaphore(max_connections)
+        self._slots = Slots(max_connections)
         self._idle = IdlePool(idle_limit)
         self._open: set[Connection] = set()
         self._closed = False
@@ -136,14 +137,14 @@ class NativeTransport:
         method: str = "POST",
     ) -> NativeAnswer:
         head = encode_head(method, endpoint, headers, body)
-        if self._slots.locked():
-            await self._wait_for_slot(timeouts.connect)
+        if self._slots.free:
+            self._slots.free -= 1
         else:
-            await self._slots.acquire()
+            await self._wait_for_slot(timeouts.connect)
         try:
             connection = await self._exchange(endpoint, head, body, timeouts, head_only=method == "HEAD")
         except BaseException:
-            self._slots.release()
+            self._slots.give_back()
             raise
         return NativeAnswer(connection, timeouts.between, self._finish)
 
@@ -177,7 +178,7 @@ class NativeTransport:
     async def _wait_for_slot(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._slots.acquire()
+                await self._slots.wait()
         except TimeoutError:
             message = f"all {self._max_connections} connections were busy for {seconds:g} s"
             raise TimedOut(message, "connect") from None
@@ -223,7 +224,7 @@ class NativeTransport:
                 expect_acknowledgement(peer_socket)
 
     def _finish(self, connection: Connection) -> None:
-        self._slots.release()
+        self._slots.give_back()
         if connection.complete:
             connection.take()
         if connection.reusable:
