@@ -19,7 +19,7 @@ OPENING = "Begin."
 
 
 def content_of(parts: list[chat.Part], dialect: Dialect) -> chat.Content:
-    """A string where the parts are all text and the dialect likes that, or needs no more."""
+    """Returns a string where the parts are all text and the dialect likes that, or needs no more."""
     texts = [part.text for part in parts if isinstance(part, chat.TextPart)]
     if len(texts) == len(parts) and (dialect.text_content == "string" or len(parts) == 1):
         return "\n".join(texts)
@@ -45,7 +45,7 @@ def arrange(messages: Messages, dialect: Dialect) -> Messages:
 
 
 def _calls_as_text(messages: Messages) -> Messages:
-    """Calls and their outputs as words, for a backend that knows no tools."""
+    """Says calls and their outputs in words, for a backend that knows no tools."""
     out: Messages = []
     for message in messages:
         if isinstance(message, chat.AssistantMessage) and message.tool_calls:
@@ -71,7 +71,7 @@ def _text_apart(messages: Messages) -> Messages:
 
 
 def _one_call_each(messages: Messages, dialect: Dialect) -> Messages:
-    """Every call with its own output, one after the other; what was said stays with the first."""
+    """Puts every call beside its own output, one after the other; what was said stays with the first."""
     out: Messages = []
     index = 0
     while index < len(messages):
@@ -135,7 +135,7 @@ def _speaks_only(message: chat.Message | None) -> bool:
 
 
 def text_of(message: chat.AssistantMessage) -> str:
-    """What it says, where that is one text."""
+    """Returns what a message says, where that is one text, else an empty one."""
     return read_text(message.content) if isinstance(message.content, chat.Text) else ""
 
 

@@ -16,7 +16,7 @@ _MAX40 = 40
 
 
 def alnum9(call_id: str) -> str:
-    """Mistral: exactly nine letters and digits."""
+    """Makes an id of exactly nine letters and digits, as Mistral wants it (anomalyco/opencode#1680)."""
     if _ALNUM9.fullmatch(call_id):
         return call_id
     number = int.from_bytes(hashlib.sha256(call_id.encode()).digest()[:8], "big")
@@ -28,7 +28,7 @@ def alnum9(call_id: str) -> str:
 
 
 def max40(call_id: str) -> str:
-    """OpenAI: no longer than forty."""
+    """Makes an id of no more than forty characters, as OpenAI wants it."""
     if len(call_id) <= _MAX40:
         return call_id
     return f"call_{hashlib.sha256(call_id.encode()).hexdigest()[: _MAX40 - 5]}"

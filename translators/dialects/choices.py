@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 
 def choices_of(annotation: Any) -> list[str]:
-    """The values of every `Literal` in an annotation: by itself, in a union, or as what a collection holds."""
+    """Returns the values of every `Literal` in an annotation: by itself, in a union, or as what a collection holds."""
     if get_origin(annotation) is Literal:
         return [str(choice) for choice in get_args(annotation)]
     return [choice for part in get_args(annotation) for choice in choices_of(part)]

@@ -44,8 +44,8 @@ def choose(
     otherwise: str = GENERIC,
     because: str = "",
 ) -> Choice:
-    """`host` is the upstream's host, with its port where it names one; `otherwise` the preset of an unknown one, and
-    `because` what told it.
+    """Finds the dialect in force. `host` is the upstream's, with its port where it names one; `otherwise` the preset of
+    an unknown one, and `because` what told it.
 
     Raises KeyError for an unknown preset and ValueError for an unknown fact.
     """
@@ -70,7 +70,7 @@ def choose(
 
 
 def preset_of_host(host: str) -> Preset | None:
-    """The preset whose backend lives at `host`."""
+    """Returns the preset whose backend lives at `host`."""
     host = host.lower()
     bare, colon, port = host.partition(":")
     for found in BACKENDS.values():
@@ -81,7 +81,7 @@ def preset_of_host(host: str) -> Preset | None:
 
 
 def preset_of_list(body: bytes) -> str | None:
-    """The name of the preset whose backend lists its models so; None where the list tells nothing."""
+    """Returns the name of the preset whose backend lists its models so; None where the list tells nothing."""
     entries = read_entries(body)
     signs = ((name, found.listed) for name, found in BACKENDS.items())
     return next((name for name, listed in signs if listed is not None and listed.matches(entries)), None)
@@ -92,12 +92,12 @@ def preset_name(setting: Setting) -> str:
 
 
 def facts_of(setting: Setting) -> dict[str, Any]:
-    """The facts in a setting, as plain data."""
+    """Returns the facts in a setting, as plain data."""
     return {} if isinstance(setting, str) else {name: value for name, value in setting.items() if name != "preset"}
 
 
 def problems(setting: Setting) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What is wrong with a setting: the path within it and what to say."""
+    """Yields what is wrong with a setting: the path within it and what to say."""
     name = preset_name(setting)
     if name not in (AUTO, *BACKENDS):
         yield (() if isinstance(setting, str) else ("preset",)), _unknown("dialect", name, (AUTO, *BACKENDS))

@@ -40,7 +40,7 @@ class _List(Struct):
 
 
 def read_entries(body: bytes) -> list[Entry]:
-    """The entries of a list of models; none where it is no such list. Together sends it bare."""
+    """Returns the entries of a list of models; none where it is no such list. Together sends it bare."""
     try:
         found = msgspec.json.decode(body, type=list[Entry] | _List)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -54,7 +54,7 @@ def preset(
     listed: Listed | None = None,
     models: tuple[ModelRule, ...] = (),
 ) -> Preset:
-    """`like` gives the facts and model rules to begin with."""
+    """Makes a preset; `like` gives the facts and model rules to begin with."""
     found = given or {}
     if like is not None:
         found, models = {**like.facts, **found}, (*like.models, *models)
@@ -62,7 +62,7 @@ def preset(
 
 
 def _facts_of(dialect: Callable[P, Dialect]) -> Callable[P, Facts]:
-    """A function that takes what `dialect` takes, and returns only what it was given."""
+    """Makes a function that takes what `dialect` takes, and returns only what it was given."""
 
     def given(*args: P.args, **kwargs: P.kwargs) -> Facts:
         return kwargs
@@ -71,7 +71,7 @@ def _facts_of(dialect: Callable[P, Dialect]) -> Callable[P, Facts]:
 
 
 def _rule_of(dialect: Callable[P, Dialect]) -> Callable[Concatenate[str, P], ModelRule]:
-    """The same as a rule, whose pattern comes first."""
+    """Makes a function that takes a pattern and what `dialect` takes, and returns the facts as a rule."""
 
     def rule(pattern: str, /, *args: P.args, **kwargs: P.kwargs) -> ModelRule:
         return ModelRule(pattern, kwargs)
@@ -86,12 +86,15 @@ when = _rule_of(Dialect)
 
 
 def read_facts(facts: Facts) -> Facts:
-    """The facts in the types of `Dialect`. Raises ValueError for one that is unknown or has no such value."""
+    """Returns the facts in the types of `Dialect`. Raises ValueError for one that is unknown or has no such value."""
     return {name: read_fact(name, value) for name, value in facts.items()}
 
 
 def read_fact(name: str, value: Any) -> Any:
-    """One fact from plain data, as configuration has it. Raises ValueError."""
+    """Reads one fact from plain data, as configuration has it.
+
+    Raises ValueError for one that is unknown or has no such value, with the words that it may have.
+    """
     if name not in _TYPES:
         raise ValueError(f"no fact of a dialect is named {name}")
     plain = sorted(value) if isinstance(value, frozenset) else value

@@ -21,7 +21,7 @@ _EFFORT = "reasoning.effort"
 
 
 def set_reasoning(request: chat.ChatRequest, effort: str | None, dialect: Dialect, report: Report) -> None:
-    """Also takes back what does not go together with thinking."""
+    """Puts how hard to think into the request, and takes back what does not go together with thinking."""
     thinking = _think(request, effort, dialect, report)
     if thinking and dialect.tool_choice_when_thinking != "keep":
         thinking = _settle_tool_choice(request, dialect, report)
@@ -30,7 +30,7 @@ def set_reasoning(request: chat.ChatRequest, effort: str | None, dialect: Dialec
 
 
 def _think(request: chat.ChatRequest, effort: str | None, dialect: Dialect, report: Report) -> bool:
-    """Whether the model will think."""
+    """Tells whether the model will think."""
     by_default = dialect.thinks_by_default or dialect.always_thinks
     if effort is None:
         if by_default and dialect.thinking_extra and "thinking_type" in dialect.reasoning_controls:
@@ -51,7 +51,7 @@ def _think(request: chat.ChatRequest, effort: str | None, dialect: Dialect, repo
 
 
 def nearest_level(effort: str, dialect: Dialect) -> str:
-    """What the dialect makes of a level; `none` stays where some control can turn thinking off."""
+    """Returns what the dialect makes of a level; `none` stays where some control can turn thinking off."""
     if effort in dialect.effort_names:
         return dialect.effort_names[effort]
     if effort in dialect.efforts:
@@ -64,7 +64,7 @@ def nearest_level(effort: str, dialect: Dialect) -> str:
 
 
 def _settle_tool_choice(request: chat.ChatRequest, dialect: Dialect, report: Report) -> bool:
-    """Whether the model still thinks: a call that must be made outweighs thinking about it (BerriAI/litellm#37470)."""
+    """Tells whether the model still thinks: a call that must be made outweighs thinking (BerriAI/litellm#37470)."""
     choice, request.tool_choice = request.tool_choice, UNSET
     if choice in (UNSET, "auto"):
         return True

@@ -13,7 +13,9 @@ from translators.schema import chat
 
 
 def replay_reasoning(message: chat.AssistantMessage, text: str, details: list[Any], dialect: Dialect) -> None:
-    """`details` are a backend's own records of the thought, verbatim; they win where the dialect takes them."""
+    """Puts a thought on its message. `details` are the backend's own records of it, verbatim, which win where the
+    dialect takes them.
+    """
     if dialect.reasoning_replay == "tool_turns" and not message.tool_calls:
         return
     if details and dialect.reasoning_field == "reasoning_details":
@@ -64,7 +66,7 @@ _MESSAGE_FIELDS = ("reasoning_opaque", "extra_content", "provider_specific_field
 
 
 def carry_extra(call: chat.ToolCall, extra: dict[str, Any] | None, dialect: Dialect, *, first: bool) -> None:
-    """Fields that a backend put on its call (`extra`), unless the dialect refuses them.
+    """Puts fields that a backend put on its call (`extra`) there again, unless the dialect refuses them.
 
     Gemini 3 wants a signature on the first call.
     """
@@ -81,7 +83,7 @@ def carry_extra(call: chat.ToolCall, extra: dict[str, Any] | None, dialect: Dial
 
 
 def carry_fields(message: chat.AssistantMessage, fields: dict[str, Any], thought: str) -> str:
-    """Puts fields that a backend put on its message there again; what is left to be said of the thought they belong to.
+    """Puts fields that a backend put on its message there again, and returns what is left to be said of the thought.
 
     The thoughts of one turn may have come with fields of their own: texts and blocks follow one another then.
     """

@@ -35,7 +35,7 @@ _ANCHORED = re.compile(r"\^.*\$", re.DOTALL)
 
 
 def adapt_schema(raw: Raw, steps: tuple[SchemaStep, ...]) -> tuple[Raw, list[str]]:
-    """The adapted schema and the keywords it lost, each named once."""
+    """Returns the adapted schema and the keywords it lost, each named once."""
     lost: list[str] = []
     try:
         schema = msgspec.json.decode(raw)
@@ -49,7 +49,7 @@ def adapt_schema(raw: Raw, steps: tuple[SchemaStep, ...]) -> tuple[Raw, list[str
 
 
 def _walk(value: Any, change: Callable[[Schema], Schema]) -> Any:
-    """`change` applied to every schema inside `value`, the innermost first."""
+    """Returns `value` with `change` applied to every schema inside `value`, the innermost first."""
     if type(value) is not dict:
         return value
     out: Schema = {}
@@ -182,7 +182,7 @@ def _renamed_for_gemini(schema: Schema) -> Iterator[tuple[str, Any]]:
 
 
 def _grammar_keywords(schema: Schema, lost: list[str]) -> Schema:
-    """llama.cpp turns schemas into grammars, which know no pattern that may match in the middle of a text."""
+    """Takes out patterns that may match in the middle of a text: llama.cpp turns schemas into grammars without such."""
 
     def without_loose_pattern(inner: Schema) -> Schema:
         pattern = inner.get("pattern")

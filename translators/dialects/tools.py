@@ -11,7 +11,7 @@ from translators.schema import chat
 
 
 def fit_tools(offered: list[chat.FunctionTool], dialect: Dialect, report: Report) -> list[chat.FunctionTool]:
-    """Copies where something differs: the map of tools keeps its own."""
+    """Returns the functions, copied where something differs, since the map of tools keeps its own."""
     if not offered:
         return offered
     if not dialect.tools:

@@ -22,4 +22,4 @@ class AdditionalTools(Item):
         declare_tools(self.tools or [], into, f"{at}.tools")
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        """Everything was said when its tools were declared."""
+        """Adds nothing: what there is to say was said when the tools were declared."""

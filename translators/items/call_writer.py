@@ -79,7 +79,7 @@ class CallWriter(ItemWriter):
         self._pieces.append(delta)
 
     def arguments_run(self, deltas: list[str]) -> None:
-        """The same as `arguments` with each of them."""
+        """Does what `arguments` does, with each of them."""
         for delta in deltas:
             self.arguments(delta)
 
@@ -97,7 +97,7 @@ class HeldCallWriter(CallWriter):
         return False
 
     def arguments_as(self, kind: type[T]) -> T | None:
-        """The arguments as a `kind`, or None for what cannot be read as one."""
+        """Returns the arguments as a `kind`, or None for what cannot be read as one."""
         try:
             return msgspec.json.decode(repaired(self.arguments_text), type=kind)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -23,7 +23,7 @@ class CompactionTrigger(Item):
 
 
 def is_compaction(items: list[LocatedItem]) -> bool:
-    """Whether the request asks for a compaction.
+    """Tells whether the request asks for a compaction.
 
     Raises InvalidRequest for a trigger that is not the last item, or the only one."""
     if len(items) == 1 and type(items[0].item) is CompactionTrigger:

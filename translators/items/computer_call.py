@@ -49,7 +49,7 @@ class ComputerCallOutput(Item):
     acknowledged_safety_checks: Raw = NULL
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        """The screenshot follows the tool message, which cannot hold it."""
+        """Adds the output; the screenshot follows the tool message, which cannot hold it."""
         output = Output(self.call_id, at, item_id=self.id)
         if not is_null(self.output):
             screenshot = decode_as(InputImage, self.output, f"{at}.output")

@@ -20,13 +20,13 @@ class ConfigurationUpdate(Item):
     text: TextOptions | None = None
 
     def configure(self, params: ResponsesRequest) -> ResponsesRequest:
-        """What the update leaves open stays as it was."""
+        """Returns the parameters with what the update names; what it leaves open stays as it was."""
         return msgspec.structs.replace(
             params, reasoning=_updated(params.reasoning, self.reasoning), text=_updated(params.text, self.text)
         )
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        """It configures; it says nothing."""
+        """Adds nothing: an update says nothing to the model."""
 
 
 def _updated(old: Options | None, new: Options | None) -> Options | None:

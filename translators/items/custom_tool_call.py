@@ -111,7 +111,7 @@ class CustomToolCallWriter(CallWriter):
         return reader.feed(self.arguments_text) + reader.close()
 
     def _best_reading(self) -> str:
-        """The first that fits the grammar; what has not been checked goes out as it is."""
+        """Returns the first reading that fits the grammar; what has not been checked goes out as it is."""
         text = self._whole_input()
         problems = self._problems
         return text if not problems or None not in problems else list(readings(text))[problems.index(None)]

@@ -19,7 +19,7 @@ class _Detail(Struct):
 
 
 def detail_text(value: Any) -> str:
-    """What a record says to people; an encrypted one says nothing."""
+    """Returns what a record says to people; an encrypted one says nothing."""
     try:
         detail = msgspec.convert(value, _Detail)
     except msgspec.ValidationError:
@@ -38,7 +38,7 @@ class _Records:
         self._pieces: dict[str, list[str]] = {}  # of the texts of the last record
 
     def add(self, piece: Any, *, may_go_on: bool = True) -> None:
-        """A piece that goes on with the last record, where it may, or begins another."""
+        """Takes a piece, which goes on with the last record where it may, or begins another."""
         if not (may_go_on and self._records and self._goes_on(self._records[-1], piece)):
             self._close()
             self._records.append({**piece} if type(piece) is dict else piece)
@@ -64,7 +64,7 @@ class _Records:
 
 
 def join_details(pieces: Iterable[Any]) -> list[Any]:
-    """Pieces of one text become one record; encrypted records stay apart even under one index."""
+    """Joins pieces of one text to one record; encrypted records stay apart even under one index."""
     records = _Records(("text", "summary"), _continues)
     for piece in pieces:
         records.add(piece)
@@ -72,7 +72,7 @@ def join_details(pieces: Iterable[Any]) -> list[Any]:
 
 
 def join_fields(pieces: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Fields of a message that came with several chunks; the pieces of a thinking block become one."""
+    """Joins fields of a message that came with several chunks; the pieces of a thinking block become one."""
     joined: dict[str, Any] = {}
     blocks = _Records(("thinking",), _goes_on)
     for fields in pieces:

@@ -40,7 +40,7 @@ class FunctionCallOutput(Item):
 
 
 def read_output(raw: Raw, into: MessageBuilder, at: str, output: Output) -> Output:
-    """Text stays in the tool message; media, which Chat tool messages cannot hold, follows it.
+    """Fills `output`: text stays in the tool message; media, which Chat tool messages cannot hold, follows it.
 
     A text goes on as the JSON it is: most of a long history is such texts, and need be neither unescaped nor copied.
     """

@@ -35,11 +35,11 @@ class Item(Struct, kw_only=True, gc=False):
         """Offers the tools that the item brings; called for every item before any is replayed."""
 
     def brings_search(self, into: Offering, at: str) -> bool:
-        """Whether the item declares a search for tools that the client carries out."""
+        """Tells whether the item declares a search for tools that the client carries out."""
         return False
 
     def configure(self, params: ResponsesRequest) -> ResponsesRequest:
-        """The parameters as they are from this item on."""
+        """Returns the parameters as they are from this item on."""
         return params
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:

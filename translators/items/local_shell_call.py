@@ -71,7 +71,7 @@ class LocalShellCallWriter(HeldCallWriter):
         return OutputLocalShellCall(self.id, self.call_id, action, status)
 
     def _command(self) -> Command:
-        """A command in another form than that of the function is a line for a shell."""
+        """Reads the command; one in another form than that of the function is a line for a shell."""
         return self.arguments_as(Command) or Command(command=["bash", "-lc", unwrapped(self.arguments_text)])
 
 

@@ -39,7 +39,7 @@ class _AnyMessage(Item):
     phase: str | None = None
 
     def parts(self, at: str, report: Report) -> list[LocatedPart] | None:
-        """The parts of its content, if there is any. Raises InvalidRequest."""
+        """Returns the parts of the content, if there is any. Raises InvalidRequest for one that is not known."""
         raise NotImplementedError
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
@@ -117,7 +117,7 @@ class PlainMessage(_AnyMessage):
 
 
 def spoken_text(parts: list[LocatedPart]) -> str:
-    """The text of a message that may hold nothing else. Raises InvalidRequest for media."""
+    """Returns the text of a message that may hold nothing else. Raises InvalidRequest for media."""
     texts = []
     for located in parts:
         if located.part.spoken is None:
@@ -127,7 +127,7 @@ def spoken_text(parts: list[LocatedPart]) -> str:
 
 
 def user_content(parts: list[LocatedPart], dialect: Dialect, report: Report) -> chat.Content:
-    """A string where the text alone allows it and the dialect likes it, else Chat parts."""
+    """Returns a string where the text alone allows it and the dialect likes it, else Chat parts."""
     if dialect.text_content == "string" or len(parts) == 1:
         texts = [text for located in parts if (text := located.part.spoken) is not None]
         if len(texts) == len(parts):
@@ -242,7 +242,7 @@ class MessageWriter(ItemWriter):
         self.out.emit(events.OutputTextDelta, self.id, self.index, len(self._parts), as_long(delta), logprobs)
 
     def text_run(self, deltas: list[str]) -> None:
-        """The same as `text` with each of them and no log probabilities."""
+        """Does what `text` does, with each of them and no log probabilities."""
         part = self._part if type(self._part) is _TextPart else self._open_text()
         if part.run is None:
             model = events.OutputTextDelta(0, self.id, self.index, len(self._parts), "", [])

@@ -71,7 +71,9 @@ class InputImage(Part):
 
 
 def _image_url(url: str, dialect: Dialect, at: str, report: Report) -> str:
-    """The URL in a form that the upstream takes; one that it cannot fetch is fetched by whoever sends the request."""
+    """Returns the URL in a form that the upstream takes; one that it cannot fetch is fetched by whoever sends the
+    request.
+    """
     if url.startswith("data:"):
         typed = with_image_type(url)
         if typed != url:
@@ -125,7 +127,7 @@ class InputFile(Part):
         raise _needs(at, "file_data", self.file_id)
 
     def _is_read_here(self, dialect: Dialect) -> bool:
-        """Whether whoever sends the request puts a text in the file's place."""
+        """Tells whether whoever sends the request puts a text in the file's place."""
         if self.file_data is not None:
             return pdf_base64(self.file_data) is not None
         return self.file_url is not None and self.file_url.startswith(("http://", "https://"))
@@ -206,8 +208,9 @@ class LocatedPart(Struct, gc=False):
 
 
 def decode_parts(raw: Raw, at: str, report: Report) -> list[LocatedPart]:
-    """The parts of a `content` or `output`. Raises InvalidRequest for one that is not known: without it, the rest would
-    mean something else."""
+    """Returns the parts of a `content` or `output`. Raises InvalidRequest for one that is not known: without it, the
+    rest would mean something else.
+    """
     if is_string(raw):
         return [LocatedPart(Text(decode_as(str, raw, at)), at)]
     parts = []
@@ -287,7 +290,7 @@ PlainContent = str | list[PlainPart]
 
 
 def sole_text(content: PlainContent | None) -> chat.Text | None:
-    """The text of what is one text, else None."""
+    """Returns the text of what is one text, else None."""
     if type(content) is list and len(content) == 1:
         part = content[0]
         return part.text if isinstance(part, _PlainText) else None

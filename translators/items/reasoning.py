@@ -32,12 +32,12 @@ class _AnyReasoning(Item):
     encrypted_content: str | None = None
 
     def texts(self, at: str, report: Report) -> Iterator[str]:
-        """Its content and its summary; the second is looked at only where the first is empty."""
+        """Yields the text of the content, then that of the summary, asked for only where the first is empty."""
         raise NotImplementedError
 
     def replay(self, into: MessageBuilder, tools: ToolMap, at: str) -> None:
-        """The sealed text wins, being the whole thought. A foreign seal leaves what can be read: threads outlive
-        a change of their provider (openai/codex#17541).
+        """Adds the thought. The sealed text wins, being the whole of it; a foreign seal leaves what can be read:
+        threads outlive a change of their provider (openai/codex#17541).
         """
         opaque = unpack(self.encrypted_content, into.sealer) if self.encrypted_content else None
         text = opaque.text if opaque is not None else ""
@@ -126,7 +126,7 @@ class ReasoningWriter(ItemWriter):
         self.out.emit(self._form.delta, self.id, self.index, 0, as_long(delta))
 
     def text_run(self, deltas: list[str]) -> None:
-        """The same as `text` with each of them."""
+        """Does what `text` does, with each of them."""
         pieces = self._open_part()
         if self._run is None:
             self._run = OpenRun(self._form.delta(0, self.id, self.index, 0, ""), pieces)
@@ -160,15 +160,15 @@ class ReasoningWriter(ItemWriter):
         return self._pack(str(text) if self._sealed else "", kept)
 
     def keep_details(self, details: list[Any]) -> None:
-        """A backend's own records of the thought."""
+        """Takes a backend's own records of the thought."""
         self._details += details
 
     def keep_fields(self, fields: dict[str, Any]) -> None:
-        """What a backend put on its message and wants back there."""
+        """Takes what a backend put on its message and wants back there."""
         self._fields.append(fields)
 
     def keep_extra(self, call_id: str, extra: dict[str, Any]) -> None:
-        """What a backend put beside a call and wants back with it."""
+        """Takes what a backend put beside a call and wants back with it."""
         self._calls[call_id] = extra
 
 

@@ -92,5 +92,5 @@ class ShellCallWriter(HeldCallWriter):
         return OutputShellCall(self.id, self.call_id, action, LocalEnvironment(), status)
 
     def _read(self) -> Commands:
-        """Commands in another form than that of the function are one line for the shell."""
+        """Reads the commands; those in another form than that of the function are one line for the shell."""
         return self.arguments_as(Commands) or Commands(commands=[unwrapped(self.arguments_text)])

@@ -20,7 +20,7 @@ class ToolSearchOutput(Item):
     tools: list[Raw] | None = None
 
     def declare(self, into: Offering, at: str) -> None:
-        """What was found is loaded, whether or not it was deferred."""
+        """Offers what was found, whether or not it was deferred."""
         with into.loading():
             declare_tools(self.tools or [], into, f"{at}.tools")
 

@@ -45,5 +45,5 @@ class ItemWriter:
         """Ends whatever is open inside the item."""
 
     def snapshot(self, status: str) -> Any:
-        """The item as it stands now, never changed afterwards."""
+        """Returns the item as it stands now, never changed afterwards."""
         raise NotImplementedError

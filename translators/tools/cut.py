@@ -39,8 +39,8 @@ class _Place(Struct):
 
 
 def closed(text: str) -> str | None:
-    """`text` with its open string and brackets closed, without what cannot be ended; None for no such beginning,
-    and for one of more than LONGEST characters.
+    """Returns `text` with its open string and brackets closed, without what cannot be ended; None for no such
+    beginning, and for one of more than LONGEST characters.
 
     Line ends that stand bare inside strings are escaped. Takes linear time, and memory for little more than the text.
     """
@@ -62,7 +62,7 @@ def closed(text: str) -> str | None:
 
 
 def _place_at_end(text: str) -> _Place | None:
-    """None for what is no beginning of an object, or a whole one, whatever follows."""
+    """Returns where in an object the text ends; None for no beginning of an object, and for a whole one."""
     place = _Place([])
     at = -1
     while (mark := _MARK.search(text, at + 1)) is not None:
@@ -87,13 +87,13 @@ def _place_at_end(text: str) -> _Place | None:
 
 
 def _end_of_string(text: str, start: int) -> int:
-    """Where the quotation mark stands that ends a string, or where the text breaks off within it."""
+    """Returns where the quotation mark stands that ends a string, or where the text breaks off within it."""
     found = _TO_END_OF_STRING.match(text, start)
     return start if found is None else found.end()
 
 
 def _with_escapes(text: str) -> str:
-    """`text` with the control characters inside its strings escaped."""
+    """Returns `text` with the control characters inside its strings escaped."""
     pieces: list[str] = []
     done, inside = 0, False
     for mark in _MARK.finditer(text):
@@ -106,12 +106,14 @@ def _with_escapes(text: str) -> str:
 
 
 def _is_key(before: str, place: _Place) -> bool:
-    """Whether a string behind `before` is the key of a member."""
+    """Tells whether a string behind `before` is the key of a member."""
     return place.brackets[-1] == "{" and before[-1:] in ("{", ",")
 
 
 def _without_cut_escape(spoken: str) -> str:
-    """An open string without an escape that breaks off, and without the first half of a surrogate pair before it."""
+    """Returns an open string without an escape that breaks off, and without the first half of a surrogate pair before
+    it.
+    """
     if not _is_escaped(spoken, len(spoken)):
         for cut in (_CUT_ESCAPE, _FIRST_HALF):
             found = cut.search(spoken, max(0, len(spoken) - 6))
@@ -124,7 +126,7 @@ def _without_cut_escape(spoken: str) -> str:
 
 
 def _is_escaped(spoken: str, at: int) -> bool:
-    """Whether the character at `at` stands behind a backslash that is one."""
+    """Tells whether the character at `at` stands behind a backslash that is one."""
     before = at
     while before and spoken[before - 1] == "\\":
         before -= 1
@@ -132,7 +134,7 @@ def _is_escaped(spoken: str, at: int) -> bool:
 
 
 def _without_half(text: str, place: _Place) -> str:
-    """`text` without a literal that could still go on, such as `tru`, and without a key that has no value yet."""
+    """Returns `text` without a literal that could go on, such as `tru`, and without a key that has no value yet."""
     before = text.rstrip(_OF_LITERALS)
     literal = text[len(before) :]
     if literal and not _WHOLE_LITERAL.fullmatch(literal):

@@ -23,7 +23,7 @@ def declare_tools(raws: Sequence[Raw], into: Offering, at: str = "tools") -> lis
 
 
 def has_client_search(raws: Iterable[Raw], forms: Forms, at: str) -> bool:
-    """Whether a client offers to search: only then can a deferred tool be found later."""
+    """Tells whether a client offers to search: only then can a deferred tool be found later."""
     for index, raw in enumerate(raws):
         where = f"{at}[{index}]"
         form = forms.get(type_of(raw, where))
@@ -41,7 +41,7 @@ class _Outline(Struct):
 
 
 def tool_names(raws: Sequence[Raw], forms: Forms, at: str) -> list[ToolName]:
-    """The tools that declarations stand for, in their order."""
+    """Returns the tools that declarations stand for, in their order."""
     outlines = [decode_as(_Outline, raw, f"{at}[{index}]") for index, raw in enumerate(raws)]
     return [tool for outline in outlines for tool in _named(outline, forms, None)]
 
@@ -56,7 +56,7 @@ def _named(outline: _Outline, forms: Forms, namespace: str | None) -> list[ToolN
 
 
 def why_not_offered(kind: str, forms: Forms) -> str:
-    """Why no tool of the type is offered: that it is for a server to run, or that nobody knows it."""
+    """Says why no tool of the type is offered: that it is for a server to run, or that nobody knows it."""
     if kind in forms:
         return f"the server runs tools of type '{kind}' itself, and none is configured here"
     return f"tools of type '{bounded(kind)}' are not known"

@@ -33,7 +33,7 @@ class DispatchedCall(Struct):
 def fold(
     offered: Sequence[chat.FunctionTool], limit: int, tools: ToolMap, report: Report
 ) -> tuple[list[chat.FunctionTool], dict[str, str]]:
-    """At most `limit` functions, and by the name of each that is none of them the one that stands for it."""
+    """Returns at most `limit` functions, and by the name of each that is none of them the one that stands for it."""
     groups: dict[str, list[chat.FunctionTool]] = {}
     for tool in offered:
         namespace = tools.client_name(tool.function.name).namespace
@@ -111,7 +111,7 @@ def _folded(function: chat.FunctionCall, behind: Mapping[str, str]) -> chat.Func
 
 
 def choose_folded(choice: chat.ToolChoice, behind: Mapping[str, str], report: Report) -> chat.ToolChoice:
-    """A choice of a function that is not offered chooses the one that stands for it."""
+    """Returns the choice, with the functions that stand for others in place of those that are not offered."""
     if isinstance(choice, chat.AllowedToolsChoice):
         wanted = [each.function.name for each in choice.allowed_tools.tools]
         sent = list(dict.fromkeys(behind.get(name, name) for name in wanted))

@@ -95,7 +95,7 @@ def required_name(name: str | None, at: str) -> str:
 
 
 def read_schema(raw: Raw, at: str, report: Report) -> Raw:
-    """Parameters as a Chat server takes them: always an object with properties, without Codex's marks of encryption
+    """Returns parameters as a Chat server takes them: an object with properties, without Codex's marks of encryption
     (decolua/9router#1758). OpenAI and strict gateways refuse any other, and VS Code sends `{}` itself
     (microsoft/vscode#330662).
     """
@@ -119,7 +119,9 @@ def read_schema(raw: Raw, at: str, report: Report) -> Raw:
 
 
 def _root_behind_reference(fields: dict[str, Raw]) -> dict[str, Raw]:
-    """The fields with those of the definition that the root refers to, which would otherwise hide behind empty ones."""
+    """Returns the fields with those of the definition that the root refers to, which would otherwise hide behind empty
+    ones.
+    """
     reference = fields.get("$ref", NULL)
     if not is_string(reference):
         return fields
@@ -132,12 +134,12 @@ def _root_behind_reference(fields: dict[str, Raw]) -> dict[str, Raw]:
 
 
 def _is_object_type(raw: Raw) -> bool:
-    """Whether `type` names objects, alone or among others."""
+    """Tells whether `type` names objects, alone or among others."""
     return b'"object"' in bytes(raw)
 
 
 def _is_marked(raw: Raw) -> bool:
-    """Whether a parameter is marked as one whose argument OpenAI encrypts."""
+    """Tells whether a parameter is marked as one whose argument OpenAI encrypts."""
     return b'"encrypted"' in bytes(raw) and _holds_mark(msgspec.json.decode(raw))
 
 

@@ -37,7 +37,7 @@ class Grammar(Struct, frozen=True):
         return f"{self.at}.definition"
 
     def check_size(self) -> None:
-        """Raises InvalidRequest."""
+        """Raises InvalidRequest for a grammar over one of the limits of this module, which it names."""
         name, limit = ("grammar", MAX_GRAMMAR_BYTES) if self.syntax == "lark" else ("pattern", MAX_PATTERN_BYTES)
         if len(self.definition) > limit or len(self.definition.encode("utf-8", "replace")) > limit:
             raise self.refusal(f"the {name} is longer than {limit} bytes")

@@ -59,7 +59,7 @@ class ToolMap:
         self._near: dict[str, ToolName | None] | None = None
 
     def offer(self, function: chat.Function, stands_for: ToolName) -> bool:
-        """Adds a function under the chat name of the tool. False where that tool is offered already.
+        """Adds a function under the chat name of the tool. Returns False where that tool is offered already.
 
         Raises InvalidRequest where there are too many.
         """
@@ -82,7 +82,7 @@ class ToolMap:
         self._allowed = frozenset(chat_names)
 
     def allows(self, tool: ToolName) -> bool:
-        """Whether the client wants a call of this tool. With a subset, the model's own inventions are not in it."""
+        """Tells whether the client wants a call of this tool. A subset holds no inventions of the model's."""
         if self._allowed is None:
             return True
         name = self._chat_names.get(tool)
@@ -95,7 +95,7 @@ class ToolMap:
         return names if self._allowed is None else [name for name in names if name in self._allowed]
 
     def chat_name(self, name: str, namespace: str | None = None, kind: str = "function") -> str:
-        """The name under which the upstream knows a tool of the request, or knew one of its history.
+        """Returns the name under which the upstream knows a tool of the request, or knew one of its history.
 
         History may speak of a declared tool as of another kind, after its client's settings changed.
         """
@@ -107,12 +107,12 @@ class ToolMap:
         return known
 
     def client_name(self, chat_name: str) -> ToolName:
-        """The way back; a name that was never offered is the model's own invention and stays as it is."""
+        """Returns the tool of a chat name; one that was never offered is the model's invention and stays as it is."""
         known = self._client_names.get(chat_name)
         return ToolName(chat_name) if known is None else known
 
     def nearest(self, chat_name: str) -> ToolName | None:
-        """The one offered tool that a name which is nobody's can mean, or None.
+        """Returns the one offered tool that a name which is nobody's can mean, or None.
 
         Models leave the namespace out, write a dot for the separator or put `functions.` before it
         (openai/codex#36942).
@@ -124,7 +124,7 @@ class ToolMap:
         return self._near.get(_likeness(chat_name))
 
     def _by_likeness(self) -> dict[str, ToolName | None]:
-        """None where more than one tool is like that."""
+        """Returns the offered tools by what is alike in their names; None where more than one is."""
         tools = [self._client_names[name] for name in self._offered_names]
         children: dict[str, ToolName | None] = {}
         wholes: dict[str, ToolName | None] = {}
@@ -148,7 +148,9 @@ class ToolMap:
 
 
 def _joined(tool: ToolName) -> str:
-    """As Codex writes it; a namespace such as `mcp__files__` brings its separator along (openai/codex#20652)."""
+    """Returns namespace and name as Codex joins them; one such as `mcp__files__` ends in its separator already
+    (openai/codex#20652).
+    """
     if not tool.namespace:
         return tool.name
     return tool.namespace + tool.name if tool.namespace.endswith("__") else f"{tool.namespace}__{tool.name}"

@@ -23,7 +23,7 @@ class NamespaceTool(Tool):
         self._declare(into, at, None)
 
     def declare_member(self, into: Offering, at: str, namespace: str, description: str | None) -> None:
-        """Namespaces may nest, as those of `additional_tools` do."""
+        """Offers the tools of a namespace in another, as `additional_tools` may hold them."""
         self._declare(into, at, namespace)
 
     def _declare(self, into: Offering, at: str, outer: str | None) -> None:

@@ -19,7 +19,7 @@ _SPECIAL_TOKEN = re.compile(r"<\|[^|<>]{0,40}\|>")
 
 
 def repaired(arguments: str) -> str:
-    """The one JSON object in `arguments`, or `arguments` as they are where there is none or no certainty."""
+    """Returns the one JSON object in `arguments`, or `arguments` as they are where there is none or no certainty."""
     if is_json_object(arguments):
         return arguments
     return next(filter(is_json_object, _candidates(arguments)), arguments)
@@ -30,8 +30,9 @@ RAW_ARGUMENTS = "arguments"
 
 
 def as_object(arguments: str) -> tuple[str, str | None]:
-    """Arguments as one JSON object, as the upstream of a replayed call reads them, and what was done for that, if
-    anything was. Servers that cannot read them refuse every request of such a thread from then on.
+    """Returns arguments as one JSON object, as the upstream of a replayed call reads them, and what was done for that.
+
+    That is None where nothing was. Servers that cannot read them refuse every request of such a thread from then on.
     """
     if is_json_object(arguments):
         return arguments, None

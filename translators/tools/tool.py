@@ -70,7 +70,7 @@ class Offering:
             self.report.dropped(at, f"a tool named '{function.name or tool.name}' is declared already")
 
     def defers(self, wanted: bool | None, name: str, description: str | None) -> bool:
-        """Whether a tool is held back until a search loads it; the search then says that it exists."""
+        """Tells whether a tool is held back until a search loads it; the search then says that it exists."""
         if not wanted or not self.searchable or self._loading:
             return False
         self._deferred.setdefault(name, description or "")

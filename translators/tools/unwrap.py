@@ -60,7 +60,7 @@ class InputReader:
         return self._decode(at_end=False) if self._state == "inside" else ""
 
     def close(self) -> str:
-        """What is left of an input that ended, or all of one that never had the expected form."""
+        """Returns what is left of an input that ended, or all of one that never had the expected form."""
         if self._state == "inside":
             return self._decode(at_end=True)
         return "" if self._state == "behind" else unwrapped("".join([self._rest, *self._other]))
@@ -102,7 +102,7 @@ class InputReader:
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
-    """The character that the escape at `at` stands for, and where it ends; a wrong escape stands for itself."""
+    """Returns the character that the escape at `at` stands for, and where it ends; a wrong escape stands for itself."""
     unit = _UNICODE_ESCAPE.match(text, at)
     if unit is None:
         char = text[at + 1 : at + 2]
@@ -116,7 +116,7 @@ def _escape(text: str, at: int) -> tuple[str, int]:
 
 
 def unwrapped(arguments: str) -> str:
-    """The input in arguments of any form: `{"patch": …}`, `{"command": […]}`, a JSON string, or bare text."""
+    """Returns the input in arguments of any form: `{"patch": …}`, `{"command": […]}`, a JSON string, or bare text."""
     try:
         value = msgspec.json.decode(arguments)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -142,7 +142,7 @@ def _text_in(value: Any) -> str | None:
 
 
 def readings(text: str) -> Iterator[str]:
-    """`text`, then `text` out of a Markdown fence, then out of a heredoc, as far as there is one."""
+    """Yields `text`, then `text` out of a Markdown fence, then out of a heredoc, as far as there is one."""
     yield text
     if fenced := _FENCED.fullmatch(text):
         yield fenced[1]
