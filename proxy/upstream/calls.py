@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property
 
 from proxy.transports import Answer, AnswerTooLarge, ConnectFailed, Endpoint, TimedOut, TransportError
 from proxy.upstream.body import AnswerBody, IntoChunks, Straight
@@ -48,6 +47,7 @@ class UpstreamCall:
         self._body = body
         self._client_headers = client_headers
         self._make_teller = teller
+        self._made_teller: ErrorTeller | None = None
         self._answer: AnswerBody | None = None
         self._code = LEFT  # by which its end is counted
         self._under_way = False
@@ -56,9 +56,14 @@ class UpstreamCall:
         state = "not open" if self._answer is None else repr(self._answer)
         return f"UpstreamCall({self._endpoint.address}, {state})"
 
-    @cached_property
+    def _hide(self, text: str) -> str:
+        return self._teller().redactor(text)
+
     def _teller(self) -> ErrorTeller:
-        return self._make_teller()  # most answers need none
+        """Made where one is needed: most answers need none."""
+        if self._made_teller is None:
+            self._made_teller = self._make_teller()
+        return self._made_teller
 
     @property
     def said_done(self) -> bool:
@@ -116,7 +121,7 @@ class UpstreamCall:
 
     async def _accept(self, answer: Answer) -> None:
         returned = self._server.returned(answer.headers)
-        self.headers = {name: self._teller.redactor(value) for name, value in returned.items()}
+        self.headers = {name: self._hide(value) for name, value in returned.items()}
         if 400 <= answer.status < 600:
             raise read_error(answer.status, await _error_body(answer), retry_after=retry_after(answer.headers))
         if answer.status != 200:
@@ -129,10 +134,10 @@ class UpstreamCall:
         """The error as the client may see it."""
         self._code = _code_of(error)
         if isinstance(error, TransportError):
-            reason = self._teller.redactor(str(error))
+            reason = self._hide(str(error))
             _log.warning("upstream failed", extra={"upstream": self._route.upstream_name, "reason": reason})
             error = transport_error(error, self._route.upstream_name, self._endpoint.address)
-        told = self._teller.tell(error)
+        told = self._teller().tell(error)
         told.headers = self.headers
         return told
 

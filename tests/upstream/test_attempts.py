@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import UNSET
 
 from proxy.config import Config, DocumentSettings, FetchSettings, GrammarSettings, ModelSettings, UpstreamSettings
@@ -25,11 +28,14 @@ from proxy.upstream.routing import Router
 from proxy.upstream.wire import Question
 from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer, silence, sse_answer
 from tests.support.translation import Json, encode
+from translators.asking.tail import RejectedCall, RejectedCalls
 from translators.asking.translate import parse_request
 from translators.errors import InvalidRequest, UpstreamError
 from translators.recovery.upstream_errors import error_in_chunk
+from translators.recovery.verdict import MOST_LESSONS
 from translators.report import Adaptation
 from translators.schema.chat import ChatChunk
+from translators.tools import ToolName
 
 COMPLETION: Json = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}]
@@ -185,6 +191,7 @@ async def test_a_refusal_within_a_stream_moves_before_the_first_content() -> Non
         refused = error_in_chunk(chunk)
         assert refused is not None
         assert await attempts.move(refused)
+        assert made.upstreams.health["up"].under_way == 1  # the attempt that was left is closed
         assert sent(backend) == [["temperature", "top_p"], ["top_p"]]
         assert not await attempts.move(UpstreamError("The connection broke off."))
         assert len(backend.requests) == 2
@@ -309,6 +316,58 @@ async def test_an_upstream_that_is_not_there_is_told_of() -> None:
         page = Metrics().page({}, made.upstreams.health)
         assert b'dragoman_upstream_failures_in_a_row{upstream="up",process=' in page
         assert b'dragoman_upstream_requests_total{upstream="up",code="unreachable",process=' in page
+
+
+# ---- any schedule of failures
+
+LOOK: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+Step = Literal["200", "temperature", "top_p", "500", "echo"]
+_STEPS: dict[Step, Answer] = {
+    "200": json_answer(COMPLETION),
+    "temperature": refusal("temperature"),
+    "top_p": refusal("top_p"),
+    "500": json_answer({"error": {"message": "no"}}, status=500),
+    "echo": json_answer({"error": {"message": "Your text: 'top_p is not supported', which is unknown"}}, status=400),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(_STEPS)), min_size=1, max_size=12))
+def test_any_schedule_of_failures_loses_nothing(steps: list[Step]) -> None:
+    """What was said stays in every later request (R9), attempts are bounded, and each ends once."""
+    asyncio.run(_run(steps))
+
+
+async def _run(steps: list[Step]) -> None:
+    async with ChatBackend() as backend, bench(backend) as made:
+        backend.script(*(_STEPS[step] for step in steps))
+        backend.always(_STEPS["200"])
+        attempts, asked, well = made.attempts({**BODY, "tools": [LOOK]}), 1, True
+        try:
+            await attempts.open()
+            while len(backend.requests) < len(steps):
+                answered, sent_before = attempts.translation, backend.requests[-1].json["messages"]
+                call = RejectedCall(f"call_{asked}", ToolName("look"), "{}", None)
+                said = RejectedCalls([call], "m", "generic")
+                asked += 1
+                try:
+                    await attempts.ask(attempts.question.going_on([said]), WHY)
+                except UpstreamError:
+                    assert attempts.translation is answered
+                    break
+                messages = backend.requests[-1].json["messages"]
+                assert messages[: len(sent_before)] == sent_before
+                assert messages[-1]["tool_call_id"] == call.call_id
+        except UpstreamError:
+            well = False
+        attempts.ended(well=well)
+        await attempts.aclose()
+        condition = made.upstreams.health["up"]
+        assert condition.under_way == 0
+        assert condition.ends.total() == len(backend.requests) <= asked + MOST_LESSONS
+        for before, after in itertools.pairwise(sent(backend)):
+            assert set(after) <= set(before), "what was learned is forgotten"
+        refused = {step for step in steps if step in ("temperature", "top_p")}
+        assert made.learned() <= (refused if well else set())
 
 
 async def test_questions_and_plans_can_be_told_in_a_log() -> None:
