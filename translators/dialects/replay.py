@@ -1,5 +1,8 @@
 """What the assistant thought in a turn, put where the dialect wants it back: `replay_reasoning`; and what a backend
 put on its own message and calls: `carry_fields` and `carry_extra`.
+
+DeepSeek and Kimi refuse a turn without it, Mistral, Groq and Cerebras one that has it under another name
+(openai/openai-agents-python#2669, charmbracelet/crush#1590, janhq/jan#8136).
 """
 
 from __future__ import annotations

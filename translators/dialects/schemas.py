@@ -1,7 +1,8 @@
 """`adapt_schema(raw, steps)`: a JSON Schema in the subset that a backend reads.
 
 What a step must take away is said in the `description` beside it, so that the model still knows. The same schema
-always gives the same bytes.
+always gives the same bytes. What Moonshot refuses is told in router-for-me/CLIProxyAPI#5316, what Gemini's validators
+refuse in tashfeenahmed/freellmapi#65.
 """
 
 from __future__ import annotations

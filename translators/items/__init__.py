@@ -1,4 +1,4 @@
 """Items of `input` and `output`: one file a type, how it replays into a Chat conversation and how it streams out.
 
-`read` reads them; the rows of `translators/kinds.py` say which there are.
+The rows of `translators/kinds.py` say which there are; `translators/asking/read_items.py` reads them.
 """

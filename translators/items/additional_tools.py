@@ -1,4 +1,7 @@
-"""`additional_tools`: tools that come as an item of the input; no message is made of it."""
+"""`additional_tools`: tools that come as an item of the input; no message is made of it.
+
+Codex sends all of its tools so from 0.144 on (SaladDay/cc-switch-cli#466).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """`agent_message`: what one agent says to another; the model takes it as said by a user.
 
-Codex puts the text of parents that are not OpenAI's models, in the clear, into `encrypted_content`.
+Codex puts the text of parents that are not OpenAI's models, in the clear, into `encrypted_content`
+(openai/codex#33551).
 """
 
 from __future__ import annotations

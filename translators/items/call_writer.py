@@ -1,7 +1,8 @@
 """`CallWriter`: a call of the model from its name on, whichever item it comes back as.
 
-Clients run a tool at the `done` event of its call, so a call that is not whole gets none (`cut`). Calls whose
-items have no deltas, or whose input is checked first, are held back until they are whole (`HeldCallWriter`).
+Clients run a tool at the `done` event of its call, so a call that is not whole gets none (`cut`;
+vllm-project/vllm#53269). Calls whose items have no deltas, or whose input is checked first, are held back until they
+are whole (`HeldCallWriter`).
 """
 
 from __future__ import annotations

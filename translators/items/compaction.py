@@ -1,6 +1,7 @@
 """`compaction`: an earlier part of the conversation, summarised and sealed; and the writer of our own.
 
-The summary is readable by any model: whichever gets the item next is told it as text.
+The summary is readable by any model: whichever gets the item next is told it as text
+(miuuyy/codex-chatgpt-web#249).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`compaction_trigger`: asks for one `compaction` item in place of an answer."""
+"""`compaction_trigger`: asks for one `compaction` item in place of an answer.
+
+Codex fails at anything else, and has no summary of its own to go on with (router-for-me/CLIProxyAPI#4848).
+"""
 
 from __future__ import annotations
 

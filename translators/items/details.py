@@ -1,6 +1,7 @@
 """A backend's records of a thought, put together from their pieces and kept verbatim.
 
-`join_details` is for `reasoning_details`, `join_fields` for fields of the message such as `thinking_blocks`.
+Signed ones that get lost between turns are the fault of RooCodeInc/Roo-Code#9125. `join_details` is for
+`reasoning_details`, `join_fields` for fields of the message such as `thinking_blocks`.
 """
 
 from __future__ import annotations

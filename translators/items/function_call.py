@@ -50,7 +50,7 @@ class FunctionCallWriter(CallWriter):
     Arguments that do not begin as an object does are held until the end and then freed of what is around it.
     """
 
-    # Codex takes such arguments for plain text only where the call says so.
+    # Codex takes such arguments for plain text only where the call says so (openai/codex#35845).
     plain_args_told = False
     _passing = False  # from the first brace on
     _blank = True  # as long as white space alone has come

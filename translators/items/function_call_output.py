@@ -1,4 +1,7 @@
-"""`function_call_output` and `custom_tool_call_output`: what a tool returned, as text or as parts."""
+"""`function_call_output` and `custom_tool_call_output`: what a tool returned, as text or as parts.
+
+Few servers take an image in a tool message, and one that is refused ends the thread (sgl-project/sglang#34927).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`item_reference`: an item named by its id, which only a store of items could look up."""
+"""`item_reference`: an item named by its id, which only a store of items could look up.
+
+The AI SDK sends it for whatever it believes to be stored (vercel/ai#10290).
+"""
 
 from __future__ import annotations
 

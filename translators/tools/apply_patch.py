@@ -1,4 +1,7 @@
-"""`apply_patch`: one change to one file, made by the client; its calls come back as `apply_patch_call` items."""
+"""`apply_patch`: one change to one file, made by the client; its calls come back as `apply_patch_call` items.
+
+The format of `diff` is that of https://developers.openai.com/api/docs/guides/tools-apply-patch.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """`custom` tools: free text, offered as a function with one string that holds the whole input.
 
-A grammar is told to the model in the description; whether the input keeps to it is checked when it is whole.
+A grammar is told to the model in the description; whether the input keeps to it is checked when it is whole. Without a
+required string models call such a tool with nothing (diegosouzapw/OmniRoute#4862).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`closed(text)`: the beginning of a JSON object, ended where it breaks off; by that it tells what was cut.
 
-A call that a limit of length cuts leaves such a beginning; anything else that is no JSON was written so.
+A call that a limit of length cuts leaves such a beginning, whatever its finish reason says (vllm-project/vllm#53269);
+anything else that is no JSON was written so.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """More functions than an upstream takes: those of a namespace, or the last ones, stand behind one function (`fold`).
 
+OpenAI takes 128, xAI 200; clients with many servers of tools have more (router-for-me/CLIProxyAPI#5214).
+
 The same tools are always folded the same way, so that histories and prefix caches stay valid.
 """
 

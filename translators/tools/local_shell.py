@@ -1,4 +1,7 @@
-"""`local_shell`: one command, run by the client; its calls come back as `local_shell_call` items."""
+"""`local_shell`: one command, run by the client; its calls come back as `local_shell_call` items.
+
+A user's own function of that name stays a function (diegosouzapw/OmniRoute#5256).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """`ToolMap`: the functions offered upstream and, for each, the tool of the request it stands for.
 
-Chat names are at most 64 of `[a-zA-Z0-9_-]`; any other name, and one that is taken, gets a readable alias
-with a hash of the whole, the same in every request, so that histories and prefix caches stay valid.
+Chat names are at most 64 of `[a-zA-Z0-9_-]`; any other name, and one that is taken, gets a readable alias with
+a hash of the whole, the same in every request, so that histories and prefix caches stay valid. Codex has had names that
+were longer, and was refused every turn (openai/codex#1289).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""`namespace`: tools under a common name, flattened into functions named `namespace__tool`."""
+"""`namespace`: tools under a common name, flattened into functions named `namespace__tool`.
+
+Codex sends those of MCP servers so (openai/codex#33263), and finds a tool again by namespace and name only
+(MetaFARS/codex-relay#6).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A function's arguments, freed from what models put around them (`repaired`), or made fit to be sent (`as_object`).
 
-Valid JSON never changes.
+Valid JSON never changes. Fences, prose and leaked tokens around arguments are from openai/codex#29549 and
+NousResearch/hermes-agent#79333, calls that break a thread for ever from ggml-org/llama.cpp#22948.
 """
 
 from __future__ import annotations

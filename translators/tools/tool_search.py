@@ -1,4 +1,7 @@
-"""`tool_search`: a function that the client answers with the tools it found (`tool_search_output`)."""
+"""`tool_search`: a function that the client answers with the tools it found (`tool_search_output`).
+
+Without it the deferred tools of Codex are never called (BerriAI/litellm#40567).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The raw input of a custom tool out of the JSON that a model puts around it.
 
 `InputReader` decodes `{"input": "…"}` while it arrives, cut anywhere; what has another form is unwrapped as
-a whole at the end. `readings(text)` gives the ways to read an input that models like to dress up.
+a whole at the end. `readings(text)` gives the ways to read an input that models like to dress up: fences,
+heredocs, `{"patch": …}`, `{"command": […]}` (farion1231/cc-switch#3669).
 """
 
 from __future__ import annotations
