@@ -88,3 +88,52 @@ async def test_a1_a_whole_answer_whose_connection_breaks_behind_it_is_one() -> N
         backend.script(broken)
         answer = await proxy.http.post("/responses", json={"model": "m", "input": "hi"})
         assert text_of(answer.json()) == "hi"
+
+
+BROKEN = b"data: {broken}\n\n"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("rest", "counted"),
+    [
+        ((BROKEN, COUNTED, b"data: [DONE]\n\n"), True),
+        ((COUNTED, BROKEN, never()), True),
+        ((b"data: [1, 2]\n\n",), False),
+        ((b'data: {"choices":"none"}\n\n', COUNTED), True),
+        ((BROKEN + BROKEN, COUNTED), True),
+    ],
+)
+async def test_a1_what_cannot_be_read_behind_a_finish_reason_is_reported(
+    rest: Any, counted: bool, stream: bool
+) -> None:
+    async with ChatBackend() as backend, LiveProxy(config_for(backend.base_url)) as proxy:
+        backend.script(finished(*rest))
+        answer = await proxy.http.post("/responses", json={"model": "m", "input": "hi", "stream": stream})
+        response = check_events(check_frames(answer.content)) if stream else answer.json()
+        assert (response["status"], text_of(response)) == ("completed", "hi")
+        if counted:
+            assert response["usage"]["total_tokens"] == 8
+        if not stream:
+            assert "finish_reason" in answer.headers["x-dragoman-adapted"]
+
+
+NOTHING = [
+    {},
+    {"choices": []},
+    {"choices": [5]},
+    {"choices": [{}]},
+    {"usage": USAGE},
+    {"x_answer": "hello"},
+    {"choices": [{"index": 0, "delta": {"content": 5}, "finish_reason": "stop"}]},
+    {"choices": [{"index": 0, "delta": "hello", "finish_reason": "stop"}]},
+    {"choices": [{"index": 0, "delta": {"x_answer": "hello"}, "finish_reason": "stop"}]},
+]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+async def test_an_answer_of_which_nothing_can_be_read_fails(nothing: dict[str, Any]) -> None:
+    async with ChatBackend() as backend, LiveProxy(config_for(backend.base_url)) as proxy:
+        backend.always(sse_answer([nothing]))
+        answer = await proxy.http.post("/responses", json={"model": "m", "input": "hi", "stream": True})
+        assert check_events(check_frames(answer.content))["status"] == "failed"

@@ -18,6 +18,7 @@ from tests.support.checks import check_events, check_frames, check_response
 from tests.support.live import USAGE, LiveProxy, chunk, config_for
 from tests.support.translation import SIMPLE, Json, Run, run_bytes, sse_bytes, text_of, without_ids
 from translators.schema import chat
+from translators.wire.chunks import ChunkDecoder
 
 TOOLS: Json = {**SIMPLE, "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}
 
@@ -243,3 +244,24 @@ def test_json_that_is_deep_is_no_end_of_the_process() -> None:
         response, _ = streamed(hi(delta={field: deep}), STOP)
         assert response["status"] in ("completed", "failed")
     assert msgspec.json.encode(json.dumps(deep))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    ("field", "at"),
+    [
+        (b'"logprobs":{"content":[{"token":"hi","logprob":%b}]}', "choices[0].logprobs.content[].logprob"),
+        (b'"stop_reason":%b', "choices[0].stop_reason"),
+        (b'"x_odd":{"score":[%b]}', "choices[0].x_odd.score[]"),
+    ],
+)
+def test_what_is_no_number_in_json_is_left_out(number: str, field: bytes, at: str) -> None:
+    """Python's `json` writes these, and so do servers in Python, of log probabilities above all."""
+    piece = b'data: {"choices":[{"index":0,"delta":{"content":"NaN"},%b}]}\n\n' % (field % number.encode())
+    run = Run(TOOLS)
+    decoder = ChunkDecoder()
+    for data in (piece, piece, sse_bytes([STOP]), b""):
+        run.take(decoder.feed(data) if data else decoder.close())
+    response = run.finish().response
+    assert (response["status"], text_of(response)) == ("completed", "NaNNaN")
+    assert f"dropped {at}" in told(run)

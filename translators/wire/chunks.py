@@ -18,7 +18,7 @@ from translators.wire.chunk_template import Chunk, ChunkPattern, ChunkRun
 from translators.wire.finish_reasons import is_finish
 from translators.wire.halves import Halves
 from translators.wire.long_events import read_long
-from translators.wire.payload import parse_chunk
+from translators.wire.payload import Odd, OddChunk, parse_chunk
 from translators.wire.sse import DONE, LONG_BYTES, Payload, SSEDecoder
 
 __all__ = ["ChunkDecoder", "Form", "body_form", "parse_chunk"]
@@ -28,6 +28,8 @@ Form = Literal["events", "json", "unknown"]
 # A pattern that nothing follows was learned in vain. Where that happens so often, every chunk holds something of its
 # own besides the text, such as a time.
 _VAIN_LESSONS = 3
+# How a report names what an upstream says behind its finish reason, where that cannot be read.
+_BEHIND = "finish_reason"
 
 
 class ChunkDecoder:
@@ -73,11 +75,11 @@ class ChunkDecoder:
 
     def feed(self, data: bytes) -> list[Chunk]:
         """The chunks that ended within `data`; what is none is an error chunk, behind those before it, and so is what
-        goes over a limit."""
+        goes over a limit. Behind a finish reason no more is owed: there, such a thing is only left out."""
         self.left -= len(data)
         if self.left < 0:
             self.ready = None
-            return [_error_chunk(answer_too_large(self._limits.answer))]
+            return [self._broken(answer_too_large(self._limits.answer))]
         if self.ready is not None:
             run = self.ready.read_events(data)
             if run is not None:
@@ -91,7 +93,7 @@ class ChunkDecoder:
             else:
                 self._parse(payloads, chunks)  # type: ignore[arg-type]  # the others are bytes; a cast would cost
         except UpstreamProtocolError as error:
-            chunks.append(_error_chunk(error))
+            chunks.append(self._broken(error))
         self._get_ready()
         return chunks
 
@@ -113,7 +115,7 @@ class ChunkDecoder:
         except UpstreamProtocolError as error:
             self._behind, self._long = [], None
             if not self._closed:
-                chunks.append(_error_chunk(error))
+                chunks.append(self._broken(error))
         self._get_ready()
         return chunks
 
@@ -155,7 +157,12 @@ class ChunkDecoder:
                 chunks += self._parse_one(payload)
 
     def _parse_one(self, payload: bytes) -> list[Chunk]:
-        chunk = parse_chunk(payload)
+        try:
+            chunk = parse_chunk(payload)
+        except UpstreamProtocolError as error:
+            if not self.finished:
+                raise
+            return [self._broken(error)]
         if chunk.choices:
             self._look_for_finish(chunk)
         if self._halves.held is not None or (b"\\u" in payload and has_any(payload)):
@@ -167,15 +174,17 @@ class ChunkDecoder:
         self._lessons -= 1
         return [pattern.first or chunk]
 
+    def _broken(self, error: UpstreamProtocolError) -> ChatChunk:
+        """What stands for something that cannot be read."""
+        if self.finished:
+            return OddChunk(odd=[Odd(_BEHIND, error.message)])
+        return ChatChunk(error={"message": error.message} | ({"code": error.code} if error.code else {}))
+
     def _look_for_finish(self, chunk: Chunk) -> None:
         if not isinstance(chunk, ChunkRun) and chunk.choices:
             reason = chunk.choices[0].finish_reason
             if reason and is_finish(reason):
                 self.finished = True
-
-
-def _error_chunk(error: UpstreamProtocolError) -> ChatChunk:
-    return ChatChunk(error={"message": error.message} | ({"code": error.code} if error.code else {}))
 
 
 def body_form(content_type: str, first: bytes) -> Form:

@@ -6,6 +6,8 @@ understands is left out and told of (`OddChunk.odd`), and the rest is read all t
 
 from __future__ import annotations
 
+import json
+import math
 import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
@@ -31,6 +33,12 @@ class Odd(Struct, frozen=True):
 
     at: str
     reason: str
+
+
+class _NoNumber(str):
+    """What stands where JSON would have a number, as `NaN`."""
+
+    __slots__ = ()
 
 
 class OddChunk(chat.ChatChunk):
@@ -65,7 +73,8 @@ def says_something(value: Any) -> bool:
 
 
 def _salvage(payload: bytes) -> chat.ChatChunk:
-    fields = _decode_anything(payload)
+    salvage = _Salvage()
+    fields = salvage.without_no_numbers(_decode_anything(payload))
     if type(fields) is list and len(fields) == 1:  # Gemini wraps an error in an array
         fields = fields[0]
     if type(fields) is not dict:
@@ -75,7 +84,6 @@ def _salvage(payload: bytes) -> chat.ChatChunk:
         fields["choices"] = [choices]
     elif choices is not None and type(choices) is not list:
         raise UpstreamProtocolError("The upstream sent choices that cannot be read: they are no list.")
-    salvage = _Salvage()
     clean = salvage.read_struct(fields, chat.ChatChunk, "")
     if not salvage.odd:
         return msgspec.convert(clean, chat.ChatChunk)
@@ -98,10 +106,20 @@ def _check_mendable(payload: bytes) -> None:
 
 def _decode_broken(payload: bytes) -> Any:
     _check_mendable(payload)
+    text = mended(payload).decode("utf-8", "replace")
     try:
-        return msgspec.json.decode(mended(payload).decode("utf-8", "replace"))
+        return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(text, parse_constant=_NoNumber, parse_float=_read_float)
+    except (ValueError, RecursionError):
         raise UpstreamProtocolError("The upstream sent something that is not JSON.") from None
+
+
+def _read_float(digits: str) -> float | _NoNumber:
+    number = float(digits)
+    return number if math.isfinite(number) else _NoNumber(digits[:_MAX_NAME])
 
 
 class _Salvage:
@@ -109,6 +127,31 @@ class _Salvage:
 
     def __init__(self) -> None:
         self.odd: list[Odd] = []
+
+    def without_no_numbers(self, value: Any) -> Any:
+        """The same with null for what Python's `json`, and so many a server in Python, writes of numbers that JSON has
+        none of: NaN, Infinity, -Infinity."""
+        if type(value) is _NoNumber:
+            return None
+        unseen = [("", value)]
+        while unseen:
+            at, holder = unseen.pop()
+            if type(holder) is dict:
+                for name, member in holder.items():
+                    where = f"{at}.{name[:_MAX_NAME]}" if at else name[:_MAX_NAME]
+                    if type(member) is _NoNumber:
+                        holder[name] = None
+                        self._leave_out(where, f"{member} is no number in JSON")
+                    elif type(member) in (dict, list):
+                        unseen.append((where, member))
+            elif type(holder) is list:
+                for place, member in enumerate(holder):
+                    if type(member) is _NoNumber:
+                        holder[place] = None
+                        self._leave_out(f"{at}[]", f"{member} is no number in JSON")
+                    elif type(member) in (dict, list):
+                        unseen.append((f"{at}[{place}]" if at == "choices" else f"{at}[]", member))
+        return value
 
     def read_struct(self, fields: Mapping[str, Any], kind: type[Struct], at: str) -> dict[str, Any]:
         """The fields that `kind` has, as far as they can be read."""

@@ -57,14 +57,14 @@ def read_text(value: Any, kind: Callable[[str], Fragment], out: Out, at: str) ->
     elif type(value) is dict:
         _read_block(value, kind, out, at)
     elif value is not None:
-        out.append(left_out(at, "it should be a text", spoken=True))
+        out.append(left_out(at, "it should be a text"))
 
 
 def _read_block(value: dict[str, Any], kind: Callable[[str], Fragment], out: Out, at: str) -> None:
     try:
         block = msgspec.convert(value, _Block)
     except msgspec.ValidationError:
-        out.append(left_out(at, "a part of it cannot be read", spoken=True))
+        out.append(left_out(at, "a part of it cannot be read"))
         return
     before = len(out)
     for thought in (block.thinking, block.summary):
