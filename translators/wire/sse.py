@@ -195,11 +195,28 @@ class SSEEncoder:
 
     def encode(self, events: Sequence[AnyEvent]) -> bytes:
         """The frames of these events, one behind the other. Raises LongJson where one has to go in `pieces`."""
-        return b"".join(self._frames(events, _encode_short))
+        pieces: list[bytes] = []
+        for event in events:
+            if isinstance(event, DeltaRun):
+                pieces += self._frames_of_run(event.model, event.sequence_number, event.deltas)
+            else:
+                json = encode_short(event)
+                pieces += (
+                    _HEADS[type(event)],
+                    on_one_line(json) if b"\n" in json or b"\r" in json else json,
+                    _END,
+                )
+        return b"".join(pieces)
 
     def frames(self, events: Iterable[AnyEvent]) -> list[bytes]:
         """One frame for each event."""
-        return self._frames(events, encode)
+        frames: list[bytes] = []
+        for event in events:
+            if isinstance(event, DeltaRun):
+                frames += self._frames_of_run(event.model, event.sequence_number, event.deltas)
+            else:
+                frames.append(encode(event))
+        return frames
 
     def pieces(self, events: Iterable[AnyEvent]) -> Iterator[bytes]:
         """The same, however long: in pieces of which each is made in a moment."""
@@ -210,15 +227,6 @@ class SSEEncoder:
                 yield _HEADS[type(event)]
                 yield from json_pieces(event, on_one_line)
                 yield _END
-
-    def _frames(self, events: Iterable[AnyEvent], encode: Callable[[Event], bytes]) -> list[bytes]:
-        frames: list[bytes] = []
-        for event in events:
-            if isinstance(event, DeltaRun):
-                frames += self._frames_of_run(event.model, event.sequence_number, event.deltas)
-            else:
-                frames.append(encode(event))
-        return frames
 
     def encode_run(self, model: Event, first: int, deltas: Iterable[str]) -> bytes:
         """The frames of the events that are `model` with these deltas, numbered from `first` on."""
@@ -238,14 +246,7 @@ class SSEEncoder:
 
 def encode(event: Event) -> bytes:
     """The frame of one event, whose JSON is one line even where parts of it came from elsewhere as they were."""
-    json = encode_json(event)
-    return _HEADS[type(event)] + (on_one_line(json) if b"\n" in json or b"\r" in json else json) + _END
-
-
-def _encode_short(event: Event) -> bytes:
-    """The same. Raises LongJson for one that holds a long text."""
-    json = encode_short(event)
-    return _HEADS[type(event)] + (on_one_line(json) if b"\n" in json or b"\r" in json else json) + _END
+    return _HEADS[type(event)] + on_one_line(encode_json(event)) + _END
 
 
 def _template(model: Event) -> bytes:

@@ -120,7 +120,8 @@ class ChatReader:
                     self._read_choices(choices, out)
             except RecursionError:
                 out.append(Failed(UpstreamProtocolError("The upstream's answer is nested too deeply.")))
-        error = error_in_chunk(chunk)
+        may_fail = chunk.error is not None or chunk.base_resp is not None or choices is None
+        error = error_in_chunk(chunk) if may_fail else None
         if error is not None:
             out.append(Failed(error))
         elif type(chunk) is OddChunk:
