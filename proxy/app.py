@@ -28,7 +28,7 @@ from proxy.endpoints import (
     health,
 )
 from proxy.endpoints.door import Door
-from proxy.exchange.exchange import Services
+from proxy.exchange.services import Services
 from proxy.ids import NewId, random_id
 from proxy.inbound.body import BodyLimits
 from proxy.media.documents import DocumentReader
@@ -78,6 +78,7 @@ def create_app(
         sender=Sender(upstreams, MediaReaders(Fetcher(config.fetch), documents), grammars),
         clock=clock,
         new_id=new_id,
+        holder=new_id("proc"),
         max_depth=config.server.max_depth,
         store=store,
         store_settings=config.store,

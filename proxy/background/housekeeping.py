@@ -7,7 +7,7 @@ import logging
 
 from proxy.background.runs import fail_lost
 from proxy.config import StoreSettings
-from proxy.exchange.exchange import Services
+from proxy.exchange.services import Services
 from proxy.store import Limits, StoreError
 
 _log = logging.getLogger(__name__)

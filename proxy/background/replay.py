@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from proxy.background.runs import BackgroundRuns, Run, read_settled, split_frames
 from proxy.endpoints.event_stream import HEAD
-from proxy.exchange.exchange import Services
+from proxy.exchange.services import Services
 from proxy.inbound.body import CancelledOnDisconnect, ClientGone
 from proxy.inbound.headers import RawHeaders
 from proxy.store import StoredResponse

@@ -10,20 +10,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
 
 import msgspec
 
-from proxy.exchange.exchange import Exchange, Services
+from proxy.exchange.exchange import Exchange
+from proxy.exchange.services import Services
 from proxy.process.drain import ShuttingDown
-from proxy.state.recording import Recording, head, whole
+from proxy.state.recording import head, whole
+from proxy.state.sink import BackgroundSink
 from proxy.store import StoredResponse, StoreError
 from proxy.telemetry.observer import ending_of_response
 from translators.errors import BridgeError
 from translators.ids import PROCESS
-from translators.schema.events import AnyEvent, ResponseFailed
+from translators.schema.events import ResponseFailed
 from translators.schema.responses import ResponseError
-from translators.wire.sse import SSEEncoder, encode
+from translators.wire.sse import encode
 
 _log = logging.getLogger(__name__)
 
@@ -32,34 +33,24 @@ LOST = ResponseError("server_error", "The process that worked on this response h
 
 
 class Run:
-    """One background response. `frames[n]` is its event number n, once that is stored."""
+    """One background response, which goes on by itself; what becomes of it is in its sink."""
 
-    wants_events = True
-
-    def __init__(self, services: Services, exchange: Exchange, holder: str) -> None:
+    def __init__(self, services: Services, exchange: Exchange, sink: BackgroundSink) -> None:
         self.exchange = exchange
-        self.frames: list[bytes] = []
+        self.sink = sink
         self.ended = False
-        self._store = services.store
         self._clock = services.clock
         self._lease = services.store_settings.lease_seconds
-        self._holder = holder
-        self._encoder = SSEEncoder()
-        self._pending: list[bytes] = []
-        self._changed = asyncio.Event()
-        self._storing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._observer = services.observer
-        exchange.keeper = self
+
+    def __repr__(self) -> str:
+        state = "ended" if self.ended else "queued" if self._task is None else "under way"
+        return f"Run({self.exchange.response.id}, {state}, {self.sink!r})"
 
     async def start(self) -> None:
         """Stores the response as queued and lets it go on by itself. Raises StoreError."""
-        exchange = self.exchange
-        queued = exchange.recorder.record(
-            exchange.response, holder=self._holder, lease_until=self._clock() + self._lease
-        )
-        await exchange.begin_conversation()
-        await self._store.put(queued.record)
+        await self.sink.begin(self.exchange.recorder, self.exchange.response)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
@@ -74,32 +65,19 @@ class Run:
             await self.exchange.fail(error)
 
     @property
+    def frames(self) -> list[bytes]:
+        """`frames[n]` is event number n, once that is stored."""
+        return self.sink.frames
+
+    @property
     def changed(self) -> asyncio.Event:
         """Set when there are more frames than now, or the run has ended."""
-        return self._changed
+        return self.sink.changed
 
     @property
     def task(self) -> asyncio.Task[None]:
         assert self._task is not None, "the run has not been started"
         return self._task
-
-    def on_events(self, events: Sequence[AnyEvent]) -> None:
-        self._pending += self._encoder.frames(events)
-
-    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
-        """Stores the end of the response with its last events. Raises StoreError."""
-        async with self._storing:
-            frames = [*self._pending, *self._encoder.frames(events)]
-            if await self._store.update(
-                recording.record,
-                self._holder,
-                named=recording.named,
-                appended=recording.appended,
-                first=len(self.frames),
-                frames=b"".join(frames),
-            ):
-                self._pending = []
-                self._show(frames)
 
     async def _run(self) -> None:
         flusher = asyncio.get_running_loop().create_task(self._flush_always(asyncio.current_task()))
@@ -107,7 +85,8 @@ class Run:
         self._observer.began("background")
         try:
             self.exchange.start()
-            await self._record_start()
+            if not await self.sink.update(self.exchange.recorder, self.exchange.response):
+                raise asyncio.CancelledError
             try:
                 await self.exchange.open()
             except BridgeError as error:
@@ -120,7 +99,7 @@ class Run:
         finally:
             flusher.cancel()
             self.ended = True
-            self._changed.set()
+            self.sink.changed.set()
             self._tell_end(time.perf_counter() - began)
             await asyncio.shield(self.exchange.close())
 
@@ -132,49 +111,22 @@ class Run:
             ending_of_response("background", exchange, request_id=request_id, who=who, seconds=seconds)
         )
 
-    async def _record_start(self) -> None:
-        recording = self.exchange.recorder.record(
-            self.exchange.response, holder=self._holder, lease_until=self._clock() + self._lease
-        )
-        if not await self._store.update(recording.record, self._holder):
-            raise asyncio.CancelledError
-
     async def _flush_always(self, work: asyncio.Task[None] | None) -> None:
         """Stores events as they come and renews the lease; ends the run when it is not ours any more."""
         assert work is not None
         renewed = self._clock()
         while True:
             await asyncio.sleep(min(FLUSH_SECONDS, self._lease / 4))
-            if not self._pending and self._clock() - renewed < self._lease / 4:
+            if not self.sink.pending and self._clock() - renewed < self._lease / 4:
                 continue
             try:
-                ours = await self._flush()
+                ours = await self.sink.flush(self.exchange.response.id)
             except StoreError:
                 continue  # the lease decides how long that may go on
             renewed = self._clock()
             if not ours:
                 work.cancel()
                 return
-
-    async def _flush(self) -> bool:
-        async with self._storing:
-            frames = list(self._pending)
-            if self.exchange.ended:
-                return True
-            until = self._clock() + self._lease
-            ours = await self._store.append_events(
-                self.exchange.response.id, self._holder, len(self.frames), b"".join(frames), until
-            )
-            if ours:
-                del self._pending[: len(frames)]
-                self._show(frames)
-            return ours
-
-    def _show(self, frames: Sequence[bytes]) -> None:
-        if frames:
-            self.frames += frames
-            changed, self._changed = self._changed, asyncio.Event()
-            changed.set()
 
 
 class BackgroundRuns:
@@ -186,8 +138,9 @@ class BackgroundRuns:
         self._runs: dict[str, Run] = {}
 
     async def start(self, exchange: Exchange) -> Run:
-        """Raises StoreError."""
-        run = Run(self._services, exchange, self._holder)
+        """Of an exchange with a sink of its kind. Raises StoreError."""
+        assert isinstance(exchange.sink, BackgroundSink), "the request asks for no background response"
+        run = Run(self._services, exchange, exchange.sink)
         try:
             await run.start()
         except BaseException:

@@ -13,7 +13,7 @@ from proxy.endpoints.answers import json_answer
 from proxy.endpoints.lists import ItemList, item_list
 from proxy.endpoints.queries import read_page
 from proxy.endpoints.responses import Deleted
-from proxy.exchange.exchange import Services
+from proxy.exchange.services import Services
 from proxy.inbound.access import first_found
 from proxy.inbound.body import read_request
 from proxy.inbound.visit import visit_of

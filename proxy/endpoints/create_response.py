@@ -11,7 +11,9 @@ from starlette.types import Message, Receive, Scope, Send
 from proxy.background.replay import Replay, frames_of_run
 from proxy.background.runs import BackgroundRuns
 from proxy.endpoints.event_stream import EventStream
-from proxy.exchange.exchange import Exchange, Services
+from proxy.exchange.beginning import begin_exchange
+from proxy.exchange.exchange import Exchange
+from proxy.exchange.services import Services
 from proxy.inbound.body import CancelledOnDisconnect, Lookout, read_request
 from proxy.inbound.headers import RawHeaders, answer_headers
 from proxy.inbound.visit import VISIT, Visit
@@ -43,7 +45,7 @@ class CreateResponse:
         """Raises BridgeError as long as nothing has been sent, and ClientGone."""
         visit: Visit = scope[VISIT]
         body = await read_request(receive, self._max_body_bytes, visit.headers)
-        exchange = await Exchange.begin(self._services, body, visit.headers, visit.caller)
+        exchange = await begin_exchange(self._services, body, visit.headers, visit.caller)
         visit.exchange = exchange
         try:
             with CancelledOnDisconnect(receive, self._lookout):

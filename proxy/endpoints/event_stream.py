@@ -118,7 +118,7 @@ class EventStream:
 
     async def _next(self) -> list[AnyEvent]:
         """Returns the next events that this task has to send; those before them were sent as they came."""
-        await self._exchange.pour(self._write, self._sink())
+        await self._exchange.deliver(self._write, self._sink())
         if self._rest is not None:
             await self._rest
             self._rest = None

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.endpoints.answers import json_answer
-from proxy.exchange.exchange import Services
+from proxy.exchange.services import Services
 from proxy.inbound.visit import visit_of
 from proxy.models.catalogue import ModelList, asked_upstreams, codex_model, facts_of, listed_routes, openai_model
 

@@ -19,7 +19,9 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from proxy.endpoints.event_stream import EventStream
-from proxy.exchange.exchange import Exchange, Services
+from proxy.exchange.beginning import begin_exchange
+from proxy.exchange.exchange import Exchange
+from proxy.exchange.services import Services
 from proxy.inbound.visit import REQUEST_ID, Visit, visit_of
 from proxy.process.drain import ShuttingDown
 from proxy.state.history import ConnectionMemory
@@ -283,7 +285,7 @@ class _Session:
         before, self._remembered = self._remembered, None
         if before is not None and event.previous_response_id != before.response_id:
             self._remembered = before  # an error elsewhere does not touch it
-        exchange = await Exchange.begin(
+        exchange = await begin_exchange(
             self._services,
             msgspec.json.encode(body),
             turn.headers,

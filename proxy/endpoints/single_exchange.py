@@ -13,7 +13,9 @@ from msgspec import Raw
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proxy.exchange.exchange import Exchange, Services
+from proxy.exchange.beginning import begin_exchange
+from proxy.exchange.exchange import Exchange
+from proxy.exchange.services import Services
 from proxy.inbound.body import BodyLimits, CancelledOnDisconnect, read_request
 from proxy.inbound.visit import Visit, visit_of
 from translators.asking.translate import mend
@@ -43,7 +45,7 @@ class SingleExchange:
         left_out = ("stream", "stream_options", "background")
         kept = {name: value for name, value in fields.items() if name not in left_out}
         body = msgspec.json.encode(kept)
-        visit.exchange = await Exchange.begin(
+        visit.exchange = await begin_exchange(
             self.services, body, visit.headers, visit.caller, internal=True, mended=mended
         )
         return visit.exchange

@@ -1,18 +1,28 @@
-"""`Keeper`: where a response goes. A background run is one of its own; `Foreground` is for all others."""
+"""`Sink`: where a response goes that is stored, with its events where they are kept.
+
+`Foreground` is for a response that somebody waits for: it is not there before it has ended. `BackgroundSink` is for one
+that nobody waits for: it is there from the beginning, and its events as they come.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from proxy.state.recording import Recording
+from proxy.state.history import Beginning
+from proxy.state.recording import Recorder, Recording
 from proxy.store import Store
 from translators.schema.events import AnyEvent
+from translators.schema.responses import Response
 from translators.wire.sse import SSEEncoder
 
 
-class Keeper(Protocol):
-    """Gets events as they come, if it `wants_events` them, and the whole when it has ended, with the last of them."""
+class Sink(Protocol):
+    """Gets events as they come, if it `wants_events`, and the whole when it has ended, with the last of them.
+
+    The conversation that the response begins is made with it.
+    """
 
     wants_events: bool
 
@@ -23,18 +33,114 @@ class Keeper(Protocol):
 
 
 class Foreground:
-    """Keeps a response that somebody waits for, which is not there before it has ended, and its events if told to."""
+    """Keeps the whole when it has ended, and its events if told to."""
 
-    def __init__(self, store: Store, *, with_events: bool) -> None:
-        self._store = store
+    def __init__(self, store: Store, beginning: Beginning | None, *, with_events: bool) -> None:
         self.wants_events = with_events
-        self._encoder = SSEEncoder()
+        self._store = store
+        self._beginning = beginning
+        self._encoder = SSEEncoder() if with_events else None
         self._frames: list[bytes] = []
 
+    def __repr__(self) -> str:
+        return f"Foreground({len(self._frames)} frames)" if self.wants_events else "Foreground()"
+
     def on_events(self, events: Sequence[AnyEvent]) -> None:
-        self._frames += self._encoder.frames(events)
+        if self._encoder is not None:
+            self._frames += self._encoder.frames(events)
 
     async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
-        if self.wants_events:
-            self.on_events(events)
+        self.on_events(events)
+        if self._beginning is not None:
+            await self._store.create_conversation(self._beginning.conversation, self._beginning.items)
         await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))
+
+
+class BackgroundSink:
+    """Keeps a response from its beginning on, under a lease of `lease_seconds` that `holder` renews.
+
+    `frames[n]` is event number n, once that is stored: so whoever resumes, on whichever replica, gets the same bytes.
+    `changed` is set when there are more frames than now. A write that says False found the response ended by somebody
+    else.
+    """
+
+    wants_events = True
+
+    def __init__(
+        self,
+        store: Store,
+        beginning: Beginning | None,
+        holder: str,
+        lease_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.frames: list[bytes] = []
+        self.changed = asyncio.Event()
+        self._store = store
+        self._beginning = beginning
+        self._holder = holder
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._encoder = SSEEncoder()
+        self._pending: list[bytes] = []
+        self._storing = asyncio.Lock()
+        self._over = False
+
+    def __repr__(self) -> str:
+        return f"BackgroundSink({len(self.frames)} frames, {len(self._pending)} pending, held by {self._holder})"
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are events that have not been stored."""
+        return bool(self._pending)
+
+    def on_events(self, events: Sequence[AnyEvent]) -> None:
+        self._pending += self._encoder.frames(events)
+
+    async def begin(self, recorder: Recorder, queued: Response) -> None:
+        """Stores the response before anything is done for it. Raises StoreError."""
+        if self._beginning is not None:
+            await self._store.create_conversation(self._beginning.conversation, self._beginning.items)
+        await self._store.put(self._held(recorder, queued).record)
+
+    async def update(self, recorder: Recorder, response: Response) -> bool:
+        """Stores how the response stands. Raises StoreError."""
+        return await self._store.update(self._held(recorder, response).record, self._holder)
+
+    async def flush(self, response_id: str) -> bool:
+        """Stores the events that came since, and renews the lease. Raises StoreError."""
+        async with self._storing:
+            if self._over:
+                return True
+            frames = list(self._pending)
+            until = self._clock() + self._lease_seconds
+            ours = await self._store.append_events(response_id, self._holder, len(self.frames), b"".join(frames), until)
+            if ours:
+                del self._pending[: len(frames)]
+                self._show(frames)
+            return ours
+
+    async def keep(self, recording: Recording, events: Sequence[AnyEvent]) -> None:
+        """Stores the end of the response with its last events. Raises StoreError."""
+        async with self._storing:
+            self._over = True
+            frames = [*self._pending, *self._encoder.frames(events)]
+            if await self._store.update(
+                recording.record,
+                self._holder,
+                named=recording.named,
+                appended=recording.appended,
+                first=len(self.frames),
+                frames=b"".join(frames),
+            ):
+                self._pending = []
+                self._show(frames)
+
+    def _held(self, recorder: Recorder, response: Response) -> Recording:
+        return recorder.record(response, holder=self._holder, lease_until=self._clock() + self._lease_seconds)
+
+    def _show(self, frames: Sequence[bytes]) -> None:
+        if frames:
+            self.frames += frames
+            changed, self.changed = self.changed, asyncio.Event()
+            changed.set()

@@ -65,7 +65,7 @@ class Words:
     async def fail(self, error: BridgeError) -> list[AnyEvent]:
         return self._stream.fail(error, completed_at=2)
 
-    async def pour(self, write: Callable[[list[AnyEvent]], bool], sink: FrameSink) -> None:
+    async def deliver(self, write: Callable[[list[AnyEvent]], bool], sink: FrameSink) -> None:
         def long_way(data: bytes) -> bool:
             return write(self._stream.feed(*self._decoder.feed(data)))
 
