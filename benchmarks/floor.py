@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from proxy.inbound.body import read_request
-from proxy.net.uvicorn_protocol import HttpProtocol
+from proxy.serving.http_protocol import HttpProtocol
 from proxy.transports import Endpoint, Timeouts, Transport, create_transport
 
 UPSTREAM = "DRAGOMAN_BENCH_UPSTREAM"

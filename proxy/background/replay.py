@@ -15,10 +15,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from proxy.background.runs import BackgroundRuns, Run, read_settled, split_frames
-from proxy.endpoints.event_stream import HEAD
 from proxy.exchange.services import Services
 from proxy.inbound.body import CancelledOnDisconnect, ClientGone
-from proxy.inbound.headers import RawHeaders
+from proxy.inbound.headers import EVENT_STREAM, RawHeaders
 from proxy.store import StoredResponse
 from translators.errors import InvalidRequest
 from translators.wire.sse import DONE_FRAME
@@ -34,7 +33,7 @@ class Replay(Response):
 
     def __init__(self, frames: AsyncIterator[bytes], headers: RawHeaders | None = None) -> None:
         self._frames = frames
-        self._head: RawHeaders = [*HEAD, *(headers or [])]
+        self._head: RawHeaders = [*EVENT_STREAM, *(headers or [])]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _serving(config: Config, model: str | None) -> Iterator[str]:
     """The base URL of a server in a thread. Raises BridgeError and LocalServerUnavailable."""
     from proxy.app import create_app
-    from proxy.process.start import uvicorn_settings
+    from proxy.serving.start import uvicorn_settings
 
     upstream = Router(config).route(model).upstream_name
     with reachable(config, upstream) as running, socket.create_server(("127.0.0.1", 0)) as listener:

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         read = read_config(None, {**os.environ, **overrides})
     except ConfigError as error:
         return fail(str(error), status=2)
-    from proxy.process.serve import serve
+    from proxy.serving.serve import serve
 
     configure_logging(read.config.server.log_level, Redactor.of(read.config))
     for warning in read.warnings:

@@ -9,12 +9,12 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from proxy.callers import first_found
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.lists import ItemList, item_list
 from proxy.endpoints.queries import read_page
 from proxy.endpoints.responses import Deleted
 from proxy.exchange.services import Services
-from proxy.inbound.access import first_found
 from proxy.inbound.body import read_request
 from proxy.inbound.visit import visit_of
 from proxy.store import Conversation

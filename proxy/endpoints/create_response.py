@@ -17,7 +17,7 @@ from proxy.exchange.services import Services
 from proxy.inbound.body import CancelledOnDisconnect, Lookout, read_request
 from proxy.inbound.headers import RawHeaders, answer_headers
 from proxy.inbound.visit import VISIT, Visit
-from proxy.net.uvicorn_protocol import body_writer
+from proxy.net.body_writer import body_writer
 from translators.long_text import LongJson, encode_short, gathered, json_pieces
 from translators.schema.responses import Response
 

@@ -16,14 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from proxy.callers import Caller
 from proxy.config import Config
-from proxy.inbound.access import Access, Caller
+from proxy.inbound.access import Access
 from proxy.inbound.body import ClientGone
 from proxy.inbound.browsers import Browsers
 from proxy.inbound.errors import MISTAKE, error_response, no_such_route
 from proxy.inbound.headers import RawHeaders, request_headers
 from proxy.inbound.visit import REQUEST_ID, VISIT, WEBSOCKET, Visit
-from proxy.net.uvicorn_protocol import server_refusal
+from proxy.net.body_writer import server_refusal
 from proxy.process.drain import Drain, Phase, ShuttingDown
 from proxy.telemetry.observer import CLIENT_GONE, OTHER_ROUTE, Ending, Observer, Outcome
 from translators.errors import BridgeError, InvalidRequest

@@ -13,7 +13,7 @@ from typing import Protocol
 from starlette.types import Send
 
 from proxy.exchange.exchange import Exchange
-from proxy.inbound.headers import ADAPTED, RawHeaders, adapted, answer_headers
+from proxy.inbound.headers import ADAPTED, EVENT_STREAM, adapted, answer_headers
 from proxy.net.eager_send import EagerSend
 from translators.errors import BridgeError
 from translators.long_text import LongJson, gathered
@@ -21,14 +21,6 @@ from translators.report import Adaptation
 from translators.schema.events import AnyEvent
 from translators.wire.splice import FrameSink
 from translators.wire.sse import DONE_FRAME, SSEEncoder
-
-# The last two keep proxies such as nginx from buffering or compressing the stream.
-HEAD: RawHeaders = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
-
 
 _MOST_AT_ONCE = 1 << 18  # bytes of a long event, before others have their turn
 
@@ -150,7 +142,7 @@ class EventStream:
 
     async def send_head(self) -> None:
         self._told = tuple(self._exchange.adaptations)
-        headers = HEAD + answer_headers(self._exchange.headers, self._told)
+        headers = EVENT_STREAM + answer_headers(self._exchange.headers, self._told)
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def send_events(self, events: Sequence[AnyEvent]) -> Awaitable[None]:

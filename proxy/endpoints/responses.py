@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from proxy.background.replay import Replay, replayed
 from proxy.background.runs import BackgroundRuns, read_settled
+from proxy.callers import first_found
 from proxy.endpoints.answers import json_answer, raw_answer
 from proxy.endpoints.lists import cut_page, item_list
 from proxy.endpoints.queries import read_flag, read_integer, read_page
 from proxy.exchange.services import Services
-from proxy.inbound.access import first_found
 from proxy.inbound.visit import visit_of
 from proxy.state.recording import whole
 from proxy.store import StoredResponse

@@ -11,11 +11,11 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
+from proxy.callers import Caller
 from proxy.exchange.exchange import Asked, Exchange
 from proxy.exchange.services import Services
 from proxy.exchange.stages import Answering, Asker, NoOutput, Stage, Summarising
 from proxy.ids import ResponseIds
-from proxy.inbound.access import Caller
 from proxy.inbound.clients import reads_refusals
 from proxy.models.catalogue import facts_of
 from proxy.process.aside import LONG_BYTES, aside

@@ -19,9 +19,9 @@ from copy import copy
 
 from msgspec import Struct
 
+from proxy.callers import Caller
 from proxy.exchange.services import Services
 from proxy.exchange.stages import Stage, Write
-from proxy.inbound.access import Caller
 from proxy.process.drain import Turn
 from proxy.state.history import History
 from proxy.state.recording import Recorder

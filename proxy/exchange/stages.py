@@ -19,7 +19,7 @@ from copy import copy
 
 from msgspec import Struct
 
-from proxy.inbound.access import Caller
+from proxy.callers import Caller
 from proxy.process.aside import aside
 from proxy.process.drain import Drain, ShuttingDown, Turn
 from proxy.upstream.attempts import Attempts, Sender

@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
-import hashlib
-import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TypeVar
 
-from msgspec import Struct
-
+from proxy.callers import Caller, digest_of
 from proxy.config import Config
 from translators.errors import InvalidRequest
-
-T = TypeVar("T")
-
-
-class Caller(Struct, frozen=True):
-    """Whom a request is from: a key of the configuration, or whoever presented any where none is asked for.
-
-    `name` is for logs, and "" where no key is asked for. What a caller leaves behind belongs to `owner`, and so does
-    what `former` owners left: a key that had no name yet owned by its digest what its name owns now. `models` are the
-    names and patterns that may be asked for, or None for all.
-    """
-
-    name: str
-    owner: str
-    former: tuple[str, ...] = ()
-    models: tuple[str, ...] | None = None
-
-    @property
-    def owners(self) -> tuple[str, ...]:
-        """Where to look for what is the caller's, the most likely first."""
-        return (self.owner, *self.former)
-
-    def may_use(self, model: str) -> bool:
-        return self.models is None or any(_matches(pattern, model) for pattern in self.models)
 
 
 class Access:
@@ -59,21 +30,6 @@ class Access:
             message = "Incorrect API key provided." if given else "No API key provided: send one as a Bearer token."
             raise InvalidRequest(message, status=401, code="invalid_api_key")
         return caller
-
-
-async def first_found(caller: Caller, look: Callable[[str], Awaitable[T]]) -> T:
-    """What `look` finds for the caller's owners, one after the other; the last one's answer where none finds any."""
-    found = await look(caller.owner)
-    for owner in caller.former:
-        if found:
-            break
-        found = await look(owner)
-    return found
-
-
-def digest_of(key: str) -> str:
-    """SHA-256 of a key as 64 hexadecimal digits, as `keys.<name>.sha256` holds it."""
-    return hashlib.sha256(key.encode("latin-1", "replace")).hexdigest()
 
 
 _OWNER_DIGITS = 32  # of a digest, by which the store tells callers without a name apart
@@ -108,12 +64,3 @@ def _callers(config: Config) -> Iterator[tuple[str, Caller]]:
         caller = Caller(name, name, tuple(digest[:_OWNER_DIGITS] for digest in digests), settings.models)
         for digest in digests:
             yield digest, caller
-
-
-@lru_cache(maxsize=256)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(pattern))
-
-
-def _matches(pattern: str, model: str) -> bool:
-    return _pattern(pattern).match(model) is not None

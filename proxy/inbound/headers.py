@@ -11,6 +11,14 @@ from translators.report import Adaptation
 
 RawHeaders = list[tuple[bytes, bytes]]
 
+# The last two keep proxies such as nginx from buffering or compressing the stream.
+EVENT_STREAM: RawHeaders = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+"""What every answer begins with that is a stream of events."""
+
 ADAPTED = b"x-dragoman-adapted"
 _MAX_ADAPTED = 2000  # servers and clients commonly allow 8 KiB for all headers together
 _UNSAFE = re.compile(r"[^\x21-\x7e]")

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from starlette.types import Scope
 
-from proxy.exchange.exchange import Exchange
+from proxy.callers import Caller
 from proxy.ids import random_id
-from proxy.inbound.access import Caller
+from proxy.telemetry.observer import Answering
 from translators.ids import REQUEST
 
 REQUEST_ID = "x-request-id"
@@ -38,7 +38,7 @@ class Visit:
         self.caller = caller
         self.method: str = scope.get("method", WEBSOCKET)
         self.path: str = scope["path"]
-        self.exchange: Exchange | None = None
+        self.exchange: Answering | None = None
 
     def __repr__(self) -> str:
         return f"Visit({self.id}, {self.method} {self.path!r}, {self.caller.name!r})"

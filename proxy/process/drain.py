@@ -3,7 +3,7 @@
     SERVING ──▶ DRAINING ──▶ CLOSING ──▶ ENDING
 
 DRAINING: readiness says no, while new requests are still served. CLOSING: nothing new is taken; what is under way goes
-on. ENDING: the time is over, and whatever still goes on is to fail now, in words that are true. `process/server.py`
+on. ENDING: the time is over, and whatever still goes on is to fail now, in words that are true. `serving/server.py`
 moves from one to the next; whoever holds something for longer than a moment registers to be told.
 
 A turn of any kind (plain, streamed, background, over a WebSocket) is an `Exchange`, and an exchange has a `Turn`, so

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Raw, Struct
 
-from proxy.inbound.access import Caller, first_found
+from proxy.callers import Caller, first_found
 from proxy.state.conversation_locks import ConversationLock, ConversationLocks
 from proxy.store import Conversation, Store
 from translators.asking.translate import ParsedRequest

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy.callers import Caller
 from proxy.ids import NewId, response_of
-from proxy.inbound.access import Caller
 from proxy.state.conversation_locks import ConversationLocks
 from proxy.state.history import Beginning, History
 from proxy.store import Conversation, Page, Store

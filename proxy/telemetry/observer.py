@@ -5,14 +5,15 @@ The log and the metrics are two. They are called in the course of a request and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from proxy.upstream.plan import Route
 from translators.errors import BridgeError
-
-if TYPE_CHECKING:  # an exchange knows the metrics, which are an observer
-    from proxy.exchange.exchange import Exchange
+from translators.report import Adaptation
+from translators.schema.responses import Response
 
 Kind = Literal["request", "turn", "background"]
 """An HTTP request or WebSocket handshake; one response over a WebSocket; a response that nobody waited for."""
@@ -22,6 +23,28 @@ Outcome = Literal["answered", "refused", "failed", "client gone", "stopped", "mi
 CLIENT_GONE = 499
 """Stands for a status where the client left before it had one, as in nginx's log."""
 OTHER_ROUTE = "other"
+
+
+class Answering(Protocol):
+    """What may be told of an exchange: it stands above whoever tells it."""
+
+    @property
+    def response(self) -> Response: ...
+
+    @property
+    def route(self) -> Route: ...
+
+    @property
+    def streamed(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def error(self) -> BridgeError | None: ...
+
+    @property
+    def adaptations(self) -> Sequence[Adaptation]: ...
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -42,7 +65,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     seconds: float
     error: BridgeError | None = None
-    exchange: Exchange | None = None
+    exchange: Answering | None = None
 
 
 RESPONSES = "/v1/responses"
@@ -50,7 +73,7 @@ RESPONSES = "/v1/responses"
 
 def ending_of_response(
     kind: Kind,
-    exchange: Exchange | None,
+    exchange: Answering | None,
     *,
     request_id: str,
     who: str,

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from proxy.exchange.exchange import Exchange
 from proxy.telemetry.log import tell
-from proxy.telemetry.observer import Ending, Observer
+from proxy.telemetry.observer import Answering, Ending, Observer
 from translators.errors import BridgeError, UpstreamError, bounded
 
 _log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ def _facts(ending: Ending) -> dict[str, object]:
     return facts
 
 
-def _of_exchange(exchange: Exchange, *, refused: bool) -> dict[str, object]:
+def _of_exchange(exchange: Answering, *, refused: bool) -> dict[str, object]:
     response = exchange.response
     route = exchange.route
     facts: dict[str, object] = {

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 import msgspec
 
-from proxy.inbound.access import Caller
+from proxy.callers import Caller
 from proxy.process.aside import aside
 from proxy.process.grammars import Grammars
 from proxy.upstream.body import IntoChunks, Straight

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
+from proxy.callers import digest_of
 from proxy.config import UpstreamSettings
-from proxy.inbound.access import digest_of
 from proxy.transports import Endpoint, Transport, TransportError, create_transport
 from proxy.upstream.calls import UpstreamCall
 from proxy.upstream.health import Health

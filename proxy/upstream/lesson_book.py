@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from proxy.inbound.access import Caller
+from proxy.callers import Caller
 from proxy.upstream.plan import Route
 from translators.dialects import Dialect
 from translators.recovery.lessons import Lesson

@@ -10,8 +10,8 @@ import httpx2
 import msgspec
 import pytest
 
+from proxy.callers import Caller
 from proxy.config import Config, FetchSettings, ModelSettings, UpstreamSettings
-from proxy.inbound.access import Caller
 from proxy.media.fetch import Fetcher
 from proxy.telemetry.metrics import Metrics
 from proxy.upstream.lesson_book import MAX_REMEMBERED, LessonBook

@@ -261,7 +261,7 @@ async def test_a_manager_that_signals_the_whole_group_is_not_in_a_hurry(
 
 
 # So that nothing but what a test does ends what the server waits for, or so that it does not wait.
-PATIENT, IMPATIENT = (f"from proxy.process import server; server._TELLING_SECONDS = {n}" for n in (600.0, 0.1))
+PATIENT, IMPATIENT = (f"from proxy.serving import server; server._TELLING_SECONDS = {n}" for n in (600.0, 0.1))
 CUT = "draining: what does not end is cut off"
 
 

@@ -38,9 +38,9 @@ _START = """
 import sys
 from pathlib import Path
 from proxy import app, config
-from proxy.process import serve
+from proxy.serving import serve
 from proxy.commands import main, serve as command
-from proxy.process import start
+from proxy.serving import start
 
 settings = config.load_config(Path(sys.argv[1]), {})
 application = app.create_app(settings)

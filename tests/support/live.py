@@ -15,7 +15,7 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from proxy.app import create_app
 from proxy.config import Config, ModelSettings, ServerSettings, StoreSettings, UpstreamSettings
-from proxy.process.start import uvicorn_settings
+from proxy.serving.start import uvicorn_settings
 from proxy.store import Store
 from tests.support.chat_backend import Answer, sse_answer
 

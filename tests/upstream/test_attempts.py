@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from proxy.callers import Caller
 from proxy.config import Config, DocumentSettings, FetchSettings, GrammarSettings, ModelSettings, UpstreamSettings
-from proxy.inbound.access import Caller
 from proxy.media.documents import DocumentReader
 from proxy.media.fetch import Fetcher
 from proxy.process.grammars import Grammars

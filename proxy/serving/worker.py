@@ -21,11 +21,11 @@ import msgspec
 from msgspec import Struct
 
 from proxy.config import load_config
-from proxy.net.descriptors import keep_to_oneself
-from proxy.process.server import DrainingServer
-from proxy.process.signals import Signals
-from proxy.process.start import create_server, drain_times
-from proxy.process.start_errors import start_error
+from proxy.serving.descriptors import keep_to_oneself
+from proxy.serving.server import DrainingServer
+from proxy.serving.signals import Signals
+from proxy.serving.start import create_server, drain_times
+from proxy.serving.start_errors import start_error
 from proxy.telemetry.log import configure_logging
 from proxy.upstream.redaction import Redactor
 

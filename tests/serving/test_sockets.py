@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from proxy.endpoints import responses_socket
-from tests.inbound.test_connections import hearing, turns_until
+from tests.serving.test_connections import hearing, turns_until
 from tests.support.chat_backend import ChatBackend, silence
 from tests.support.live import LiveProxy, config_for, said
 

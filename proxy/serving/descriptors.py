@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 
-from proxy.net.connections import LIMIT_PER_GUEST, ConnectionLimits
+from proxy.serving.connections import LIMIT_PER_GUEST, ConnectionLimits
 
 try:
     import resource

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.net import descriptors
-from proxy.net.connections import ConnectionLimits
-from proxy.net.descriptors import within_descriptors
+from proxy.serving import descriptors
+from proxy.serving.connections import ConnectionLimits
+from proxy.serving.descriptors import within_descriptors
 
 
 class System:

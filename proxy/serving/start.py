@@ -11,12 +11,12 @@ from typing import Any, cast
 import uvicorn
 
 from proxy.config import Config, with_data_dir
-from proxy.net.connections import ConnectionLimits, Connections
-from proxy.net.descriptors import within_descriptors
-from proxy.net.uvicorn_protocol import HttpProtocol
 from proxy.process.drain import Drain
 from proxy.process.memory import settle_memory
-from proxy.process.server import DrainingServer, DrainTimes
+from proxy.serving.connections import ConnectionLimits, Connections
+from proxy.serving.descriptors import within_descriptors
+from proxy.serving.http_protocol import HttpProtocol
+from proxy.serving.server import DrainingServer, DrainTimes
 from proxy.telemetry.log import logging_settings
 from proxy.upstream.redaction import Redactor
 
@@ -64,6 +64,6 @@ def uvicorn_settings(app: Any, config: Config, drain: Drain | None = None) -> uv
 
 def _websocket_protocol(*arguments: Any, **options: Any) -> asyncio.Protocol:
     """Imported when the first client asks for it: it takes a tenth of a second and a megabyte."""
-    from proxy.net.websocket_protocol import WebSocketProtocol
+    from proxy.serving.websocket_protocol import WebSocketProtocol
 
     return WebSocketProtocol(*arguments, **options)

@@ -15,18 +15,16 @@ import socket
 from typing import cast
 
 import httptools
-from starlette.types import Scope
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.inbound.visit import REQUEST_ID, request_id
-from proxy.net.connections import ConnectionLimits, Connections
-from proxy.net.write_coalescing import JoiningTransport, Outbox, outbox_of
+from proxy.net.body_writer import EXTENSION, BodyWriter
+from proxy.net.write_coalescing import JoiningTransport, outbox_of
 from proxy.process.drain import Drain, Phase
+from proxy.serving.connections import ConnectionLimits, Connections
 from proxy.telemetry.observer import OTHER_ROUTE, Ending, Observer
 from translators.errors import BridgeError, InvalidRequest
 
-_EXTENSION = "dragoman.body"
 # When the process closes: how often it is looked whether the head of a request has come, and how long apart. Together
 # the longest round trip on earth, doubled.
 _LOOKS, _LOOK_SECONDS = 6, 0.1
@@ -42,41 +40,6 @@ _ALWAYS_ANSWERED = frozenset({b"/healthz", b"/readyz"})  # a server that is full
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LONGEST_OF_HANDSHAKE = 8192  # websockets.http11.MAX_LINE_LENGTH: beyond it, that library never answers
 _UPGRADE_FIELDS = frozenset({b"upgrade", b"http2-settings"})
-
-
-class BodyWriter:
-    """Writes a piece of an answer that has begun and has no `content-length`: no message, no coroutine.
-
-    Answers False, and has not written it, where the client does not read: then `send` has to wait for that.
-    `wrote_at` is when something was last written, by the clock of the loop, as of the turn of the loop that did it.
-    """
-
-    __slots__ = ("_flow", "_outbox", "_write", "wrote_at")
-
-    def __init__(self, transport: JoiningTransport, flow: FlowControl, outbox: Outbox) -> None:
-        self.wrote_at = 0.0
-        self._write = transport.write
-        self._flow = flow
-        self._outbox = outbox
-
-    def __call__(self, piece: bytes) -> bool:
-        if self._flow.write_paused:
-            return False
-        self._write(b"%x\r\n%b\r\n" % (len(piece), piece))
-        self.wrote_at = self._outbox.read_at
-        return True
-
-
-def body_writer(scope: Scope) -> BodyWriter | None:
-    """For the answer to this request, where the server is one that has it."""
-    writer: BodyWriter | None = scope.get("extensions", {}).get(_EXTENSION, {}).get("write")
-    return writer
-
-
-def server_refusal(scope: Scope) -> BridgeError | None:
-    """What the server itself has answered to a request whose client then seems to have gone."""
-    refusal: BridgeError | None = scope.get("extensions", {}).get(_EXTENSION, {}).get("refusal")
-    return refusal
 
 
 class _Refused(Exception):
@@ -219,7 +182,7 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._reads_head() or cycle.response_started:
             self.transport.close()  # another answer is on its way, and would be mixed with this one
         else:
-            cycle.scope["extensions"][_EXTENSION]["refusal"] = error
+            cycle.scope["extensions"][EXTENSION]["refusal"] = error
             cycle.disconnected = True
             cycle.message_event.set()
             self._close_with(error)
@@ -333,7 +296,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._whole = False
         self._deadline = None
         super().on_headers_complete()
-        self.scope["extensions"] = {_EXTENSION: {"write": self._body_writer}}
+        self.scope["extensions"] = {EXTENSION: {"write": self._body_writer}}
         if self._drain.phase is not Phase.SERVING:
             self.retire()
 

@@ -19,10 +19,10 @@ from multiprocessing.connection import Connection, wait
 
 import msgspec
 
-from proxy.process.server import DrainTimes
-from proxy.process.signals import HANGUP_IGNORED, Signals, held_back
-from proxy.process.start_errors import StartError
-from proxy.process.worker import Hurry, NotStarted, Order, Report, Started, Stop, work
+from proxy.serving.server import DrainTimes
+from proxy.serving.signals import HANGUP_IGNORED, Signals, held_back
+from proxy.serving.start_errors import StartError
+from proxy.serving.worker import Hurry, NotStarted, Order, Report, Started, Stop, work
 
 _log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """What is used of uvicorn's insides, so that a version that changes them is noticed before it is served with.
 
-Where this fails: read what has changed in the named places of uvicorn, see that `proxy/net/uvicorn_protocol.py`,
-`proxy/process/server.py` and `proxy/net/websocket_protocol.py` still do what they say (`tests/inbound`,
+Where this fails: read what has changed in the named places of uvicorn, see that `proxy/serving/http_protocol.py`,
+`proxy/serving/server.py` and `proxy/serving/websocket_protocol.py` still do what they say (`tests/inbound`,
 `tests/process`), then write the new digest here.
 """
 

@@ -1,7 +1,7 @@
 """`serve(config, overrides)`: from a configuration to a server at work, and back to nothing.
 
 The port is taken first, then the embedded servers start, then the server runs, here or in worker processes. SIGTERM and
-SIGINT end it at any of these points: it drains (`process/server.py`), the embedded servers stop, the result is 0.
+SIGINT end it at any of these points: it drains (`serving/server.py`), the embedded servers stop, the result is 0.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from functools import partial
 from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
 from proxy.local_model.server import LocalServer, LocalServerUnavailable, LocalSettings
 from proxy.net.tcp_keepalive import ask_when_silent
-from proxy.process.signals import HANGUP_IGNORED, Signals
-from proxy.process.start import BACKLOG, create_server, drain_times
-from proxy.process.start_errors import start_error
+from proxy.serving.signals import HANGUP_IGNORED, Signals
+from proxy.serving.start import BACKLOG, create_server, drain_times
+from proxy.serving.start_errors import start_error
 from proxy.upstream.routing import names_shown
 
 _log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _serve_here(config: Config, listener: socket.socket, signals: Signals, sourc
 
 
 def _serve_in_workers(config: Config, listener: socket.socket, signals: Signals, source: str) -> int:
-    from proxy.process.supervisor import Supervisor
+    from proxy.serving.supervisor import Supervisor
 
     store = with_data_dir(config, os.environ).store
     if store.kind == "memory" or (store.kind == "sqlite" and store.data_dir is None):

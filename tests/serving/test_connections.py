@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from proxy.config import Secret
-from proxy.net.connections import Connections
-from proxy.net.uvicorn_protocol import HttpProtocol
+from proxy.serving.connections import Connections
+from proxy.serving.http_protocol import HttpProtocol
 from tests.support.chat_backend import ChatBackend, json_answer, silence, sse_answer
 from tests.support.live import USAGE, LiveProxy, chunk, config_for
 

@@ -30,8 +30,8 @@ import uvicorn
 from msgspec import Struct
 from starlette.applications import Starlette
 
-from proxy.net.uvicorn_protocol import HttpProtocol
 from proxy.process.drain import Drain
+from proxy.serving.http_protocol import HttpProtocol
 
 _log = logging.getLogger(__name__)
 

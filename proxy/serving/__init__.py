@@ -1,0 +1,1 @@
+"""The HTTP server: uvicorn within limits, its connections, and the processes that it runs in."""
