@@ -28,7 +28,7 @@ help: ## this list
 run: $(VENV)/.run ## install what is needed and serve with $(CONFIG)
 	@$(BIN)/dragoman serve --config $(CONFIG) $(ARGS)
 
-test: $(VENV)/.dev ## run the tests (one file: make test ARGS=tests/test_stream.py)
+test: $(VENV)/.dev ## run the tests (one file: make test ARGS=tests/test_golden.py)
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 faults: $(VENV)/.dev ## kill processes, databases and disks under load (Linux)

@@ -1,12 +1,14 @@
 """Fixtures shared by the whole suite, and how hard hypothesis tries."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from proxy.local_model.server import LocalServer, LocalSettings
+from tests.support.chat_backend import ChatBackend
+from tests.support.live import LiveProxy, config_for
 from tests.support.postgres import PostgresServer, running_postgres
 
 # No deadline and no health check on time: what passes must not depend on the machine's speed.
@@ -29,6 +31,20 @@ def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[ChatBackend]:
+    """A scripted upstream."""
+    async with ChatBackend(extra={"reasoning_content"}) as backend:
+        yield backend
+
+
+@pytest.fixture
+async def proxy(backend: ChatBackend) -> AsyncIterator[LiveProxy]:
+    """A proxy in front of it."""
+    async with LiveProxy(config_for(backend.base_url)) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from openai.types import responses as sdk
 from pydantic import BaseModel
 
 from proxy.ids import ResponseIds, random_id, response_of
-from tests.reported.drive import call as chunk_with_call
-from tests.reported.drive import chat, reported, translate
+from tests.support.drive import call as chunk_with_call
+from tests.support.drive import chat, reported, translate
 from translators import ids, kinds
 from translators.answering.stream import ResponseStream
 from translators.errors import InvalidRequest

@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.reported.drive import Stream, answer, delta
 from tests.support.chat_backend import ChatBackend, sse_answer
 from tests.support.checks import check_events, check_frames
+from tests.support.drive import Stream, answer, delta
 from tests.support.live import USAGE, chunk
 from tests.support.running import config_for, read_config, running
 

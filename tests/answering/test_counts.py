@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import answer, delta
+from tests.support.drive import answer, delta
 from tests.support.translation import Json, Run
 from translators.answering.counts import MAX_TOKENS, read_counts
 from translators.answering.usage import read_usage

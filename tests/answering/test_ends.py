@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import Stream, answer, delta
-from tests.reported.test_empty_answers import SPOKEN, USAGE, asked, of
+from tests.support.asked import SPOKEN, USAGE, asked, of
 from tests.support.chat_backend import sse_answer
+from tests.support.drive import Stream, answer, delta
 from translators.answering.ending import ending_of
 from translators.wire.finish_reasons import is_finish
 

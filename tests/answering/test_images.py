@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import PIXEL, Stream, delta
-from tests.reported.test_empty_answers import USAGE, asked, of
+from tests.support.asked import USAGE, asked, of
 from tests.support.chat_backend import json_answer, sse_answer
 from tests.support.checks import check_response
+from tests.support.drive import PIXEL, Stream, delta
 from tests.support.translation import Json, Run, text_of, translate
 
 CONTENT = PIXEL.partition(",")[2]

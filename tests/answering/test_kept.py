@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
-from tests.reported.drive import WEATHER, Stream, delta, translate
 from tests.support.chat_backend import Answer, ChatBackend, json_answer, sse_answer
 from tests.support.checks import check_events, check_frames
+from tests.support.drive import WEATHER, Stream, delta, translate
 from tests.support.live import USAGE
 from tests.support.running import config_for, read_config, running
 from tests.support.translation import Json

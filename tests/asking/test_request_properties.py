@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.dialects.rules import check_dialect_request
 from tests.strategies import broken_requests, json_values, responses_requests, texts
+from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, chat_body, encode, translate
 from translators.answering.response import open_response
 from translators.asking.read_items import decode_item

@@ -208,7 +208,7 @@ def configs(draw: st.DrawFn) -> Config:
         on_unsupported=st.sampled_from([None, "report", "refuse"]),
     )
     server, keys = draw(SERVER), draw(KEYS)
-    if any(upstream.pass_client_key for upstream in upstreams.values()):  # refused beside keys: tests/test_secrets.py
+    if any(upstream.pass_client_key for upstream in upstreams.values()):  # refused beside keys
         server, keys = msgspec.structs.replace(server, api_keys=()), {}
     return Config(
         server=server,

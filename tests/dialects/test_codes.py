@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import answer, delta
+from tests.support.drive import answer, delta
 from tests.support.translation import encode
 from translators.answering.ending import OVERFLOWN, unfinished
 from translators.recovery.upstream_errors import error_in_chunk, read_error

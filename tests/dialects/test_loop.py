@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.dialects.rules import check_dialect_request
 from tests.dialects.test_reading import answer
+from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, encode
 from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect

@@ -7,8 +7,8 @@ import json
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.dialects.rules import check_dialect_request
 from tests.strategies import responses_requests, texts
+from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, encode
 from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import Dialect, choose

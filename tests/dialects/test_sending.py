@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.dialects.rules import check_dialect_request
+from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, encode
 from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect, choose

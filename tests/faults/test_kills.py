@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.faults.load import Load, check_kept
-from tests.state.process import ProxyProcess
 from tests.support.chat_backend import ChatBackend
 from tests.support.postgres import PostgresServer
+from tests.support.proxy_process import ProxyProcess
 
 ROUNDS = 3
 TURNS = 25  # acknowledged between two kills, at least

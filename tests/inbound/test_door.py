@@ -17,10 +17,9 @@ from websockets.exceptions import InvalidStatus
 
 from proxy.telemetry.log import LineFormatter
 from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
-from tests.support.live import USAGE, LiveProxy, chunk, config_for, said
+from tests.support.live import WHOLE, LiveProxy, chunk, config_for, said
 
 Json = dict[str, Any]
-WHOLE: Json = {"choices": [{"index": 0, "message": {"content": "Hi."}, "finish_reason": "stop"}], "usage": USAGE}
 ASK: Json = {"model": "m", "input": "hi"}
 
 

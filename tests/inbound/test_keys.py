@@ -14,11 +14,10 @@ from msgspec.structs import replace
 from proxy.config import ConfigError, KeySettings, Secret
 from proxy.store import Store, create_store
 from tests.support.chat_backend import ChatBackend, json_answer
-from tests.support.live import USAGE, LiveProxy, config_for
+from tests.support.live import WHOLE, LiveProxy, config_for
 from tests.support.running import read_config
 
 Json = dict[str, Any]
-WHOLE: Json = {"choices": [{"index": 0, "message": {"content": "Hi."}, "finish_reason": "stop"}], "usage": USAGE}
 ASK: Json = {"model": "m", "input": "hi"}
 
 

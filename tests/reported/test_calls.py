@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import GREP, WEATHER, Answer, Json, answer, arguments, call, delta
+from tests.support.drive import GREP, WEATHER, Answer, Json, answer, arguments, call, delta
 from tests.support.translation import without_ids
 
 EVAL: Json = {

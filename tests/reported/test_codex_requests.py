@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import chat, names, reported
+from tests.support.drive import chat, names, reported
 
 Json = dict[str, Any]
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

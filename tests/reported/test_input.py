@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from proxy.config import ServerSettings
-from tests.reported.drive import PIXEL, messages
 from tests.support.chat_backend import ChatBackend, json_answer
+from tests.support.drive import PIXEL, messages
 from tests.support.running import config_for, read_config, running
 from translators.dialects import PRESETS, choose
 from translators.errors import InvalidRequest

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import Json, answer, arguments, call, chat, delta, translate
+from tests.support.drive import Json, answer, arguments, call, chat, delta, translate
 from tests.support.strict_chat import check_chat_request
 from translators.dialects import PRESETS, Dialect
 from translators.tools import ToolName

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.reported.drive import GENERIC, PIXEL, WEATHER, answer, call, chat, delta, messages, reported
+from tests.support.drive import GENERIC, PIXEL, WEATHER, answer, call, chat, delta, messages, reported
 from translators.opaque import Opaque, pack, unpack
 from translators.sealing import PLAIN
 

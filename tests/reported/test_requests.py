@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import WEATHER, Json, Stream, answer, call, chat, reported, translate
 from tests.strategies import json_values
+from tests.support.drive import WEATHER, Json, Stream, answer, call, chat, reported, translate
 from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest

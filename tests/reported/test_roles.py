@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import translate
+from tests.support.drive import translate
 from translators.dialects import PRESETS
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import WEATHER, Stream, answer, arguments, call, delta, translate
+from tests.support.drive import WEATHER, Stream, answer, arguments, call, delta, translate
 from translators.answering.stream import ResponseStream
 from translators.errors import UpstreamError
 from translators.recovery.retry_after import retry_after, retry_after_in

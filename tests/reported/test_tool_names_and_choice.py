@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import GREP, WEATHER, answer, call, chat, delta, messages, names, reported, translate
 from tests.support.chat_backend import ChatBackend
+from tests.support.drive import GREP, WEATHER, answer, call, chat, delta, messages, names, reported, translate
 from tests.support.live import LiveProxy, config_for
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest

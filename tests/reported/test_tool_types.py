@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import GREP, PIXEL, WEATHER, Answer, answer, arguments, call, chat, messages, names, reported
+from tests.support.drive import GREP, PIXEL, WEATHER, Answer, answer, arguments, call, chat, messages, names, reported
 from translators.errors import InvalidRequest
 
 Json = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reported.drive import PIXEL, WEATHER, chat
 from tests.strategies import json_values
+from tests.support.drive import PIXEL, WEATHER, chat
 from translators.asking.translate import Settings, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest

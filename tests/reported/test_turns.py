@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.reported.drive import PIXEL, WEATHER, answer, call, chat, delta, messages, reported
+from tests.support.drive import PIXEL, WEATHER, answer, call, chat, delta, messages, reported
 from translators.errors import InvalidRequest
 
 Json = dict[str, Any]

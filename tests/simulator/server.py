@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from tests.simulator.answers import chunks, whole
 from tests.simulator.errors import error_body
 from tests.simulator.facts import Facts, Json
@@ -17,34 +14,21 @@ BROKEN = "the provider went away"
 PICTURE = b"\x89PNG\r\n\x1a\n"
 
 
-class Simulator:
+class Simulator(ChatBackend):
     def __init__(self, facts: Facts) -> None:
+        super().__init__(strict=False)
         self.facts = facts
         self.refusals: list[str] = []
         self.bodies: list[Json] = []
-        self._backend = ChatBackend(strict=False)
-        self._backend.always(self._answer)
-        self._backend.serve("/picture.png", Answer(content_type="image/png", writes=[PICTURE]))
+        self.always(self._scripted)
+        self.serve("/picture.png", Answer(content_type="image/png", writes=[PICTURE]))
 
     @property
     def picture_url(self) -> str:
         """Where `PICTURE` is, for a backend or a bridge that fetches it."""
-        return f"http://127.0.0.1:{self._backend.port}/picture.png"
+        return f"http://127.0.0.1:{self.port}/picture.png"
 
-    @property
-    def base_url(self) -> str:
-        return self._backend.base_url
-
-    async def __aenter__(self) -> Self:
-        await self._backend.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._backend.__aexit__(kind, error, trace)
-
-    def _answer(self, request: Request) -> Answer:
+    def _scripted(self, request: Request) -> Answer:
         body: Json = request.json
         self.bodies.append(body)
         wanted = KEY if self.facts.auth_header != "authorization" else f"Bearer {KEY}"

@@ -14,10 +14,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.state.test_websocket import completed, socket_to
 from tests.support.chat_backend import ChatBackend, sse_answer
 from tests.support.checks import check_events, check_frames
 from tests.support.live import LiveProxy, chunk, said
+from tests.support.sockets import completed, socket_to
 
 SCHEMA_FILE = Path(__file__).parents[2] / "fixtures" / "open-responses.openapi.json"
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 40).decode()

@@ -15,10 +15,9 @@ from proxy.state.conversation_locks import ConversationLocks
 from proxy.store import Conversation
 from proxy.store.sql import SqlStore
 from proxy.store.sqlite import SqliteDatabase
-from tests.state.process import ProxyProcess
-from tests.state.test_background import ended
 from tests.support.chat_backend import Answer, ChatBackend, json_answer, sse_answer
-from tests.support.live import LiveProxy, chunk, config_for, said
+from tests.support.live import LiveProxy, chunk, config_for, ended, said
+from tests.support.proxy_process import ProxyProcess
 
 
 def held_up() -> tuple[Answer, asyncio.Event]:

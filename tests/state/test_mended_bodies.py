@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from tests.state.test_websocket import socket_to
 from tests.support.chat_backend import ChatBackend
 from tests.support.live import LiveProxy, said
+from tests.support.sockets import socket_to
 
 KEY = {"authorization": "Bearer key"}
 

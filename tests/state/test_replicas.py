@@ -13,12 +13,11 @@ import pytest
 from openai import APIError, AsyncOpenAI
 
 from proxy.config import Secret, StoreSettings
-from tests.state.process import ProxyProcess
-from tests.state.test_background import ended
 from tests.support.chat_backend import ChatBackend, sse_answer
 from tests.support.checks import check_events, check_frames
-from tests.support.live import LiveProxy, chunk, config_for, said
+from tests.support.live import LiveProxy, chunk, config_for, ended, said
 from tests.support.postgres import PostgresServer
+from tests.support.proxy_process import ProxyProcess
 
 TURNS_KILLED = 200
 KILLS = 8

@@ -119,9 +119,23 @@ def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **fiel
 
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+WHOLE: dict[str, Any] = {
+    "choices": [{"index": 0, "message": {"content": "Hi."}, "finish_reason": "stop"}],
+    "usage": USAGE,
+}
 
 
 def said(*texts: str, finish: str = "stop") -> Answer:
     """A streamed answer of these pieces of text."""
     pieces = [chunk({"content": text}) for text in texts]
     return sse_answer([*pieces, chunk(finish=finish), chunk(choices=[], usage=USAGE)])
+
+
+async def ended(proxy: LiveProxy, response_id: str) -> Any:
+    """The response once it has ended; the test's own time limit bounds the polling."""
+    async with asyncio.timeout(30):
+        while True:
+            response = await proxy.client.responses.retrieve(response_id)
+            if response.status not in ("queued", "in_progress"):
+                return response
+            await asyncio.sleep(0.02)

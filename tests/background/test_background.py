@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 from openai import BadRequestError
@@ -11,17 +10,7 @@ from openai import BadRequestError
 from proxy.config import StoreSettings
 from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.support.checks import check_events, check_frames
-from tests.support.live import LiveProxy, chunk, config_for, said
-
-
-async def ended(proxy: LiveProxy, response_id: str) -> Any:
-    """The response once it has ended; the test's own time limit bounds the polling."""
-    async with asyncio.timeout(30):
-        while True:
-            response = await proxy.client.responses.retrieve(response_id)
-            if response.status not in ("queued", "in_progress"):
-                return response
-            await asyncio.sleep(0.02)
+from tests.support.live import LiveProxy, chunk, config_for, ended, said
 
 
 async def test_queued_at_once_and_polled(backend: ChatBackend, proxy: LiveProxy) -> None:
