@@ -11,6 +11,7 @@ from typing import Any, cast
 import uvicorn
 
 from proxy.config import Config, with_data_dir
+from proxy.process.aside import let_the_loop_in
 from proxy.process.drain import Drain
 from proxy.process.memory import settle_memory
 from proxy.serving.connections import ConnectionLimits, Connections
@@ -32,6 +33,7 @@ def create_server(config: Config, *, attended: bool, on_started: Callable[[], No
     application = create_app(with_data_dir(config, os.environ), drain=drain)
     settings = uvicorn_settings(application, config, drain)
     settle_memory()
+    let_the_loop_in()
     times = drain_times(config, attended=attended)
     return DrainingServer(settings, application, drain, times, on_started=on_started)
 
