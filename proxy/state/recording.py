@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from translators.long_text import LongJson, encode_json, encode_short
 from translators.schema.responses import Response, ResponsesRequest
 
 NO_OUTPUT: list[Any] = []
+_JSON = attrgetter("json")
 
 
 class Recording(Struct, frozen=True):
@@ -72,8 +74,8 @@ class Recorder:
             status=response.status,
             created_at=response.created_at,
             head=encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
-            input=join_items([item.json for item in given]),
-            output=join_items([item.json for item in made]),
+            input=join_items(list(map(_JSON, given))),
+            output=join_items(list(map(_JSON, made))),
             parent=past.parent,
             root=past.root or response.id,
             conversation=past.conversation,

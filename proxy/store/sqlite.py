@@ -81,11 +81,8 @@ def _form(sql: str) -> _Form:
 
 
 def execute(connection: sqlite3.Connection, statement: Statement) -> sqlite3.Cursor:
-    return _execute(connection, _form(statement.sql), statement.values)
-
-
-def _execute(connection: sqlite3.Connection, form: _Form, values: Row) -> sqlite3.Cursor:
-    return connection.execute(form.sql, form.values(values) if form.lists or form.places else values)
+    form = _form(statement.sql)
+    return connection.execute(form.sql, form.values(statement.values))
 
 
 class SqliteDatabase:
@@ -221,7 +218,8 @@ class _Shortcut:
         """How many rows were touched; None where the thread has to do it. Raises sqlite3.Error."""
         began = time.monotonic()
         form = _form(statement.sql)
-        if not self._writer.idle or began < self._closed_until or form.deletes or _size(statement) > _SHORT_BYTES:
+        size = statement.size if statement.size is not None else _size(statement.values)
+        if not self._writer.idle or began < self._closed_until or form.deletes or size > _SHORT_BYTES:
             return None
         self._left -= 1
         if not self._left:  # the thread's own commits look after the log
@@ -230,7 +228,7 @@ class _Shortcut:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            touched = _execute(self._connection, form, statement.values).rowcount
+            touched = self._connection.execute(form.sql, form.values(statement.values)).rowcount
             self._file.check(self._connection)
         except sqlite3.Error as error:
             if isinstance(error, FileGone):
@@ -252,7 +250,5 @@ class _Shortcut:
             self._connection = None
 
 
-def _size(statement: Statement) -> int:
-    if statement.size is not None:
-        return statement.size
-    return sum([len(value) for value in statement.values if isinstance(value, bytes | str)])
+def _size(values: Row) -> int:
+    return sum([len(value) for value in values if isinstance(value, bytes | str)])

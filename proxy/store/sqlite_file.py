@@ -93,6 +93,7 @@ class SqliteFile:
 
     def __init__(self, path: Path | None, *, fsync: bool = False) -> None:
         self.path = None if path is None else Path(os.path.realpath(path))  # where SQLite makes a missing file
+        self._place = "" if path is None else str(self.path)  # the same, for a look with every write
         self._fsync = fsync
 
     def create(self) -> None:
@@ -141,7 +142,7 @@ class SqliteFile:
         if self.path is None:
             return None
         try:
-            status = os.stat(self.path)
+            status = os.stat(self._place)
         except FileNotFoundError:
             raise FileGone(GONE) from None
         except OSError as error:
