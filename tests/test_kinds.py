@@ -29,7 +29,7 @@ from translators.kinds import ITEMS, KINDS, TOOLS, CallKind, ItemKind, Kinds, To
 from translators.messages.builder import MessageBuilder
 from translators.messages.pieces import Call, Output
 from translators.schema import chat as chat_schema
-from translators.schema.events import one_by_one
+from translators.schema.events import Event, one_by_one
 from translators.tools import Offering, ToolMap, ToolName
 from translators.tools.tool import Tool
 from translators.wire.chunks import parse_chunk
@@ -57,6 +57,18 @@ def test_every_kind_of_the_sdk_has_a_row() -> None:
     assert {"function", "mcp", "web_search_preview_2025_03_11"} <= set(_types(sdk.Tool)) <= KINDS.forms.keys()
     assert {"message", "mcp_call"} <= set(_types(sdk.ResponseInputItem)) <= KINDS.items.keys()
     assert {"message", "mcp_call"} <= set(_types(sdk.ResponseOutputItem)) <= KINDS.items.keys()
+
+
+def _below(kind: type[Event]) -> Iterator[type[Event]]:
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from _below(inner)
+
+
+def test_every_event_is_one_of_the_sdk() -> None:
+    ours = {kind.__struct_config__.tag for kind in _below(Event)}
+    assert "response.shell_call_command.delta" in ours
+    assert ours <= set(_types(sdk.ResponseStreamEvent))
 
 
 def test_no_two_rows_are_of_the_same_kind() -> None:
