@@ -288,7 +288,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.turn_away()
             raise _Refused
         self._body_bytes = 0
-        if self.parser.should_upgrade() and not self._should_upgrade():
+        # A handshake is a GET (RFC 6455, section 4.1): with any other method it is an offer like that of HTTP/2.
+        if self.parser.should_upgrade() and not (self.parser.get_method() == b"GET" and self._should_upgrade()):
             self._offered_upgrade = True
             return
         if len(self.pipeline) >= _MOST_WAITING_REQUESTS:

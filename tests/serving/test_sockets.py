@@ -153,3 +153,60 @@ async def test_leaving_with_messages_queued_is_no_error(busy: bool, clean: bool)
             assert answer.status_code == 200
             await turns_until(lambda: any(record.getMessage() == "answered" for record in records))
         assert [record for record in records if record.levelno >= logging.WARNING or record.exc_info] == []
+
+
+HANDSHAKE = {
+    "Host": "localhost",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+}
+
+
+async def said_to(proxy: LiveProxy, first: str, fields: Json, body: bytes = b"") -> tuple[int, Json]:
+    """The status and the body of the answer to these bytes, whose connection ends with it."""
+    head = "\r\n".join([first, *(f"{name}: {value}" for name, value in fields.items()), "", ""])
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    try:
+        writer.write(head.encode() + body)
+        answer = await asyncio.wait_for(reader.read(), 30)
+    finally:
+        writer.close()
+    status, _, said_in = answer.partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in status.lower()
+    return int(status.split()[1]), json.loads(said_in)["error"]
+
+
+@pytest.mark.parametrize(
+    ("without", "more", "words"),
+    [
+        ("Sec-WebSocket-Key", {}, "missing Sec-WebSocket-Key header"),
+        ("Sec-WebSocket-Version", {}, "missing Sec-WebSocket-Version header"),
+        ("", {"Sec-WebSocket-Key": "a"}, "invalid Sec-WebSocket-Key header: a"),
+        ("", {"Sec-WebSocket-Version": "1" * 5000}, "1… ("),
+        ("", {"Content-Length": "2"}, "unsupported request body"),
+        ("", {"Transfer-Encoding": "chunked"}, "transfer codings aren't supported"),
+    ],
+)
+async def test_a_handshake_that_is_none_is_refused_in_the_envelope(without: str, more: Json, words: str) -> None:
+    fields = {name: value for name, value in HANDSHAKE.items() if name != without} | more
+    async with served() as (_, proxy):
+        status, error = await said_to(proxy, "GET /v1/responses HTTP/1.1", fields, b"{}")
+        assert status == 400
+        assert words in error["message"]
+        assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", None, "invalid_handshake")
+        assert len(error["message"]) < 300
+
+
+async def test_a_post_that_offers_a_websocket_is_a_post() -> None:
+    body = json.dumps({"model": "m", "input": "hi"}).encode()
+    fields = HANDSHAKE | {"Content-Type": "application/json", "Content-Length": len(body)}
+    async with served() as (backend, proxy):
+        backend.always(said("hello"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        writer.write(f"POST /v1/responses HTTP/1.1\r\n{head}\r\n".encode() + body)
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        writer.close()
