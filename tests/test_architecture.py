@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def _packages() -> list[str]:
     ]
 
 
+def _layers(half: str) -> list[str]:
+    """The modules and packages of a half, the highest first, as the contract on imports has them."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = (contract for contract in linter["contracts"] if contract.get("containers") == [half])
+    return [name.strip() for layer in contract["layers"] for name in layer.split("|")]
+
+
 def _names(text: str) -> list[str]:
     return _NAMED.findall(text)
 
@@ -36,6 +44,12 @@ def _is_path(name: str) -> bool:
 
 def test_every_package_has_its_row() -> None:
     assert sorted(ROWS) == sorted(_packages())
+
+
+@pytest.mark.parametrize("half", _HALVES)
+def test_packages_stand_in_the_order_of_their_layers(half: str) -> None:
+    names = [package.split("/")[1] for package in ROWS if package.startswith(f"{half}/") and package.count("/") == 2]
+    assert names == sorted(names, key=_layers(half).index)
 
 
 @pytest.mark.parametrize("package", ROWS)
