@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proxy.background.runs import BackgroundRuns, Run, read_settled, split_frames
+from proxy.background.runs import BackgroundRuns, Run, frames_from, read_settled
 from proxy.exchange.services import Services
 from proxy.inbound.body import CancelledOnDisconnect, ClientGone
 from proxy.inbound.headers import EVENT_STREAM, RawHeaders
@@ -67,11 +67,11 @@ async def frames_of_run(run: Run, after: int, keep_alive: float) -> AsyncIterato
     sent = after + 1
     while True:
         changed = run.changed  # before looking, so that nothing is missed in between
-        new = run.frames[sent:]
-        sent += len(new)
+        new = await run.frames_since(sent)
         if new:
+            sent += len(new)
             yield b"".join(new)
-        elif run.ended:
+        elif new is None or run.ended:
             yield DONE_FRAME
             return
         else:
@@ -92,9 +92,7 @@ async def _frames_of_store(
     while True:
         # The status first: events that came between the two reads are then seen before the end is.
         now = await read_settled(services, record.owner, record.id)
-        new: list[bytes] = []
-        for first, batch in await services.store.events(record.owner, record.id, sent - 1):
-            new += split_frames(batch)[max(0, sent + len(new) - first) :]
+        new = frames_from(sent, await services.store.events(record.owner, record.id, sent - 1))
         sent += len(new)
         if new:
             yield b"".join(new)

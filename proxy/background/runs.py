@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Run:
         self.exchange = exchange
         self.sink = sink
         self.ended = False
+        self._store = services.store
         self._clock = services.clock
         self._lease = services.store_settings.lease_seconds
         self._task: asyncio.Task[None] | None = None
@@ -64,10 +66,13 @@ class Run:
         if not self.exchange.ended:
             await self.exchange.fail(error)
 
-    @property
-    def frames(self) -> list[bytes]:
-        """`frames[n]` is event number n, once that is stored."""
-        return self.sink.frames
+    async def frames_since(self, number: int) -> list[bytes] | None:
+        """The frames from event `number` on, as far as they are stored; None where the store has lost them."""
+        recent = self.sink.frames.since(number)
+        if recent is not None:
+            return recent
+        batches = await self._store.events(self.exchange.recorder.owner, self.exchange.response.id, number - 1)
+        return frames_from(number, batches) or None
 
     @property
     def changed(self) -> asyncio.Event:
@@ -198,6 +203,14 @@ async def fail_lost(services: Services, record: StoredResponse) -> None:
     frames = encode(event) if batches else b""
     if await store.end(ended, expired_at=services.clock(), first=number, frames=frames):
         _log.warning("a background response was lost with its process", extra={"response": record.id})
+
+
+def frames_from(number: int, batches: Iterable[tuple[int, bytes]]) -> list[bytes]:
+    """The frames from event `number` on, of batches that each begin with the event whose number is given."""
+    found: list[bytes] = []
+    for first, batch in batches:
+        found += split_frames(batch)[max(0, number + len(found) - first) :]
+    return found
 
 
 def split_frames(frames: bytes) -> list[bytes]:

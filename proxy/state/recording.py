@@ -38,7 +38,7 @@ class Recorder:
     def __init__(self, params: ResponsesRequest, past: History, owner: str, new_id: NewId) -> None:
         self._params = params
         self._past = past
-        self._owner = owner
+        self.owner = owner
         self._new_id = new_id
         self._input: list[NewItem] | None = None
 
@@ -70,7 +70,7 @@ class Recorder:
         past = self._past
         record = StoredResponse(
             id=response.id,
-            owner=self._owner,
+            owner=self.owner,
             status=response.status,
             created_at=response.created_at,
             head=encode(msgspec.structs.replace(response, output=NO_OUTPUT)),
@@ -95,7 +95,7 @@ class Recorder:
         own = [Raw(item.json) for item in self._given()]
         output = split_items(encode_json(response.output))
         items = behind_compaction([*self._past.items, *own, *output])
-        return ConnectionMemory(response.id, self._past.root or response.id, items, self._owner)
+        return ConnectionMemory(response.id, self._past.root or response.id, items, self.owner)
 
 
 def whole(record: StoredResponse, **changes: Any) -> bytes:

@@ -7,7 +7,9 @@ that nobody waits for: it is there from the beginning, and its events as they co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from proxy.state.history import Beginning
@@ -56,10 +58,42 @@ class Foreground:
         await self._store.put(recording.record, recording.named, recording.appended, b"".join(self._frames))
 
 
+KEPT_BYTES = 1 << 20
+"""Of the events of a run that are stored: whoever watches it is rarely a tenth of that behind."""
+
+
+class RecentFrames:
+    """The last frames of a response that are stored, `KEPT_BYTES` of them or a single one: the store has those before.
+
+    `count` is the number of the next.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kept: deque[bytes] = deque()
+        self._bytes = 0
+
+    def __repr__(self) -> str:
+        return f"RecentFrames({len(self._kept)} of {self.count})"
+
+    def add(self, frames: Iterable[bytes]) -> None:
+        for frame in frames:
+            self._kept.append(frame)
+            self._bytes += len(frame)
+            self.count += 1
+        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            self._bytes -= len(self._kept.popleft())
+
+    def since(self, number: int) -> list[bytes] | None:
+        """The frames from `number` on; None where some of them are in the store alone."""
+        place = number - self.count + len(self._kept)
+        return None if place < 0 else [*islice(self._kept, place, None)]
+
+
 class BackgroundSink:
     """Keeps a response from its beginning on, under a lease of `lease_seconds` that `holder` renews.
 
-    `frames[n]` is event number n, once that is stored: so whoever resumes, on whichever replica, gets the same bytes.
+    `frames` are those of events that are stored: so whoever resumes, on whichever replica, gets the same bytes.
     `changed` is set when there are more frames than now. A write that says False found the response ended by somebody
     else.
     """
@@ -74,7 +108,7 @@ class BackgroundSink:
         lease_seconds: float,
         clock: Callable[[], float],
     ) -> None:
-        self.frames: list[bytes] = []
+        self.frames = RecentFrames()
         self.changed = asyncio.Event()
         self._store = store
         self._beginning = beginning
@@ -87,7 +121,7 @@ class BackgroundSink:
         self._over = False
 
     def __repr__(self) -> str:
-        return f"BackgroundSink({len(self.frames)} frames, {len(self._pending)} pending, held by {self._holder})"
+        return f"BackgroundSink({self.frames!r}, {len(self._pending)} pending, held by {self._holder})"
 
     @property
     def pending(self) -> bool:
@@ -114,7 +148,9 @@ class BackgroundSink:
                 return True
             frames = list(self._pending)
             until = self._clock() + self._lease_seconds
-            ours = await self._store.append_events(response_id, self._holder, len(self.frames), b"".join(frames), until)
+            ours = await self._store.append_events(
+                response_id, self._holder, self.frames.count, b"".join(frames), until
+            )
             if ours:
                 del self._pending[: len(frames)]
                 self._show(frames)
@@ -130,7 +166,7 @@ class BackgroundSink:
                 self._holder,
                 named=recording.named,
                 appended=recording.appended,
-                first=len(self.frames),
+                first=self.frames.count,
                 frames=b"".join(frames),
             ):
                 self._pending = []
@@ -141,6 +177,6 @@ class BackgroundSink:
 
     def _show(self, frames: Sequence[bytes]) -> None:
         if frames:
-            self.frames += frames
+            self.frames.add(frames)
             changed, self.changed = self.changed, asyncio.Event()
             changed.set()
