@@ -158,11 +158,20 @@ class Answering(Stage):
         """No event is made and then kept waiting: a keep-alive would overtake it."""
         stream = self._stream
         while True:
+            if (failure := stream.failure) is not None:
+                if await self._move(failure):
+                    continue
+                return stream.finish(said_done=False, completed_at=self._now())
             if stream.waits:
                 events = stream.judge(await self._check(stream.checks()))
             else:
-                with self._turn:
-                    chunks = await self.attempts.read()
+                try:
+                    with self._turn:
+                        chunks = await self.attempts.read()
+                except UpstreamError as error:
+                    if stream.says_nothing and await self._move(error):
+                        continue
+                    raise
                 if chunks:
                     events = stream.feed(*chunks)
                 elif not (events := await self._rest()):
@@ -172,6 +181,16 @@ class Answering(Stage):
                     return stream.finish(said_done=said_done, completed_at=self._now(), limits=self._limits)
             if events or stream.ended:
                 return events
+
+    async def _move(self, error: BridgeError) -> bool:
+        """Whether another attempt answers in the place of one that failed before it had said anything."""
+        if not isinstance(error, UpstreamError):
+            return False
+        with self._turn:
+            moved = await self.attempts.move(error)
+        if moved:
+            self._stream.begin_answer(self.attempts.translation)
+        return moved
 
     async def _check(self, inputs: Sequence[InputCheck]) -> list[Sequence[str | None]]:
         with self._turn:

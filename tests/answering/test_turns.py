@@ -178,6 +178,32 @@ def test_a_fault_beside_rejected_calls_is_the_answers_own() -> None:
     assert run.finish().response["error"]["code"] == "tool_not_allowed"
 
 
+BROKEN_CHUNK: Json = {"error": {"message": "The GPU fell out."}}
+
+
+@given(st.lists(st.sampled_from([{"choices": []}, chunk(content=" "), BROKEN_CHUNK]), max_size=3), st.booleans())
+def test_an_answer_that_failed_before_it_said_anything_leaves_its_place_to_another(
+    after_it: list[Json], moves: bool
+) -> None:
+    run = Run(REQUEST).feed(chunk(role="assistant", content=""), BROKEN_CHUNK, *after_it)
+    assert (run.stream.life, run.stream.waits) == (Life.BETWEEN, True)
+    assert run.stream.failure is not None
+    if not moves:
+        assert run.finish().response["error"]["message"] == "The GPU fell out."
+        return
+    run.stream.begin_answer(translate(REQUEST))
+    assert not run.stream.waits
+    result = run.feed(chunk(content="Yes."), chunk("stop")).finish()
+    assert result.response["status"] == "completed"
+    assert [item["type"] for item in result.response["output"]] == ["message"]
+
+
+def test_one_that_has_said_something_fails_the_response() -> None:
+    run = Run(REQUEST).feed(chunk(content="Yes"), BROKEN_CHUNK)
+    assert run.stream.life is Life.ENDED
+    assert run.result().response["status"] == "failed"
+
+
 # --- the states ----------------------------------------------------------------------------------
 
 STEPS: dict[str, Any] = {

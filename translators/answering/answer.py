@@ -100,6 +100,11 @@ class Answer:
         return bool(call.arguments_text.strip()) or translation.needs_arguments(call.tool)
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether nothing has come of it: no item, no call, and nothing that no response has a place for."""
+        return not (self.items or self.calls or self.unsaid)
+
+    @property
     def is_blank(self) -> bool:
         """Whether it holds thoughts and white space at most: then that is what the model said."""
         if self.calls:

@@ -123,6 +123,7 @@ class Output:
     def begin_answer(self, translation: Translation) -> None:
         self._translation = self._writers.translation = translation
         self.answer = Answer(translation)
+        self.failure = None
 
     def end_answer(self, *, said_done: bool) -> EndedAnswer:
         """What the answer has come to; white space alone is what the model said."""
@@ -145,10 +146,11 @@ class Output:
             said = f"a call of '{bounded(call.tool.name)}', which is not among the allowed tools"
             self.told.add_part(Adaptation("dropped", "tool_choice", said))
 
-    def leave_answer(self) -> None:
+    def leave_answer(self, ended: EndedAnswer) -> None:
         """Another answer is to follow: the calls of this one that nobody has heard of are forgotten."""
         self._close_speaking("completed")
-        self.answer.estimate(self.usage, self.told)
+        if ended.ending is not None:
+            self.answer.estimate(self.usage, self.told)
         self.usage.begin_again()
 
     def close(self, ending: Ending) -> list[Any]:

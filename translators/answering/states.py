@@ -10,7 +10,8 @@ Two machines stand one within the other. The outer one is the response's life (`
                      └ fail, end_without_output ─▶ ENDED
 
 A response is made of one or more answers of the model, and most of exactly one. BETWEEN answers it is decided what
-follows (`turns.after`): nothing, or the next answer. Whatever its answers were, a response is created once and ends
+follows (`turns.after`): nothing, or the next answer. An answer that fails before it has said anything ends as well, and
+leaves its place to another attempt, if there is one. Whatever its answers were, a response is created once and ends
 once (S1, S16); behind ENDED no step gives an event.
 
 The inner one is what is open within an answer when a fragment comes (`TRANSITIONS`). Something visible opens its item
@@ -36,7 +37,8 @@ class Life(Enum):
 
 
 # From a state by a step of `ResponseStream` to the state after it. A step that is not in it is never made by a shell.
-# What is fed may bring the end of the response, too: then it is ENDED.
+# What is fed may be the failure of the answer, too: then the response is ENDED, or BETWEEN where the answer had said
+# nothing, since another may take its place.
 LIFE: dict[tuple[Life, str], Life] = {
     (Life.MADE, "begin_answer"): Life.MADE,  # translated anew before anybody has heard of it
     (Life.MADE, "start"): Life.ANSWERING,
@@ -51,6 +53,7 @@ LIFE: dict[tuple[Life, str], Life] = {
     (Life.ANSWERING, "end_without_output"): Life.ENDED,
     (Life.ANSWERING, "fail"): Life.ENDED,
     (Life.BETWEEN, "keep_alive"): Life.BETWEEN,
+    (Life.BETWEEN, "feed"): Life.BETWEEN,  # what an upstream says behind the failure of its answer
     (Life.BETWEEN, "end_answer"): Life.BETWEEN,
     (Life.BETWEEN, "begin_answer"): Life.ANSWERING,
     (Life.BETWEEN, "finish"): Life.ENDED,

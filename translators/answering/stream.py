@@ -151,11 +151,12 @@ class ResponseStream:
         """What is fed from here on answers `translation`.
 
         An answer that has ended is left then: what it said stays, its tokens are counted, and those of its calls that
-        nobody has heard of are forgotten. Where none has ended, the request may have been translated anew meanwhile.
+        nobody has heard of are forgotten. One that failed before it said anything leaves nothing. Where none has ended,
+        the request may have been translated anew meanwhile.
         """
-        if self._last is not None:
-            self._last = None
-            self._output.leave_answer()
+        last, self._last = self._last, None
+        if last is not None:
+            self._output.leave_answer(last)
         elif translation is self._translation:
             return
         self.flow = None
@@ -189,14 +190,34 @@ class ResponseStream:
         return self.out.take()
 
     def _take(self, found: Sequence[Fragment]) -> None:
-        if not self.ended and (failure := self._output.take(found)) is not None:
-            self.error = self._tell_error(failure)
+        """A failure is the end of the response, unless the answer has said nothing: another may take its place."""
+        if self.ended or self._last is not None or (failure := self._output.take(found)) is None:
+            return
+        told = self._tell_error(failure)
+        if self.says_nothing:
+            self._last = EndedAnswer(None, told)
+        else:
+            self.error = told
             self._end(_FAILED, None)
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether nothing has come of the answer at hand that anybody could have heard of."""
+        return self._output.answer.says_nothing
+
+    @property
+    def failure(self) -> BridgeError | None:
+        """Why the last answer failed, which said nothing: another may take its place, else the response is finished."""
+        return None if self._last is None or self._last.ending is not None else self._last.fault
+
+    @property
     def waits(self) -> bool:
-        """Whether the answers to its `checks` are needed before what was fed goes on: calls keep their order."""
-        return self._output.waits
+        """Whether nothing more can be fed now.
+
+        The answers to its `checks` are needed before what was fed goes on, since calls keep their order; or the answer
+        has ended with a `failure`.
+        """
+        return self._output.waits or self._last is not None
 
     def flush(self) -> list[AnyEvent]:
         """The events of what was held back until it is certain that nothing more will be fed."""
