@@ -15,6 +15,24 @@ from translators.dialects import PRESETS
 REQUESTS = [path.read_bytes() for path in sorted(FIXTURES.glob("*/request.json"))]
 UPSTREAMS = [path.read_bytes() for path in sorted(FIXTURES.glob("*/upstream.*"))]
 DIALECTS = sorted(PRESETS)
+# What an upstream may say before its answer: refusals that teach, failures that pass, and answers that are asked again.
+_LESSONS = (
+    *(
+        f"Unsupported parameter: '{name}' is not supported with this model."
+        for name in ("temperature", "tools", "top_p")
+    ),
+    "Unsupported parameter: response_format",
+    "developer is not one of ['system', 'assistant', 'user', 'function']",
+    "max_tokens must be less than or equal to 4096",
+    "This model's maximum context length is 4096 tokens. However, you requested 9000 tokens.",
+)
+_EMPTY = (
+    b'data: {"choices":[{"index":0,"delta":{"content":" "},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"Hm."},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"none_such",'
+    b'"arguments":"{}"}}]},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n',
+    b"data: [DONE]\n\n",
+)
 CONTENT_TYPES = (*["text/event-stream"] * 6, "application/json", "text/html", "")
 
 
@@ -29,6 +47,8 @@ class FuzzCase:
     content_type: str = "text/event-stream"
     refuses: bool = False
     cut: bool = False
+    before: Sequence[tuple[int, str]] = ()
+    """The statuses and bodies of what the upstream says to the requests before the one that it answers so."""
 
     @classmethod
     def made_from(cls, seed: int) -> FuzzCase:
@@ -44,6 +64,7 @@ class FuzzCase:
             content_type=rng.choice(CONTENT_TYPES),
             refuses=rng.random() < 0.1,
             cut=rng.random() < 0.1,
+            before=[_said_before(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 4)))],
         )
 
     def save(self, where: Path) -> None:
@@ -61,6 +82,7 @@ class FuzzCase:
         for size in facts.pop("pieces"):
             pieces.append(data[:size])
             data = data[size:]
+        facts["before"] = [(status, said) for status, said in facts["before"]]
         return cls(request=(where / "request.json").read_bytes(), pieces=pieces, **facts)
 
     def smaller(self) -> list[FuzzCase]:
@@ -72,6 +94,7 @@ class FuzzCase:
                     replace(self, pieces=[*self.pieces[:at], *self.pieces[at + count :]])
                     for at in range(0, len(self.pieces), count)
                 ]
+        found += [replace(self, before=[*self.before[:at], *self.before[at + 1 :]]) for at in range(len(self.before))]
         try:
             request = json.loads(self.request)
         except ValueError:
@@ -85,6 +108,19 @@ class FuzzCase:
                 if left not in ("input", "model")
             ]
         return found[:200]
+
+
+def _said_before(rng: Random) -> tuple[int, str]:
+    kind = rng.random()
+    if kind < 0.4:
+        status, body = 400, json.dumps({"error": {"message": rng.choice(_LESSONS)}}).encode()
+    elif kind < 0.55:
+        status, body = rng.choice((408, 429, 500, 502, 503, 529)), b'{"error":{"message":"Try again.","code":"busy"}}'
+    else:
+        status, body = 200, rng.choice((*_EMPTY, rng.choice(UPSTREAMS)))
+    if rng.random() < 0.3:
+        body = mutate_bytes(rng, body, UPSTREAMS)
+    return status, body.decode("latin-1")
 
 
 def _request(rng: Random) -> bytes:

@@ -26,6 +26,8 @@ ODD_BYTES = (
     b"data: ",
     b"data: [DONE]\n\n",
     b":",
+    b"NaN",
+    b"-Infinity",
 )
 
 

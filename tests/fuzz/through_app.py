@@ -48,10 +48,16 @@ class CaseAnswer(BodyReader):
 
 
 class CaseTransport:
-    """Answers every request with the case at hand; nothing is known of the upstream's models."""
+    """Answers every request with the case at hand, the first ones with what it says before; nothing is known of the
+    upstream's models."""
 
     def __init__(self) -> None:
-        self.case: FuzzCase | None = None
+        self._case: FuzzCase | None = None
+        self._before: list[tuple[int, str]] = []
+        self.asked = 0
+
+    def begin(self, case: FuzzCase) -> None:
+        self._case, self._before, self.asked = case, list(case.before), 0
 
     async def send(
         self,
@@ -61,12 +67,17 @@ class CaseTransport:
         timeouts: Timeouts,
         method: str = "POST",
     ) -> CaseAnswer:
-        assert self.case is not None
+        assert self._case is not None
         if method == "GET":
             return CaseAnswer(FuzzCase(b"", [b"{}"], "generic", status=404, content_type="application/json"))
         if endpoint.path.endswith("/completions"):
             json.loads(body or b"")
-        return CaseAnswer(self.case)
+        self.asked += 1
+        if self._before:
+            status, said = self._before.pop(0)
+            kind = "text/event-stream" if status == 200 else "application/json"
+            return CaseAnswer(FuzzCase(b"", [said.encode("latin-1")], "generic", status=status, content_type=kind))
+        return CaseAnswer(self._case)
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -98,7 +109,7 @@ class Application:
 
     async def run(self, case: FuzzCase) -> str:
         """What became of it, in a word; raises what is a fault."""
-        self._transport.case = case
+        self._transport.begin(case)
         before = asyncio.all_tasks()
         sent = await _ask(self._app, _for_dialect(case))
         status, headers = sent[0]["status"], dict(sent[0]["headers"])
@@ -111,7 +122,7 @@ class Application:
                 break
             await asyncio.sleep(0)
         assert not left or word == "queued", f"tasks are left: {left}"
-        return word
+        return f"{word}, asked again" if self._transport.asked > 1 else word
 
 
 def _for_dialect(case: FuzzCase) -> bytes:

@@ -10,6 +10,8 @@ from tests.fuzz.case import FuzzCase
 from tests.support.checks import check_events, check_frames
 from tests.support.translation import counted_ids
 from translators.answering.stream import ResponseStream
+from translators.answering.turns import Again, Limits, after
+from translators.asking.tail import Tail
 from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError, InvalidRequest
@@ -38,17 +40,33 @@ def run(case: FuzzCase) -> str:
     return str(response["status"])
 
 
-def _translate(case: FuzzCase) -> Translation:
+def _translate(case: FuzzCase, tail: Tail = ()) -> Translation:
     settings = Settings(model="m", on_unsupported="refuse" if case.refuses else "report")
-    translation = to_chat(parse_request(case.request), PRESETS[case.dialect], settings)
+    translation = to_chat(parse_request(case.request), PRESETS[case.dialect], settings, tail=tail)
     msgspec.json.decode(translation.body())
     return translation
 
 
 def _stream(case: FuzzCase, pieces: Sequence[bytes]) -> bytes:
     stream = ResponseStream(_translate(case), new_id=counted_ids(), created_at=1)
-    decoder, encoder = ChunkDecoder(), SSEEncoder()
+    encoder = SSEEncoder()
     frames = [encoder.encode(stream.start())]
+    limits = Limits.of(grammar_retries=2, empty_retries=2)
+    tail: Tail = ()
+    for status, said in case.before:
+        if status != 200:
+            stream.begin_answer(_translate(case, tail))  # as it was learned anew
+            continue
+        decoder = ChunkDecoder()
+        frames.append(encoder.encode(stream.feed(*decoder.feed(said.encode("latin-1")), *decoder.close())))
+        ended = stream.end_answer(said_done=decoder.said_done)
+        follows = None if ended is None else after(ended, limits)
+        if not isinstance(follows, Again):
+            frames.append(encoder.encode(stream.finish(said_done=decoder.said_done, completed_at=2, limits=limits)))
+            return b"".join(frames)
+        tail, limits = (*tail, *follows.pieces), follows.limits
+        stream.begin_answer(_translate(case, tail))
+    decoder = ChunkDecoder()
     for piece in pieces:
         frames.append(encoder.encode(stream.feed(*decoder.feed(piece))))
     frames.append(encoder.encode(stream.feed(*decoder.close())))
