@@ -201,3 +201,11 @@ async def test_a_choice_that_is_a_list_is_named() -> None:
 def test_a_nested_choice_is_echoed_flat(kind: str, name: str) -> None:
     response = answer({"tools": EVERY, "tool_choice": {"type": kind, kind: {"name": name}}}, delta("stop", content="x"))
     assert response.response["tool_choice"] == {"type": kind, "name": name}
+
+
+@pytest.mark.parametrize("kind", ["computer", "computer_use_preview"])
+def test_where_both_forms_of_a_computer_are_offered_the_type_chooses(kind: str) -> None:
+    tools = [{"type": "computer"}, {"type": "computer_use_preview", "display_width": 8, "display_height": 8}]
+    body = chat({"tools": tools, "tool_choice": {"type": kind}})
+    assert body["tool_choice"]["function"]["name"] == kind
+    assert chat({"tools": tools[::-1], "tool_choice": {"type": kind}})["tool_choice"]["function"]["name"] == kind
