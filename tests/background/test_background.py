@@ -8,6 +8,7 @@ import pytest
 from openai import BadRequestError
 
 from proxy.config import StoreSettings
+from proxy.state import sink
 from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.support.checks import check_events, check_frames
 from tests.support.live import LiveProxy, chunk, config_for, ended, said
@@ -40,7 +41,28 @@ async def test_background_needs_the_store(proxy: LiveProxy) -> None:
     assert (refused.value.param, refused.value.code) == ("background", "unsupported_parameter")
 
 
-async def test_a_broken_stream_resumes_with_the_same_bytes(backend: ChatBackend, proxy: LiveProxy) -> None:
+def test_what_is_stored_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of hours held all its events until it ended."""
+    monkeypatch.setattr(sink, "KEPT_BYTES", 10)
+    frames = sink.RecentFrames()
+    assert frames.since(0) == []
+    for number in range(1000):
+        frames.add([b"%04d" % number, b"x"])
+    assert frames.count == 2000
+    assert frames.since(1999) == [b"x"]
+    assert frames.since(1996) == [b"0998", b"x", b"0999", b"x"]
+    assert frames.since(2000) == frames.since(2007) == []
+    assert frames.since(1990) is frames.since(0) is None
+    frames.add([b"longer than that"])
+    assert frames.since(2000) == [b"longer than that"]
+    assert frames.since(1999) is None
+
+
+@pytest.mark.parametrize("kept", [0, sink.KEPT_BYTES])
+async def test_a_broken_stream_resumes_with_the_same_bytes(
+    backend: ChatBackend, proxy: LiveProxy, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink, "KEPT_BYTES", kept)
     go_on = asyncio.Event()
     pieces = [chunk({"content": f"{number} "}) for number in range(20)]
     backend.script(sse_answer([*pieces[:10], go_on, *pieces[10:], chunk(finish="stop")]))
