@@ -10,13 +10,15 @@ import os
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from proxy.inbound.body import read_request
+from proxy.inbound.body import BodyLimits, read_request
+from proxy.inbound.waiting import WaitingBytes
 from proxy.serving.http_protocol import HttpProtocol
 from proxy.transports import Endpoint, Timeouts, Transport, create_transport
 
 UPSTREAM = "DRAGOMAN_BENCH_UPSTREAM"
 HEADERS = [("content-type", "application/json")]
 LONGEST = 1 << 30
+LIMITS = BodyLimits(LONGEST, 256, WaitingBytes(LONGEST))
 TIMEOUTS = Timeouts(connect=10, first_byte=60, between=60)
 
 
@@ -43,7 +45,7 @@ class Floor:
 
     async def _forward(self, receive: Receive, send: Send) -> None:
         assert self._transport is not None
-        body = await read_request(receive, LONGEST, {})
+        body = await read_request(receive, LIMITS, {})
         async with await self._transport.send(self._endpoint, HEADERS, body, TIMEOUTS) as answer:
             kind = answer.headers["content-type"].encode()
             if not kind.startswith(b"text/event-stream"):

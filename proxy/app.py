@@ -31,6 +31,7 @@ from proxy.endpoints.door import Door
 from proxy.exchange.services import Services
 from proxy.ids import NewId, random_id
 from proxy.inbound.body import BodyLimits
+from proxy.inbound.waiting import WaitingBytes
 from proxy.media.documents import DocumentReader
 from proxy.media.fetch import Fetcher
 from proxy.models.facts import UpstreamModels
@@ -156,11 +157,12 @@ class _Endpoints:
 
     def __init__(self, services: Services, runs: BackgroundRuns, config: Config) -> None:
         keep_alive_seconds = config.server.keep_alive_seconds
-        limits = BodyLimits(config.server.max_body_bytes, config.server.max_depth)
+        waiting = WaitingBytes(config.server.max_waiting_bytes)
+        limits = BodyLimits(config.server.max_body_bytes, config.server.max_depth, waiting)
         self.create = CreateResponse(
             services,
             runs,
-            max_body_bytes=config.server.max_body_bytes,
+            limits=limits,
             keep_alive_seconds=keep_alive_seconds,
         )
         self._socket = ResponsesSocket(
@@ -169,11 +171,12 @@ class _Endpoints:
             limit_seconds=config.server.websocket_seconds,
             most=config.server.max_websockets,
             max_waiting_bytes=config.server.max_message_bytes,
+            waiting=waiting,
         )
         self._compact = CompactResponse(services, limits=limits)
         self._input_tokens = InputTokens(services, limits=limits)
         self._stored = StoredResponses(services, runs, keep_alive_seconds=keep_alive_seconds)
-        self._conversations = Conversations(services, max_body_bytes=config.server.max_body_bytes)
+        self._conversations = Conversations(services, limits=limits)
         self._models = Models(services)
 
     def routes(self, prefix: str) -> list[BaseRoute]:

@@ -79,6 +79,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     websocket_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
     max_websockets: Annotated[int, Meta(ge=1)] = 512
     max_message_bytes: Annotated[int, Meta(ge=1)] = 32 * 1024 * 1024
+    max_waiting_bytes: Annotated[int, Meta(ge=1)] = 512 * 1024 * 1024
     cors_origins: tuple[Origin, ...] = ()
     allowed_hosts: tuple[AllowedHost, ...] = ()
     max_connections: Annotated[int, Meta(ge=1)] = 4096

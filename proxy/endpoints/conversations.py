@@ -15,7 +15,7 @@ from proxy.endpoints.lists import ItemList, item_list
 from proxy.endpoints.queries import read_page
 from proxy.endpoints.responses import Deleted
 from proxy.exchange.services import Services
-from proxy.inbound.body import read_request
+from proxy.inbound.body import BodyLimits, read_request
 from proxy.inbound.visit import visit_of
 from proxy.store import Conversation
 from proxy.store.records import Listing
@@ -55,12 +55,12 @@ class ConversationObject(Struct, tag_field="object", tag="conversation"):
 
 
 class Conversations:
-    def __init__(self, services: Services, *, max_body_bytes: int) -> None:
+    def __init__(self, services: Services, *, limits: BodyLimits) -> None:
         self._store = services.store
         self._clock = services.clock
         self._new_id = services.new_id
         self._max_depth = services.max_depth
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
 
     async def create(self, request: Request) -> Response:
         wanted = await self._read(request, _Create)
@@ -125,7 +125,7 @@ class Conversations:
         return found
 
     async def _read(self, request: Request, kind: type[T]) -> T:
-        body = on_one_line(mended(await read_request(request.receive, self._max_body_bytes, request.headers)))
+        body = on_one_line(mended(await read_request(request.receive, self._limits, request.headers)))
         check_depth(body, self._max_depth)
         return decode_as(kind, body or b"{}")
 

@@ -14,7 +14,7 @@ from proxy.endpoints.event_stream import EventStream
 from proxy.exchange.beginning import begin_exchange
 from proxy.exchange.exchange import Exchange
 from proxy.exchange.services import Services
-from proxy.inbound.body import CancelledOnDisconnect, Lookout, read_request
+from proxy.inbound.body import BodyLimits, CancelledOnDisconnect, Lookout, read_request
 from proxy.inbound.headers import RawHeaders, answer_headers
 from proxy.inbound.visit import VISIT, Visit
 from proxy.net.body_writer import body_writer
@@ -32,19 +32,19 @@ class CreateResponse:
         services: Services,
         runs: BackgroundRuns,
         *,
-        max_body_bytes: int,
+        limits: BodyLimits,
         keep_alive_seconds: float,
     ) -> None:
         self._runs = runs
         self._services = services
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
         self._keep_alive_seconds = keep_alive_seconds
         self._lookout = Lookout()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises BridgeError as long as nothing has been sent, and ClientGone."""
         visit: Visit = scope[VISIT]
-        body = await read_request(receive, self._max_body_bytes, visit.headers)
+        body = await read_request(receive, self._limits, visit.headers)
         exchange = await begin_exchange(self._services, body, visit.headers, visit.caller)
         visit.exchange = exchange
         try:

@@ -23,6 +23,7 @@ from proxy.exchange.beginning import begin_exchange
 from proxy.exchange.exchange import Exchange
 from proxy.exchange.services import Services
 from proxy.inbound.visit import REQUEST_ID, Visit, visit_of
+from proxy.inbound.waiting import Share, WaitingBytes
 from proxy.process.drain import ShuttingDown
 from proxy.state.history import ConnectionMemory
 from proxy.telemetry.observer import Outcome, ending_of_response
@@ -76,12 +77,14 @@ class ResponsesSocket:
         limit_seconds: float,
         most: int,
         max_waiting_bytes: int,
+        waiting: WaitingBytes,
     ) -> None:
         self._services = services
         self._keep_alive_seconds = keep_alive_seconds
         self._limit_seconds = limit_seconds
         self._most = most
         self._max_waiting_bytes = max_waiting_bytes
+        self._together = waiting
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,8 +96,9 @@ class ResponsesSocket:
         try:
             socket = WebSocket(scope, receive, send)
             await socket.accept()
-            waiting = _Waiting(self._max_waiting_bytes)
-            await self._serve(_Session(self._services, socket, visit_of(scope), waiting, self._keep_alive_seconds))
+            with Share(self._together) as share:
+                waiting = _Waiting(self._max_waiting_bytes, share)
+                await self._serve(_Session(self._services, socket, visit_of(scope), waiting, self._keep_alive_seconds))
         except WebSocketDisconnect:
             pass  # between the handshake and its answer
         finally:
@@ -122,10 +126,12 @@ def _lost_event(scope: Scope) -> asyncio.Event:
 
 
 class _Waiting:
-    """Messages that wait for their turns. Where there are more bytes than `limit`, nothing more should be read."""
+    """Messages that wait for their turns. Where there are more bytes than `limit`, nothing more should be read, and as
+    little where all that wait in the process are too many and these are more than their `share`."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, share: Share) -> None:
         self._limit = limit
+        self._share = share
         self._bytes = 0
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: there are no more
         self.moved = asyncio.Event()
@@ -136,10 +142,11 @@ class _Waiting:
 
     @property
     def full(self) -> bool:
-        return self._bytes > self._limit
+        return self._bytes > self._limit or self._share.is_over
 
     def put(self, message: bytes) -> None:
         self._bytes += len(message)
+        self._share.add(len(message))
         self._messages.put_nowait(message)
 
     def close(self) -> None:
@@ -151,6 +158,7 @@ class _Waiting:
         message = await self._messages.get()
         if message is not None:
             self._bytes -= len(message)
+            self._share.add(-len(message))
             self.moved.set()
         return message
 

@@ -29,7 +29,7 @@ class SingleExchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
-        body, mended = mend(await read_request(receive, self._limits.bytes, visit.headers))
+        body, mended = mend(await read_request(receive, self._limits, visit.headers))
         check_depth(body, self._limits.depth)
         fields = decode_as(dict[str, Raw], body)
         with CancelledOnDisconnect(receive):

@@ -11,6 +11,7 @@ from msgspec import Struct
 from starlette.types import Message, Receive
 
 from proxy.inbound.content_encoding import decode_aside
+from proxy.inbound.waiting import Share, WaitingBytes
 from translators.errors import InvalidRequest
 
 _UNWATCHED_SECONDS = 0.05
@@ -18,34 +19,38 @@ _COPIED_BYTES = 1 << 20  # of a body that came in pieces: a fraction of a millis
 
 
 class BodyLimits(Struct, frozen=True):
-    """The longest and the deepest body taken."""
+    """The longest and the deepest body taken, and what all that arrive may have together."""
 
     bytes: int
     depth: int
+    waiting: WaitingBytes
 
 
 class ClientGone(Exception):
     """The client closed its connection; there is nobody to answer."""
 
 
-async def read_request(receive: Receive, limit: int, headers: Mapping[str, str]) -> bytes:
+async def read_request(receive: Receive, limits: BodyLimits, headers: Mapping[str, str]) -> bytes:
     """The body as it was before it was compressed, if it was.
 
-    Raises InvalidRequest (413) for one longer than `limit` bytes, and ClientGone.
+    Raises InvalidRequest (413) for one that is longer than it may be, BridgeError (503) where too many bytes of others
+    arrive, and ClientGone.
     """
+    limit = limits.bytes
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.disconnect" or message.get("more_body", False) or len(body) > limit:
-        body = await _read_rest(receive, message, limit)
+        with Share(limits.waiting) as share:
+            body = await _read_rest(receive, message, limit, share)
     encoding = headers.get("content-encoding")
     return body if encoding is None else await decode_aside(bytes(body), encoding, limit)
 
 
-async def _read_rest(receive: Receive, message: Message, limit: int) -> bytes:
-    """The whole of a body whose first piece is in `message`. Raises InvalidRequest (413) and ClientGone.
+async def _read_rest(receive: Receive, message: Message, limit: int, share: Share) -> bytes:
+    """The whole of a body whose first piece is in `message`. Raises BridgeError (413, 503) and ClientGone.
 
     A long one is no `bytes`, though it serves as such: to make those of 30 MB would be one long step at its end.
     """
@@ -53,9 +58,12 @@ async def _read_rest(receive: Receive, message: Message, limit: int) -> bytes:
     while True:
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body += message.get("body", b"")
+        piece = message.get("body", b"")
+        body += piece
         if len(body) > limit:
             raise _too_large(limit)
+        share.add(len(piece))
+        share.check()
         if not message.get("more_body", False):
             return bytes(body) if len(body) <= _COPIED_BYTES else cast("bytes", body)
         message = await receive()
