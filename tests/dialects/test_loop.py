@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.dialects.test_reading import answer
+from tests.support.answered import answer
 from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, encode
 from translators.asking.translate import Settings, parse_request, to_chat

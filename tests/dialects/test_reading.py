@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies.values import cuts
-from tests.support.checks import check_events
-from tests.support.translation import Json, counted_ids, encode, text_of
-from translators.answering.stream import ResponseStream
+from tests.support.answered import answer, answered
+from tests.support.translation import Json, encode, text_of
 from translators.asking.translate import Settings, Translation, parse_request, to_chat
 from translators.dialects import PRESETS, Dialect, choose
-from translators.report import Adaptation
-from translators.wire.chunks import parse_chunk
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 
@@ -29,24 +25,6 @@ def translation(dialect: Dialect, **request: Any) -> Translation:
         dialect,
         Settings(model="m", estimate_usage=False),
     )
-
-
-def answer(asked: Translation, deltas: Iterable[Json], finish: str | None = "stop") -> Json:
-    return answered(asked, deltas, finish)[0]
-
-
-def answered(
-    asked: Translation, deltas: Iterable[Json], finish: str | None = "stop"
-) -> tuple[Json, Sequence[Adaptation]]:
-    """The response, and what was reported of it and of its request."""
-    stream = ResponseStream(asked, new_id=counted_ids(), created_at=1)
-    events = stream.start()
-    for delta in deltas:
-        events += stream.feed(parse_chunk(encode({"choices": [{"index": 0, "delta": delta}]})))
-    if finish is not None:
-        events += stream.feed(parse_chunk(encode({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})))
-    events += stream.finish(said_done=True, completed_at=2)
-    return check_events([msgspec.json.decode(msgspec.json.encode(event)) for event in events]), stream.adaptations
 
 
 def said(dialect: Dialect, pieces: Iterable[str]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from proxy.serving.connections import Connections
 from proxy.serving.http_protocol import HttpProtocol
 from tests.support.chat_backend import ChatBackend, json_answer, silence, sse_answer
 from tests.support.live import USAGE, LiveProxy, chunk, config_for
+from tests.support.turns import hearing, turns_until
 
 Json = dict[str, Any]
 WHOLE: Json = {"choices": [{"index": 0, "message": {"content": "Hi."}, "finish_reason": "stop"}], "usage": USAGE}
@@ -75,31 +76,10 @@ def sweep(proxy: LiveProxy) -> None:
     connections_of(proxy).sweep(now + LATER)
 
 
-async def turns_until(reached: Callable[[], bool]) -> None:
-    for _ in range(100_000):
-        if reached():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it does not come to that")
-
-
 async def begun(proxy: LiveProxy, what: Callable[[HttpProtocol], bool]) -> None:
     """Until the server has read what was sent on one of its connections."""
     connections: Any = connections_of(proxy)._open
     await turns_until(lambda: any(what(connection) for connection in connections))
-
-
-@contextlib.contextmanager
-def hearing() -> Iterator[list[logging.LogRecord]]:
-    """What is logged from here: a server that starts takes the handlers of others away."""
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign, assignment]
-    logging.getLogger("proxy").addHandler(handler)
-    logging.getLogger("uvicorn").addHandler(handler)
-    yield records
-    logging.getLogger("proxy").removeHandler(handler)
-    logging.getLogger("uvicorn").removeHandler(handler)
 
 
 def facts(records: list[logging.LogRecord]) -> list[Json]:

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from proxy.endpoints import responses_socket
-from tests.serving.test_connections import hearing, turns_until
 from tests.support.chat_backend import ChatBackend, silence
 from tests.support.live import LiveProxy, config_for, said
+from tests.support.turns import hearing, turns_until
 
 Json = dict[str, Any]
 CREATE: Json = {"type": "response.create", "model": "m", "input": "hi"}

@@ -14,10 +14,10 @@ from proxy.config import Config, StoreSettings, with_data_dir
 from proxy.store import StoreError, create_store
 from proxy.store.sql import Row, SqlStore, Statement
 from proxy.store.sqlite import SqliteDatabase
-from tests.store.test_store import record
 from tests.support.chat_backend import ChatBackend, sse_answer
 from tests.support.checks import check_events, check_frames
 from tests.support.live import LiveProxy, chunk, config_for, ended, said
+from tests.support.records import record
 
 
 class Observed(SqliteDatabase):

@@ -13,8 +13,8 @@ from proxy.store import Conversation, StoreError, postgres
 from proxy.store.postgres import PostgresDatabase
 from proxy.store.postgres_pool import Address, Pool
 from proxy.store.sql import SqlStore, Statement
-from tests.store.test_store import record
 from tests.support.postgres import PostgresServer
+from tests.support.records import record
 from translators.history.raw_items import NewItem
 
 _COUNT = Statement("SELECT COUNT(*) FROM conversation_items")

@@ -10,23 +10,10 @@ import pytest
 from msgspec import Raw
 
 from proxy.ids import ResponseIds, random_id
-from proxy.store import Conversation, Limits, Page, Store, StoredResponse
+from proxy.store import Conversation, Limits, Page, Store
 from proxy.store.sql import Row, Statement
+from tests.support.records import record
 from translators.history.raw_items import NewItem
-
-
-def record(id_: str, **changes: Any) -> StoredResponse:
-    fields: dict[str, Any] = {
-        "id": id_,
-        "owner": "o",
-        "status": "completed",
-        "created_at": 1000,
-        "head": b'{"id":"%s","output":[]}' % id_.encode(),
-        "input": b'[{"id":"in_%s","role":"user","content":"\xc3\xa4"}]' % id_.encode(),
-        "output": b'[{"id":"out_%s","type":"message"}]' % id_.encode(),
-        "root": changes.get("parent") or id_,
-    }
-    return StoredResponse(**(fields | changes))
 
 
 async def test_what_was_put_is_there_byte_for_byte(store: Store) -> None:

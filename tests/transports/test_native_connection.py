@@ -10,56 +10,8 @@ import pytest
 from proxy.transports import ConnectionCut, TimedOut
 from proxy.transports.native import NativeAnswer
 from proxy.transports.native_connection import Connection
-from tests.transports.clock import HandClock
+from tests.transports.connection import Exchange, Wire
 from tests.transports.wire import CHUNKED, LAST_CHUNK, chunk
-
-
-class _Wire:
-    """As much of an event loop's transport as a connection uses."""
-
-    def __init__(self) -> None:
-        self.pauses = 0
-        self.resumes = 0
-        self.aborted = False
-        self.written: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
-
-    def abort(self) -> None:
-        self.aborted = True
-
-    def is_closing(self) -> bool:
-        return self.aborted
-
-    def pause_reading(self) -> None:
-        self.pauses += 1
-
-    def resume_reading(self) -> None:
-        self.resumes += 1
-
-
-class Exchange:
-    """A connection whose answer has begun."""
-
-    def __init__(self) -> None:
-        self.clock = HandClock()
-        loop = cast("asyncio.AbstractEventLoop", self.clock)
-        self.connection = Connection(("http", "host", 80), loop, lambda _connection: None)
-        self.wire = _Wire()
-        self.connection.connection_made(cast("asyncio.Transport", self.wire))
-
-    async def ask(self, seconds: float) -> None:
-        self.connection.begin(b"", b"", head_only=False)
-        asking = asyncio.ensure_future(self.connection.head(seconds))
-        await asyncio.sleep(0)
-        self.connection.data_received(CHUNKED)
-        await asking
-
-    async def reading(self, seconds: float) -> asyncio.Future[None]:
-        reading = asyncio.ensure_future(self.connection.wait(seconds))
-        await asyncio.sleep(0)
-        return reading
 
 
 @pytest.fixture
@@ -147,7 +99,7 @@ async def test_connected_after_it_was_given_up() -> None:
     loop = asyncio.get_running_loop()
     connection = Connection(("http", "host", 80), loop, lambda _connection: None)
     connection.abort()
-    wire = _Wire()
+    wire = Wire()
     connection.connection_made(cast("asyncio.Transport", wire))
     assert wire.aborted
     connection.begin(b"", b"", head_only=False)
@@ -159,7 +111,7 @@ async def test_a_request_leaves_as_soon_as_there_is_a_connection() -> None:
     """Not when the task that waits for the connection has its turn: where much arrives, that is a turn later."""
     connection = Connection(("http", "host", 80), asyncio.get_running_loop(), lambda _connection: None)
     connection.begin(b"head ", b"body", head_only=False)
-    wire = _Wire()
+    wire = Wire()
     connection.connection_made(cast("asyncio.Transport", wire))
     await asyncio.sleep(0)
     assert wire.written == [b"head body"]

@@ -14,8 +14,8 @@ from proxy.net.eager_send import EagerSend
 from proxy.transports import Answer, ConnectionCut, Into, MalformedAnswer, TimedOut, Transport
 from proxy.transports.native import NativeAnswer
 from proxy.transports.native_connection import Connection
+from tests.transports.connection import Exchange
 from tests.transports.pieces import Pieces
-from tests.transports.test_native_connection import Exchange
 from tests.transports.wire import CHUNKED, LAST_CHUNK, PATIENT, Peer, Script, ScriptedServer, answering, chunk, exchange
 
 TINY = 0.02
