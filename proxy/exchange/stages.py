@@ -158,12 +158,13 @@ class Answering(Stage):
         """No event is made and then kept waiting: a keep-alive would overtake it."""
         stream = self._stream
         while True:
-            if (failure := stream.failure) is not None:
-                if await self._move(failure):
-                    continue
-                return stream.finish(said_done=False, completed_at=self._now())
             if stream.waits:
-                events = stream.judge(await self._check(stream.checks()))
+                if (failure := stream.failure) is None:
+                    events = stream.judge(await self._check(stream.checks()))
+                elif await self._move(failure):
+                    continue
+                else:
+                    return stream.finish(said_done=False, completed_at=self._now())
             else:
                 try:
                     with self._turn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.translation import Run
-from translators.answering.output import CALL_ARGUMENTS
+from translators.answering.open_items import CALL_ARGUMENTS
 
 
 @pytest.mark.parametrize(

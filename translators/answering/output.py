@@ -1,103 +1,73 @@
-"""`Output`: the fragments of answers into the items of a response, and who of them speaks.
+"""`Output`: the fragments of answers into the items of a response.
 
-Which events a fragment gives depends on what is open when it comes: `states.TRANSITIONS` has every case. What speaks (a
-message, a thought, a summary) is open until something else begins. Calls are open to the end of the answer, since
-backends interleave them; those that have to be whole first are held back, and go out in the order of the model.
+Which events a fragment gives depends on what is open when it comes: `states.TRANSITIONS` has every case, `OpenItems`
+what is open. Calls that have to be whole first are held back, and go out in the order of the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-
-import msgspec
-from msgspec import UNSET, UnsetType
+from typing import Any
 
 from translators.answering import fragments
-from translators.answering.answer import Answer
-from translators.answering.ending import COMPLETED, Ending, ending_of
+from translators.answering.ending import COMPLETED, ending_of
 from translators.answering.fragments import Fragment
-from translators.answering.logprobs import response_logprobs
-from translators.answering.turns import EndedAnswer
-from translators.answering.usage import UsageSum
-from translators.answering.writers import NewId, Writers
+from translators.answering.open_items import OpenItems
+from translators.answering.writers import NewId
 from translators.asking.translate import Translation
 from translators.emitter import Emitter
-from translators.errors import BridgeError, bounded
-from translators.items.call_writer import CallWriter
-from translators.items.compaction import CompactionWriter, FinishedCompaction, OutputCompaction
-from translators.items.message import COMMENTARY, FINAL_ANSWER, MessageWriter
+from translators.errors import BridgeError
+from translators.items.compaction import CompactionWriter
+from translators.items.message import MessageWriter
 from translators.items.reasoning import ReasoningWriter
 from translators.items.refused_call import RefusedCallWriter
-from translators.items.writer import ItemWriter
 from translators.limits import MAX_CALLS, MAX_ITEMS, too_many_calls, too_many_items
-from translators.report import Adaptation, Told
+from translators.report import Adaptation
 
 _REFUSAL_AS_TEXT = Adaptation("changed", "choices[0].message.refusal", "the client reads no refusals: it is text")
 FINISH_REASON = "choices[0].finish_reason"
-CALL_ARGUMENTS = "choices[0].message.tool_calls"
 _MAX_REASON = 64
 
-SpeakingWriter = TypeVar("SpeakingWriter", MessageWriter, ReasoningWriter, CompactionWriter)
 
+class Output(OpenItems):
+    """Takes the fragments of one answer after the other.
 
-class Output:
-    """The items of one response; `answer` is the answer that makes them now, and `told` what is reported of all.
-
-    `failure` is why nothing more is taken, if that is so; `service_tier` what the upstream said of it.
+    `failure` is why nothing more is taken of an answer, if that is so; `service_tier` what the upstream said of it.
+    Those `held` wait for the checks of inputs before them.
     """
 
-    __slots__ = (
-        "_held",
-        "_items",
-        "_out",
-        "_speaking",
-        "_translation",
-        "_writers",
-        "answer",
-        "failure",
-        "service_tier",
-        "told",
-        "usage",
-    )
+    __slots__ = ("failure", "held", "service_tier")
 
     def __init__(self, translation: Translation, out: Emitter, new_id: NewId, *, reads_refusals: bool) -> None:
+        super().__init__(translation, out, new_id, reads_refusals=reads_refusals)
         self.failure: BridgeError | None = None
         self.service_tier: str | None = None
-        self.told = Told()
-        self.usage = UsageSum()
-        self.answer = Answer(translation)
-        self._translation = translation
-        self._out = out
-        self._writers = Writers(translation, out, new_id, self.told, reads_refusals=reads_refusals)
-        self._items: list[ItemWriter] = []  # of all answers
-        self._held: list[Fragment] = []  # what waits for inputs to be checked
-        self._speaking: MessageWriter | ReasoningWriter | CompactionWriter | None = None
+        self.held: list[Fragment] = []
 
     def __repr__(self) -> str:
-        speaking = "nobody" if self._speaking is None else type(self._speaking).__name__
-        held = f", {len(self._held)} fragments held" if self._held else ""
-        return f"Output({len(self._items)} items, {speaking} speaks, {self.answer}{held})"
+        held = f" and {len(self.held)} fragments held" if self.held else ""
+        return f"Output({super().__repr__()}{held})"
 
-    @property
-    def waits(self) -> bool:
-        """Whether fragments wait for the checks of inputs before them."""
-        return bool(self._held)
+    def begin_answer(self, translation: Translation) -> None:
+        super().begin_answer(translation)
+        self.failure = None
 
     @property
     def passes(self) -> bool:
         """Whether nothing waits for what comes next."""
-        return not (self._held or self.answer.blank)
+        return not (self.held or self.answer.blank)
 
     def take(self, found: Sequence[Fragment]) -> BridgeError | None:
-        """Takes fragments up to one that fails the response; gives why it does."""
-        if self._held:
-            self._held += found
+        """Takes fragments up to one that fails the answer, and none behind it; gives why it does."""
+        if self.failure is not None or self.closed:
+            return None
+        if self.held:
+            self.held += found
             return None
         for index, fragment in enumerate(found):
             if type(fragment) is fragments.ToolCall and self.answer.unchecked(all_arrived=False):
                 # It lets the calls before it out: whether they can go has to be known.
-                self._held = [*found[index:]]
+                self.held = [*found[index:]]
                 break
             _TAKE[type(fragment)](self, fragment)
             if self.failure is not None:
@@ -106,75 +76,10 @@ class Output:
             self.failure = too_many_items()
         return self.failure
 
-    def held(self) -> list[Fragment]:
-        """Hands out what was held, to be taken now that the inputs before it have been judged."""
-        held, self._held = self._held, []
-        return held
-
-    def insert(self, compaction: OutputCompaction) -> None:
-        """Puts out an item that was made elsewhere: it is part of no answer."""
-        writer = FinishedCompaction(self._out, compaction)
-        writer.open(len(self._items))
-        self._items.append(writer)
-        writer.close("completed")
-
-    # --- answers ---------------------------------------------------------------------------------
-
-    def begin_answer(self, translation: Translation) -> None:
-        self._translation = self._writers.translation = translation
-        self.answer = Answer(translation)
-        self.failure = None
-
-    def end_answer(self, *, said_done: bool) -> EndedAnswer:
-        """What the answer has come to; white space alone is what the model said."""
-        answer = self.answer
-        if answer.blank and answer.is_blank:
-            self._close_speaking("completed")
-            self._open_message()
-        ended = answer.end(said_done=said_done)
-        if not ended.rejected:
-            return ended
-        self._close_speaking("completed")
-        return msgspec.structs.replace(ended, turn=answer.turn(ended.rejected))
-
-    def stand(self, ended: EndedAnswer) -> None:
-        """The answer is the last one: tells what there is to tell of it, and counts its tokens."""
-        self.answer.estimate(self.usage, self.told)
-        for adaptation in ended.reported:
-            self.told.add(adaptation)
-        for call in self.answer.refused:
-            said = f"a call of '{bounded(call.tool.name)}', which is not among the allowed tools"
-            self.told.add_part(Adaptation("dropped", "tool_choice", said))
-
-    def leave_answer(self, ended: EndedAnswer) -> None:
-        """Another answer is to follow: the calls of this one that nobody has heard of are forgotten."""
-        self._close_speaking("completed")
-        if ended.ending is not None:
-            self.answer.estimate(self.usage, self.told)
-        self.usage.begin_again()
-
-    def close(self, ending: Ending) -> list[Any]:
-        """Closes every open item; gives the whole output."""
-        whole = ending.status == "completed"
-        status = "completed" if whole else "incomplete"
-        answer = self.answer
-        phase = COMMENTARY if answer.calls else FINAL_ANSWER
-        self._close_speaking(status, phase=UNSET if ending.status == "failed" else phase)
-        afterthought, answer.afterthought = answer.afterthought, None
-        if afterthought is not None:
-            self._open(afterthought)
-            afterthought.close(status)
-        for call in answer.calls.values():
-            # Only a call that is certainly whole may be run by a client.
-            if call.final is not None:
-                continue
-            if call.readable and (whole or (ending.status == "incomplete" and call.whole)):
-                if not call.opened:
-                    self._open(call)
-                self._close_call(call)
-            else:
-                call.cut()
-        return [writer.final for writer in self._items]
+    def take_held(self) -> BridgeError | None:
+        """Goes on with what was held, now that the inputs before it have been judged."""
+        held, self.held = self.held, []
+        return self.take(held)
 
     # --- fragments -------------------------------------------------------------------------------
 
@@ -189,10 +94,6 @@ class Output:
                 return
             speaking = self._open_message()
         self._write(fragment, speaking)
-
-    def _write(self, fragment: fragments.Text, writer: MessageWriter) -> None:
-        logprobs = response_logprobs(fragment.logprobs) if self._writers.with_logprobs else []
-        writer.text(fragment.text, logprobs)
 
     def _text_run(self, run: fragments.TextRun) -> None:
         if self._translation.compacts:
@@ -249,19 +150,6 @@ class Output:
         if type(call) is not RefusedCallWriter:
             self._keeping().keep_extra(call.call_id, fragment.extra)
 
-    def _keeping(self) -> ReasoningWriter:
-        """Where to put what the backend wants back: in the thought, as long as nothing has followed it.
-
-        What comes later waits for the end: an item in between would make two messages of one.
-        """
-        if type(self._speaking) is ReasoningWriter:
-            return self._speaking
-        if not self.answer.items and not self.answer.calls:
-            return self._open_reasoning()
-        if self.answer.afterthought is None:
-            self.answer.afterthought = self._writers.reasoning()
-        return self.answer.afterthought
-
     def _image(self, fragment: fragments.Image) -> None:
         if fragment.content in self.answer.images:
             return  # said again by the end of the stream
@@ -317,50 +205,6 @@ class Output:
 
     def _failed(self, fragment: fragments.Failed) -> None:
         self.failure = fragment.error
-
-    # --- items -----------------------------------------------------------------------------------
-
-    def _open(self, writer: ItemWriter) -> None:
-        writer.open(len(self._items))
-        self._items.append(writer)
-        self.answer.items.append(writer)
-
-    def _speak(self, writer: SpeakingWriter) -> SpeakingWriter:
-        """Opens what goes on until something else begins."""
-        self._close_speaking("completed")
-        self._speaking = writer
-        self._open(writer)
-        return writer
-
-    def _open_message(self) -> MessageWriter:
-        """White space that came before what is visible is a part of it; alone it makes no message."""
-        writer = self._speak(self._writers.message())
-        blank, self.answer.blank = self.answer.blank, []
-        for fragment in blank:
-            self._write(fragment, writer)
-        return writer
-
-    def _open_reasoning(self) -> ReasoningWriter:
-        return self._speak(self._writers.reasoning())
-
-    def _close_speaking(self, status: str, *, phase: str | UnsetType = COMMENTARY) -> None:
-        speaking, self._speaking = self._speaking, None
-        if speaking is not None:
-            if type(speaking) is MessageWriter:
-                speaking.phase = phase
-            speaking.close(status)
-
-    def _release_whole_calls(self) -> None:
-        """Lets the calls out that were held back and are whole, so that items keep the order of the model."""
-        for call in self.answer.held_back():
-            self._open(call)
-            self._close_call(call)
-
-    def _close_call(self, call: CallWriter) -> None:
-        call.close("completed")
-        if call.mended is not None:
-            said = f"a call of '{bounded(call.tool.name)}': {call.mended}"
-            self.told.add_part(Adaptation("changed", CALL_ARGUMENTS, said))
 
 
 # By class, not by instance: methods bound to an output and kept in it would leave every one to the garbage collector.

@@ -27,12 +27,11 @@ from copy import copy
 import msgspec
 
 from translators.answering.ending import COMPLETED, TERMINAL, Ending, response_error
-from translators.answering.fragments import Fragment
 from translators.answering.output import Output
 from translators.answering.reading import AnswerReader
 from translators.answering.response import open_response
 from translators.answering.states import Life
-from translators.answering.turns import NEVER_AGAIN, EndedAnswer, Fault, Limits, after
+from translators.answering.turns import NEVER_AGAIN, Again, EndedAnswer, Fault, Limits, after
 from translators.answering.writers import NewId
 from translators.asking.translate import Translation
 from translators.emitter import Emitter
@@ -173,7 +172,8 @@ class ResponseStream:
 
     def _feed_one(self, chunk: ChatChunk) -> list[AnyEvent]:
         self.flow = None
-        self._take(self._reader.read(chunk))
+        if (failure := self._output.take(self._reader.read(chunk))) is not None:
+            self._failed(failure)
         return self.out.take()
 
     def _feed_run(self, run: ChunkRun) -> list[AnyEvent]:
@@ -182,17 +182,16 @@ class ResponseStream:
         if flow is not None and run.field == flow.field and not run.odd:
             return [self.out.go_on(flow.run, run.texts)]
         self.flow = None
-        self._take(self._reader.read(run))
+        if (failure := self._output.take(self._reader.read(run))) is not None:
+            self._failed(failure)
         # The reader itself keeps the arguments of calls.
         last = self.out.last_run
         if last is not None and run.call is None and self._output.passes and self._reader.lets_pass(run):
             self.flow = Flow(run.field, last)
         return self.out.take()
 
-    def _take(self, found: Sequence[Fragment]) -> None:
-        """A failure is the end of the response, unless the answer has said nothing: another may take its place."""
-        if self.ended or self._last is not None or (failure := self._output.take(found)) is None:
-            return
+    def _failed(self, failure: BridgeError) -> None:
+        """The end of the response, unless the answer has said nothing: another may take its place."""
         told = self._tell_error(failure)
         if self.says_nothing:
             self._last = EndedAnswer(None, told)
@@ -217,14 +216,23 @@ class ResponseStream:
         The answers to its `checks` are needed before what was fed goes on, since calls keep their order; or the answer
         has ended with a `failure`.
         """
-        return self._output.waits or self._last is not None
+        return self._last is not None or bool(self._output.held)
 
     def flush(self) -> list[AnyEvent]:
         """The events of what was held back until it is certain that nothing more will be fed."""
+        self._flush()
+        return self.out.take()
+
+    def _flush(self) -> None:
         if not self.ended:
             self.flow = None
-            self._take(self._reader.flush())
-        return self.out.take()
+            if (failure := self._output.take(self._reader.flush())) is not None:
+                self._failed(failure)
+
+    def _go_on(self) -> None:
+        """Takes what was held, now that the inputs before it have been judged."""
+        if (failure := self._output.take_held()) is not None:
+            self._failed(failure)
 
     def checks(self, *, all_arrived: bool = False) -> list[InputCheck]:
         """What has to be found out of the inputs of calls, to be told to `judge`, in this order.
@@ -238,7 +246,7 @@ class ResponseStream:
         """Takes what is wrong with each reading of each input, nothing for one that nobody could check, and goes on."""
         answer = self._output.answer
         answer.judge(zip(answer.unchecked(all_arrived=all_arrived), problems, strict=True))
-        self._take(self._output.held())
+        self._go_on()
         return self.out.take()
 
     def end_answer(self, *, said_done: bool) -> EndedAnswer | None:
@@ -248,14 +256,13 @@ class ResponseStream:
         The events of that are given by the next step.
         """
         if self._last is None and not self.ended:
-            self.flow = None
-            self._take(self._reader.flush())
-            while self._output.waits and not self.ended:
+            self._flush()
+            while self._output.held and not self.ended:
                 # Nobody has checked these; whoever drives the stream may not want to.
                 answer = self._output.answer
                 answer.judge((call, ()) for call in answer.unchecked(all_arrived=True))
-                self._take(self._output.held())
-            if not self.ended:
+                self._go_on()
+            if self._last is None and not self.ended:
                 self._last = self._output.end_answer(said_done=said_done)
         return None if self.ended else self._last
 
@@ -266,7 +273,9 @@ class ResponseStream:
         last = self.end_answer(said_done=said_done)
         if last is None:
             return self.out.take()
-        follows = after(last, limits.spent())
+        follows = after(last, limits)
+        if isinstance(follows, Again):
+            follows = after(last, limits.spent())
         if isinstance(follows, Fault):
             return self.fail(follows.error, completed_at=completed_at)
         assert last.ending is not None, "an answer that broke off has a fault"
