@@ -11,7 +11,7 @@ middle. Here a stop moves the process through the phases of `Drain`:
 5. The application closes.
 
 A second stop ends the waiting of 1 to 3 at once. What is used of uvicorn's insides stands in
-`tests/inbound/test_uvicorn.py`, which fails when it changes.
+`tests/serving/test_uvicorn.py`, which fails when it changes.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ async def test_a_head_that_does_not_end_is_given_up(sent: bytes) -> None:
 async def test_a_connection_that_says_nothing_is_closed() -> None:
     async with served() as (_, proxy), client_of(proxy) as client, client_of(proxy) as crlf:
         await crlf.send(b"\r\n" * 100)
-        await begun(proxy, lambda connection: connection._chunk > 0)
+        await begun(proxy, lambda connection: connection._intake.latest > 0)
         await turns_until(lambda: len(connections_of(proxy)._open) == 2)
         sweep(proxy)
         assert await client.ended()
@@ -185,7 +185,7 @@ async def test_a_connection_that_says_nothing_is_closed() -> None:
 async def test_a_body_that_drips_is_given_up() -> None:
     async with served() as (_, proxy), client_of(proxy) as client:
         await client.send(WITH_LENGTH + b"\r\n", BODY[:5])
-        await begun(proxy, lambda connection: connection._body_bytes == 5)
+        await begun(proxy, lambda connection: connection._intake.body == 5)
         with hearing() as records:
             sweep(proxy)
             assert await client.refusal() == (408, "request_timeout")
@@ -201,7 +201,7 @@ async def test_a_body_that_goes_on_is_waited_for() -> None:
         padded = BODY[:-1] + b" " * 40_000 + b"}"
         await client.send(HEAD + b"content-length: %d\r\n\r\n" % len(padded), padded[:20_000])
         connections, now = connections_of(proxy), asyncio.get_running_loop().time()
-        await begun(proxy, lambda connection: connection._body_bytes == 20_000)
+        await begun(proxy, lambda connection: connection._intake.body == 20_000)
         connections.sweep(now)
         connections.sweep(now + 31)
         await client.send(padded[20_000:])
@@ -275,9 +275,9 @@ async def test_the_body_that_got_a_byte_last_stays_longest() -> None:
         backend.always(json_answer(WHOLE))
         for client in (first, second):
             await client.send(WITH_LENGTH + b"\r\n", BODY[:5])
-        await turns_until(lambda: [one._body_bytes for one in opened(proxy)] == [5, 5])
+        await turns_until(lambda: [one._intake.body for one in opened(proxy)] == [5, 5])
         await first.send(BODY[5:9])
-        await begun(proxy, lambda connection: connection._body_bytes == 9)
+        await begun(proxy, lambda connection: connection._intake.body == 9)
         async with client_of(proxy) as third:
             await third.send(ASK)
             assert (await third.answer())[0] == 200
@@ -393,3 +393,25 @@ async def test_a_client_that_leaves_while_much_is_written_is_no_error() -> None:
         # The backend of this test works on its long answers on the same loop, which the watchdog may tell of.
         told = [record for record in records if record.name != "proxy.process.watchdog"]
         assert [record for record in told if record.levelno >= logging.WARNING or record.exc_info] == []
+
+
+async def test_it_says_in_which_state_it_is() -> None:
+    async with served() as (backend, proxy), client_of(proxy) as client:
+        held = asyncio.Event()
+        backend.always(json_answer(WHOLE, hold_head=held))
+        await begun(proxy, lambda connection: connection.state == "new")
+        await client.send(WITH_LENGTH + b"\r\n", BODY[:5])
+        await begun(proxy, lambda connection: connection.state == "body")
+        await client.send(BODY[5:])
+        await begun(proxy, lambda connection: connection.state == "answering")
+        held.set()
+        assert (await client.answer())[0] == 200
+        await begun(proxy, lambda connection: connection.state == "idle")
+        await client.send(HEAD)
+        await begun(proxy, lambda connection: connection.state == "head")
+        [connection] = opened(proxy)
+        assert repr(connection) == f"HttpProtocol(head, Intake({len(HEAD)} unproductive, {len(BODY)} of a body))"
+        sweep(proxy)
+        assert connection.state == "refused"
+        assert await client.refusal() == (408, "request_timeout")
+        await turns_until(lambda: connection.state == "closed" or not opened(proxy))
