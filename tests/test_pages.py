@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from e2e.clients import CLIENTS, Client
+from e2e.report import versions
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
@@ -34,3 +37,11 @@ def test_constants_that_are_named_are_there(page: Path) -> None:
         file = place or file
         for name in re.findall(r"\w+", names):
             assert re.search(rf"^{name}\b.* = ", (ROOT / file).read_text(), re.MULTILINE), f"{name} in {file}"
+
+
+@pytest.mark.parametrize(
+    "client", [client for client in CLIENTS if client.group != "codex"], ids=lambda client: client.key
+)
+def test_every_client_has_its_row_with_the_version_that_is_run(client: Client) -> None:
+    page = (ROOT / "docs" / "clients.md").read_text()
+    assert f"| {client.title} (`{client.package}` {versions()[client.key]}) |" in page, "make e2e writes the table"
