@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import httpx2
@@ -99,4 +100,53 @@ async def test_a_client_that_leaves_between_attempts_ends_the_second(tmp_path: P
         assert ["temperature" in request.json for request in backend.requests] == [True, False, True]
     assert 'dragoman_upstream_under_way{upstream="scripted",' in page
     assert 'dragoman_upstream_requests_total{upstream="scripted",code="left",' in page
+    assert "dragoman_lessons{" not in page
+
+
+IN_STREAM: Json = {"error": {"message": "Unsupported parameter: 'temperature'", "param": "temperature", "code": 400}}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_refusal_within_a_stream_is_gone_by_before_its_first_content(tmp_path: Path, stream: bool) -> None:
+    """OpenRouter begins with 200 and comments while it looks for a provider, and puts the refusal into the stream."""
+    async with ChatBackend() as backend:
+        config = read_config(config_for(backend), tmp_path)
+        async with running(config) as url, httpx2.AsyncClient(base_url=url, verify=False) as client:
+            backend.script(sse_answer([b": PROCESSING\n\n", IN_STREAM]), sse_answer(CHUNKS), sse_answer(CHUNKS))
+            answers = [await client.post("/v1/responses", json={**BODY, "stream": stream}) for _ in range(2)]
+        assert ["temperature" in request.json for request in backend.requests] == [True, False, False]
+    first = answers[0]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert "Hello." in first.text
+    assert "failed" not in first.text
+    if stream:
+        assert first.text.count("event: response.created") == 1
+        assert "changed temperature" in first.text.rpartition(": x-dragoman-adapted: ")[2]
+        numbers = [int(number) for number in re.findall(r'"sequence_number":(\d+)', first.text)]
+        assert numbers == list(range(len(numbers)))
+    else:
+        assert "changed temperature" in first.headers["x-dragoman-adapted"]
+
+
+async def test_nothing_moves_behind_the_first_content(tmp_path: Path) -> None:
+    async with ChatBackend() as backend:
+        config = read_config(config_for(backend), tmp_path)
+        async with running(config) as url, httpx2.AsyncClient(base_url=url, verify=False) as client:
+            backend.script(sse_answer([CHUNKS[0], IN_STREAM]))
+            answer = await client.post("/v1/responses", json=BODY)
+        assert len(backend.requests) == 1
+    assert "event: response.failed" in answer.text
+
+
+async def test_an_attempt_that_is_refused_in_the_end_fails_the_stream_in_its_own_words(tmp_path: Path) -> None:
+    async with ChatBackend() as backend:
+        config = read_config(config_for(backend), tmp_path)
+        async with running(config) as url, httpx2.AsyncClient(base_url=url, verify=False) as client:
+            later = json_answer({"error": {"message": "No provider is left."}}, status=503)
+            backend.script(sse_answer([IN_STREAM]), later)
+            answer = await client.post("/v1/responses", json=BODY)
+            page = (await client.get("/metrics")).text
+        assert len(backend.requests) == 2
+    assert answer.text.count("event: response.failed") == 1
+    assert "No provider is left." in answer.text
     assert "dragoman_lessons{" not in page
