@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from proxy.endpoints.answers import json_answer
 from proxy.endpoints.single_exchange import SingleExchange
+from proxy.exchange.exchange import Exchange
 from proxy.inbound.visit import Visit
 from proxy.upstream.tokenizers import count_tokens
 from translators.errors import UpstreamError
@@ -29,13 +30,27 @@ class InputTokens(SingleExchange):
         how = "tokenizer"
         if count is None:
             how = "probe"
-            await self.run(exchange)
+            await self._probe(exchange)
             usage = exchange.response.usage
             if usage is None:
                 raise UpstreamError("The upstream does not tell how many tokens a request has.", code="server_error")
             count = usage.input_tokens
-            if any(adaptation.param == "usage" for adaptation in exchange.adaptations):
+            if _is_estimated(exchange):
                 how = "estimate"
         answer = json_answer(InputTokenCount(count))
         answer.headers[COUNTED_BY] = how
         return answer
+
+    async def _probe(self, exchange: Exchange) -> None:
+        """Asks for one token. An answer that could not stand as a response's, as a call of a tool that is not allowed,
+        has cost as many tokens as any other. Raises BridgeError where nobody counted."""
+        try:
+            await self.run(exchange)
+        except UpstreamError:
+            usage = exchange.response.usage
+            if usage is None or not usage.input_tokens or _is_estimated(exchange):
+                raise
+
+
+def _is_estimated(exchange: Exchange) -> bool:
+    return any(adaptation.param == "usage" for adaptation in exchange.adaptations)

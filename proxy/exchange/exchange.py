@@ -103,6 +103,10 @@ class Exchange:
         reported, told = self._stage.attempts.adaptations, self._stream.told
         return [*reported, *told] if told else reported
 
+    def report(self, adaptation: Adaptation) -> None:
+        """Has something reported of the request that its endpoint knows."""
+        self._stage.attempts.report(adaptation)
+
     @property
     def chat(self) -> bytes:
         """The Chat request as it stands."""

@@ -18,7 +18,7 @@ from proxy.store import StoreError
 from proxy.upstream.routing import Router
 from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.support.checks import check_events, check_frames
-from tests.support.live import LiveProxy, config_for, said
+from tests.support.live import USAGE, LiveProxy, chunk, config_for, said
 from translators.dialects import PRESETS
 from translators.sealing import PLAIN
 
@@ -43,6 +43,26 @@ async def test_g05_compact_keeps_what_the_user_said_and_seals_the_rest(backend: 
     assert messages[1]["content"].endswith("\n\nThey greeted.")
     for body in ({"input": "x"}, {"model": None, "input": "x"}):
         assert (await proxy.http.post("/responses/compact", json=body)).status_code == 400
+
+
+async def test_a_conversation_cannot_be_compacted(backend: ChatBackend, proxy: LiveProxy) -> None:
+    made = (await proxy.http.post("/conversations", json={})).json()["id"]
+    for conversation in (made, {"id": made}, "conv_none"):
+        body = {"model": "m", "input": "Hi", "conversation": conversation}
+        answer = await proxy.http.post("/responses/compact", json=body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["param"], error["code"]) == (400, "conversation", "unsupported_parameter")
+    assert backend.requests == []
+
+
+async def test_what_compacting_does_not_take_is_reported(backend: ChatBackend, proxy: LiveProxy) -> None:
+    backend.script(said("Summary"))
+    more: Any = {"tools": TOOLS, "store": False, "stream": True, "conversation": None, "x_mine": 1, "temperature": 0.5}
+    answer = await proxy.http.post("/responses/compact", json={"model": "m", "input": "Hi", **more})
+    assert answer.status_code == 200
+    told = answer.headers["x-dragoman-adapted"].split(", ")
+    assert {"ignored tools", "ignored stream", "ignored temperature", "dropped x_mine"} <= set(told)
+    assert not {"ignored store", "ignored conversation"} & set(told)
 
 
 async def test_g06_a_trigger_gives_one_compaction_item(backend: ChatBackend, proxy: LiveProxy) -> None:
@@ -100,6 +120,20 @@ async def test_input_tokens_by_probe_and_by_tokenizer(backend: ChatBackend, prox
             counted = await special.client.responses.input_tokens.with_raw_response.count(model="m", input="Hi")
             assert counted.parse().input_tokens == {"vllm": 12, "llamacpp": 3}[dialect]
             assert counted.headers["x-dragoman-counted-by"] == "tokenizer"
+
+
+async def test_input_tokens_are_those_of_an_answer_that_cannot_stand(backend: ChatBackend, proxy: LiveProxy) -> None:
+    called = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}]}
+    body: Any = {"model": "m", "input": "Hi", "tools": [*TOOLS, {**TOOLS[0], "name": "g"}]}
+    body["tool_choice"] = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "g"}]}
+    backend.script(sse_answer([chunk(called, finish="tool_calls"), chunk(choices=[], usage=USAGE)]))
+    counted = await proxy.client.responses.input_tokens.with_raw_response.count(**body)
+    assert counted.parse().input_tokens == 5
+    assert counted.headers["x-dragoman-counted-by"] == "probe"
+    backend.script(sse_answer([chunk(called, finish="tool_calls")]))
+    assert (await proxy.http.post("/responses/input_tokens", json=body)).status_code == 502
+    backend.script(json_answer({"error": {"message": "no"}}, status=422))
+    assert (await proxy.http.post("/responses/input_tokens", json=body)).status_code == 422
 
 
 async def test_input_tokens_are_estimated_where_nobody_counts(backend: ChatBackend, proxy: LiveProxy) -> None:

@@ -199,6 +199,8 @@ def _one(
 ) -> tuple[list[chat.FunctionTool], chat.ToolChoice | UnsetType]:
     if "named" in dialect.tool_choice:
         return tools.offered, chat.NamedToolChoice(chat.NamedFunction(name))
+    # Unlike a subset, one name is a demand for this one call: a model that is offered more may choose another as often
+    # as it is asked, and a response without the call is worth nothing. It costs the upstream's cache for one request.
     report.emulated("tool_choice", "the upstream takes no named function: only that one is offered")
     only = [tool for tool in tools.offered if tool.function.name == name]
     return only, _by_mode("required", only, dialect, report)
