@@ -7,11 +7,50 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from types import TracebackType
 from typing import TypeVar
 
 from msgspec import Struct
 
+from translators.errors import BridgeError
+
 T = TypeVar("T")
+
+
+class Places:
+    """How many requests a caller has under way in this process, of how many; `with` is one of them.
+
+    `limited_by` is the setting. What began by itself, as a background run does, may `begin` where none is left.
+    """
+
+    __slots__ = ("_limited_by", "_most", "_name", "taken")
+
+    def __init__(self, name: str, most: int, limited_by: str) -> None:
+        self.taken = 0
+        self._name = name
+        self._most = most
+        self._limited_by = limited_by
+
+    def __repr__(self) -> str:
+        return f"Places({self.taken} of {self._most} for {self._name})"
+
+    def begin(self) -> None:
+        self.taken += 1
+
+    def end(self) -> None:
+        self.taken -= 1
+
+    def __enter__(self) -> None:
+        """Raises BridgeError (429) where no place is left."""
+        if self.taken >= self._most:
+            message = f"'{self._name}' has as many requests under way as it may: {self._most} ({self._limited_by})."
+            raise BridgeError(message, status=429, type="rate_limit_error", code="rate_limit_exceeded", retry_after="1")
+        self.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
 
 
 class Caller(Struct, frozen=True):
@@ -19,13 +58,14 @@ class Caller(Struct, frozen=True):
 
     `name` is for logs, and "" where no key is asked for. What a caller leaves behind belongs to `owner`, and so does
     what `former` owners left: a key that had no name yet owned by its digest what its name owns now. `models` are the
-    names and patterns that may be asked for, or None for all.
+    names and patterns that may be asked for, or None for all; `places` are for its requests, where those are limited.
     """
 
     name: str
     owner: str
     former: tuple[str, ...] = ()
     models: tuple[str, ...] | None = None
+    places: Places | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:

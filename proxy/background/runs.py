@@ -153,6 +153,9 @@ class BackgroundRuns:
             raise
         self._runs[exchange.response.id] = run
         run.task.add_done_callback(lambda _: self._runs.pop(exchange.response.id, None))
+        if (places := exchange.caller.places) is not None:  # its request, which waits no longer, had one
+            places.begin()
+            run.task.add_done_callback(lambda _: places.end())
         return run
 
     def find(self, response_id: str) -> Run | None:

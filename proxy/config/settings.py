@@ -99,6 +99,7 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     key: ApiKey | None = None
     sha256: tuple[Sha256, ...] = ()
     models: tuple[Name, ...] | None = None
+    concurrency: Annotated[int, Meta(ge=0)] = 0
 
 
 class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -59,7 +59,12 @@ class Door:
         error: BridgeError | None = None
         outcome: Outcome = "mistake"  # until something else is known
         try:
-            await self._admitted(visit, scope)(scope, receive, answer)
+            admitted, places = self._admitted(visit, scope), visit.caller.places
+            if places is None or not _lasts(visit, scope):
+                await admitted(scope, receive, answer)
+            else:
+                with places:
+                    await admitted(scope, receive, answer)
             outcome = "answered" if visit.exchange is None or visit.exchange.error is None else "failed"
         except ClientGone:
             error = server_refusal(scope)
@@ -116,6 +121,13 @@ class Door:
             if path in _CREATE_PATHS:
                 return self._create
         return self._others
+
+
+def _lasts(visit: Visit, scope: Scope) -> bool:
+    """Whether a request may take as long as a model or a client does; who is at a limit can still look and cancel."""
+    if visit.method == "POST":
+        return not visit.path.rstrip("/").endswith("/cancel")
+    return visit.method == WEBSOCKET or (visit.method == "GET" and b"stream=" in scope["query_string"])
 
 
 class _Answer:

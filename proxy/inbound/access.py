@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from proxy.callers import Caller, digest_of
+from proxy.callers import Caller, Places, digest_of
 from proxy.config import Config
 from translators.errors import InvalidRequest
 
@@ -61,6 +61,9 @@ def _callers(config: Config) -> Iterator[tuple[str, Caller]]:
         digests = list(settings.sha256)
         if settings.key is not None:
             digests.insert(0, digest_of(settings.key.reveal()))
-        caller = Caller(name, name, tuple(digest[:_OWNER_DIGITS] for digest in digests), settings.models)
+        former = tuple(digest[:_OWNER_DIGITS] for digest in digests)
+        most = settings.concurrency
+        places = Places(name, most, f"keys.{name}.concurrency") if most else None
+        caller = Caller(name, name, former, settings.models, places)
         for digest in digests:
             yield digest, caller

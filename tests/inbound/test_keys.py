@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,8 +14,8 @@ from msgspec.structs import replace
 
 from proxy.config import ConfigError, KeySettings, Secret
 from proxy.store import Store, create_store
-from tests.support.chat_backend import ChatBackend, json_answer
-from tests.support.live import WHOLE, LiveProxy, config_for
+from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.live import WHOLE, LiveProxy, chunk, config_for
 from tests.support.running import read_config
 
 Json = dict[str, Any]
@@ -152,3 +153,33 @@ def test_the_default_model_has_to_be_one(tmp_path: Path) -> None:
         else:
             with pytest.raises(ConfigError, match="default_model: unknown model other"):
                 read_config(settings, tmp_path)
+
+
+async def test_the_requests_under_way_of_one_key_are_limited(backend: ChatBackend) -> None:
+    """With answers of hours, one key could have held every connection."""
+    config = config_for(backend.base_url)
+    limited = KeySettings(key=Secret("a"), sha256=(digest("b"),), concurrency=1)
+    keys = {"team": limited, "free": KeySettings(key=Secret("c"))}
+    async with LiveProxy(replace(config, keys=keys)) as proxy:
+        team, same, free = (Caller(proxy, key) for key in "abc")
+        made = (await team.post()).json()["id"]
+        go_on = asyncio.Event()
+        backend.script(sse_answer([chunk({"content": "Hel"}), go_on, chunk({"content": "lo"}), chunk(finish="stop")]))
+        under_way = asyncio.create_task(team.post(stream=True))
+        await backend.received(2)
+        refused = await same.post()
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+        assert "(keys.team.concurrency)" in refused.json()["error"]["message"]
+        assert (await same.get(f"/responses/{made}?stream=true")).status_code == 429
+        assert (await same.get(f"/responses/{made}")).status_code == 200
+        assert (await free.post()).status_code == 200
+        go_on.set()
+        assert (await under_way).status_code == 200
+        assert (await same.post()).status_code == 200
+
+        backend.script(sse_answer([chunk({"content": "Hel"}), asyncio.Event()]))
+        run = (await team.post(background=True)).json()["id"]
+        assert (await same.post()).status_code == 429
+        assert (await same.post(f"/responses/{run}/cancel")).status_code == 200
+        assert (await same.post()).status_code == 200
