@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from tests.strategies.values import cuts
 from tests.support.translation import SIMPLE, Json, Run, run, sse_bytes, translate
-from translators.answering.fragments import Fragment, Reasoning, Text
+from translators.answering.fragments import Failed, Fragment, Reasoning, Text
 from translators.answering.reading.filter import MOST_SPACE, Lookout
 from translators.answering.reading.quirks import CumulativeReasoning, Fence
+from translators.answering.reading.reader import ChatReader
 from translators.answering.reading.text_calls import FORMS, BareCall, TextCalls
 from translators.answering.reading.think_tags import ThinkTags
 from translators.answering.stream import ResponseStream
@@ -24,7 +25,7 @@ from translators.items import call_writer
 from translators.items.details import join_details
 from translators.limits import MAX_CALLS, MAX_ITEMS
 from translators.tools.unwrap import InputReader
-from translators.wire.chunks import ChunkDecoder
+from translators.wire.chunks import ChunkDecoder, parse_chunk
 from translators.wire.sse import SSEDecoder
 
 TOOLS: Json = {
@@ -95,6 +96,17 @@ def test_more_calls_are_a_failure_that_names_the_limit(chunks: list[Json]) -> No
     assert response.status == "failed"
     assert response.error.code == "answer_too_large"
     assert f"{MAX_CALLS} calls" in response.error.message
+
+
+@pytest.mark.parametrize("said_as", ["delta", "message"])
+def test_calls_beyond_the_limit_are_not_read(said_as: str) -> None:
+    """One payload may hold any number: 20,000 calls of nothing were half a second of the event loop."""
+    function = {"name": "f", "arguments": "{}"}
+    calls = [{"index": n, "id": f"call_{n}", "function": function} for n in range(3 * MAX_CALLS)]
+    chunk = parse_chunk(json.dumps({"choices": [{"index": 0, said_as: {"tool_calls": calls}}]}).encode())
+    found = ChatReader().read(chunk)
+    assert [type(fragment) for fragment in found].count(Failed) == 1
+    assert len(found) <= 2 * MAX_CALLS + 1
 
 
 def test_more_items_are_a_failure_that_names_the_limit() -> None:

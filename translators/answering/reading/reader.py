@@ -152,6 +152,8 @@ class ChatReader:
             if delta.tool_calls:
                 for call in delta.tool_calls:
                     self._read_call(call, out)
+                    if len(self._calls) > MAX_CALLS:
+                        break
             if message is not None and message != _NO_DELTA:
                 out.append(left_out(_MESSAGE, "the delta beside it is the answer"))
         elif message is not None:
@@ -227,6 +229,8 @@ class ChatReader:
                 self._by_id.clear()  # in a whole answer every entry is a call of its own, whatever its id
                 call.index = index
             self._read_call(call, out)
+            if len(self._calls) > MAX_CALLS:
+                break  # which has been told
 
     def _read_delta(self, delta: chat.Delta, choice: chat.Choice, out: list[Fragment], at: str) -> None:
         reasoning = delta.reasoning_content or delta.reasoning or delta.reasoning_text or delta.thinking
