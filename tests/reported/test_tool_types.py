@@ -312,3 +312,34 @@ def test_unreadable_arguments_of_a_built_in_tool_fail_the_response() -> None:
     found: Answer = answer({"tools": [{"type": "apply_patch"}]}, call("what?", "apply_patch", finish="tool_calls"))
     assert found.response["status"] == "failed"
     assert found.output == []
+
+
+@pytest.mark.parametrize("kind", ["shell", "web_search", "made_up"])
+def test_what_cannot_stand_in_a_namespace_is_reported(kind: str) -> None:
+    request = {"tools": [{**NAMESPACE, "tools": [{"type": kind}, {**WEATHER, "name": "add"}]}]}
+    assert names(request) == ["mcp__demo__add"]
+    assert reported(request) == [
+        f"dropped tools[0].tools[0]: tools of type '{kind}' are not supported in a namespace",
+    ]
+
+
+@pytest.mark.parametrize("member", [LAZY, {**GREP, "defer_loading": True}])
+def test_a_deferred_member_is_told_of_by_its_namespace(member: Json) -> None:
+    """The client finds namespaces, not single tools of one."""
+    tools = [SEARCH, {**NAMESPACE, "tools": [member, {**WEATHER, "name": "add"}]}]
+    body = chat({"tools": tools})
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["tool_search", "mcp__demo__add"]
+    assert body["tools"][0]["function"]["description"].endswith("- mcp__demo: d")
+    assert len(names({"tools": tools[1:]})) == 2, "nobody could find it, so it is offered"
+
+
+def test_what_a_search_found_is_told_by_the_names_under_which_it_can_be_called() -> None:
+    found = [{"type": "computer_use"}, {"type": "computer_use_preview"}, {**NAMESPACE, "tools": [WEATHER]}]
+    items = [
+        {"type": "tool_search_call", "call_id": "c", "execution": "client", "arguments": {}},
+        {"type": "tool_search_output", "call_id": "c", "execution": "client", "tools": found},
+    ]
+    body = chat({"tools": [SEARCH], "input": items})
+    offered = [tool["function"]["name"] for tool in body["tools"]]
+    assert offered == ["tool_search", "computer", "computer_use_preview", "mcp__demo__weather"]
+    assert body["messages"][-1]["content"].endswith(": " + ", ".join(offered[1:]))
