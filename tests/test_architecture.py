@@ -66,6 +66,18 @@ def test_whatever_is_named_is_there() -> None:
     assert not missing, missing
 
 
+def test_names_of_the_code_are_still_its_names() -> None:
+    """Each part of a dotted name stands somewhere in the code, in its tests, or in what a client may write."""
+    code = "\n".join(file.read_text() for half in (*_HALVES, "tests") for file in (ROOT / half).rglob("*.py"))
+    names = {
+        part
+        for name in re.findall(r"`([A-Za-z_][\w.]*)(?:\(\))?`", PAGE)
+        if not _is_path(name)
+        for part in name.split(".")
+    }
+    assert not {name for name in names if not re.search(rf"\b{name}\b", code)}
+
+
 @pytest.mark.parametrize("rule", _INVARIANTS)
 def test_every_invariant_is_held_by_a_file_that_names_it(rule: str) -> None:
     texts = [(ROOT / name).read_text() for name in _names(_INVARIANTS[rule])]
