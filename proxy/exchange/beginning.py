@@ -86,7 +86,7 @@ async def begin_exchange(
             )
             parsed = naming(parsed, past.conversation)
         asked = Asked(parsed.params, past, caller, client_headers)
-        return await _Beginning(services, asked).make(parsed, generate=generate, internal=internal)
+        return await _Beginning(services, asked, internal=internal).make(parsed, generate=generate)
     except BaseException:
         if past.lock is not None:
             await past.lock.release()
@@ -96,14 +96,16 @@ async def begin_exchange(
 class _Beginning:
     """The parts of one exchange, as they are made."""
 
-    def __init__(self, services: Services, asked: Asked) -> None:
+    def __init__(self, services: Services, asked: Asked, *, internal: bool) -> None:
         plan = services.router.plan(asked.params.model, asked.caller.may_use)
         self._services = services
         self._asked = asked
-        self._asker = Asker(services.sender, plan, asked.client_headers, asked.caller)
+        self._internal = internal
+        limits = NEVER_AGAIN if internal else _limits_of(plan.first)
+        self._asker = Asker(services.sender, plan, asked.client_headers, asked.caller, limits, services.clock)
         self._turn = Turn(services.drain)
 
-    async def make(self, parsed: ParsedRequest, *, generate: bool, internal: bool) -> Exchange:
+    async def make(self, parsed: ParsedRequest, *, generate: bool) -> Exchange:
         """Raises BridgeError."""
         if not generate and bytes(parsed.params.input) in (b"null", b"[]"):
             parsed = msgspec.structs.replace(parsed, params=msgspec.structs.replace(parsed.params, input=_NO_INPUT))
@@ -114,17 +116,16 @@ class _Beginning:
         heard = bool(params.stream or params.background)
         stream = self._stream(attempts.translation, attempts.route, new_id, heard=heard)
         sink = None
-        if not internal:
+        if not self._internal:
             _check_storing(params, self._asked.past, self._services.store_settings.unstored_continuation)
             sink = self._sink(params)
-        limits = NEVER_AGAIN if internal else _limits_of(attempts.route)
         stage: Stage
         if not generate:
-            stage = NoOutput(attempts, stream, self._now)
-        elif internal:
-            stage = Answering(self._asker, attempts, stream, self._turn, limits, self._now)
+            stage = NoOutput(self._asker, attempts, stream)
+        elif self._internal:
+            stage = Answering(self._asker, attempts, stream, self._turn)
         else:
-            stage = await self._answering(parsed, attempts, stream, limits)
+            stage = await self._answering(parsed, attempts, stream)
         if stage.attempts.translation.tools.grammars:
             await stage.attempts.load_grammars()
         asked = self._asked
@@ -134,32 +135,20 @@ class _Beginning:
     def _translated(self, parsed: ParsedRequest) -> Attempts:
         return self._asker.attempts(Question(parsed, self._asked.past.decoded()))
 
-    async def _answering(
-        self, parsed: ParsedRequest, attempts: Attempts, stream: ResponseStream, limits: Limits
-    ) -> Stage:
+    async def _answering(self, parsed: ParsedRequest, attempts: Attempts, stream: ResponseStream) -> Stage:
         """The stage that answers, with what makes a request shorter that may be too long."""
         params, past = attempts.translation.params, self._asked.past
         threshold = threshold_of(params)
         if threshold is not None and is_over(threshold, attempts.translation.body()):
             window = window_of(params, past.items)
             if window is not None:
-                return Summarising(
-                    window,
-                    params,
-                    self._asker,
-                    attempts,
-                    stream,
-                    self._turn,
-                    limits,
-                    self._now,
-                    drain=self._services.drain,
-                    new_stream=partial(self._summary_stream, attempts.route),
-                )
+                new_stream = partial(self._summary_stream, attempts.route)
+                return Summarising(window, self._asker, attempts, stream, self._turn, new_stream)
         truncation = None
         if params.truncation == "auto":
             truncation = Truncation(parsed, past.items)
             attempts = await self._fitting(truncation, attempts)
-        return Answering(self._asker, attempts, stream, self._turn, limits, self._now, truncation)
+        return Answering(self._asker, attempts, stream, self._turn, truncation)
 
     async def _fitting(self, truncation: Truncation, attempts: Attempts) -> Attempts:
         """Leaves out what is known to be too long already."""
@@ -175,7 +164,7 @@ class _Beginning:
         return ResponseStream(
             translation,
             new_id=new_id,
-            created_at=self._now(),
+            created_at=self._asker.now(),
             heard=heard,
             reads_refusals=reads_refusals(headers),
             tell=partial(self._services.sender.upstreams.told, route, headers),
@@ -194,9 +183,6 @@ class _Beginning:
             return BackgroundSink(services.store, beginning, services.holder, lease, services.clock)
         with_events = bool(params.stream) and services.store_settings.keep_events == "all"
         return Foreground(services.store, beginning, with_events=with_events)
-
-    def _now(self) -> int:
-        return int(self._services.clock())
 
 
 def _limits_of(route: Route) -> Limits:

@@ -45,12 +45,18 @@ Write = Callable[[list[AnyEvent]], bool]
 
 
 class Asker(Struct, frozen=True):
-    """Whom an exchange asks, and for whom; every question of it goes this way."""
+    """Whom an exchange asks, for whom, and how often again; `clock` gives Unix seconds."""
 
     sender: Sender
     plan: Plan
     client_headers: Mapping[str, str]
     caller: Caller
+    limits: Limits
+    clock: Callable[[], float]
+
+    def now(self) -> int:
+        """In whole seconds, as responses have their times."""
+        return int(self.clock())
 
     def attempts(self, question: Question) -> Attempts:
         """Translates a question for the first target. Raises InvalidRequest."""
@@ -93,17 +99,17 @@ class Stage:
 class NoOutput(Stage):
     """The model is not asked: the response has no output, and can be continued."""
 
-    def __init__(self, attempts: Attempts, stream: ResponseStream, now: Callable[[], int]) -> None:
+    def __init__(self, asker: Asker, attempts: Attempts, stream: ResponseStream) -> None:
         self.attempts = attempts
+        self._asker = asker
         self._stream = stream
-        self._now = now
 
     async def read(self) -> list[AnyEvent]:
-        return [] if self._stream.ended else self._stream.end_without_output(completed_at=self._now())
+        return [] if self._stream.ended else self._stream.end_without_output(completed_at=self._asker.now())
 
 
 class Answering(Stage):
-    """The answers of an upstream, into `stream`; `limits` say how often it is asked again.
+    """The answers of an upstream, into `stream`.
 
     With a `truncation` the request is made shorter each time that it is refused for its length.
     """
@@ -114,16 +120,13 @@ class Answering(Stage):
         attempts: Attempts,
         stream: ResponseStream,
         turn: Turn,
-        limits: Limits,
-        now: Callable[[], int],
         truncation: Truncation | None = None,
     ) -> None:
         self.attempts = attempts
         self._asker = asker
         self._stream = stream
         self._turn = turn
-        self._limits = limits
-        self._now = now
+        self._limits = asker.limits  # those that are left
         self._truncation = truncation
         self._last: list[AnyEvent] = []  # of the response, where they came while it was being delivered
 
@@ -149,7 +152,7 @@ class Answering(Stage):
             try:
                 events = await self._next()
             except BridgeError as error:
-                events = stream.fail(error, completed_at=self._now())
+                events = stream.fail(error, completed_at=self._asker.now())
         if stream.ended:
             self.attempts.ended(well=stream.error is None)
         return events
@@ -164,7 +167,7 @@ class Answering(Stage):
                 elif await self._move(failure):
                     continue
                 else:
-                    return stream.finish(said_done=False, completed_at=self._now())
+                    return stream.finish(said_done=False, completed_at=self._asker.now())
             else:
                 try:
                     with self._turn:
@@ -179,7 +182,7 @@ class Answering(Stage):
                     said_done = self.attempts.said_done
                     if await self._ask_again(stream.end_answer(said_done=said_done)):
                         continue
-                    return stream.finish(said_done=said_done, completed_at=self._now(), limits=self._limits)
+                    return stream.finish(said_done=said_done, completed_at=self._asker.now(), limits=self._limits)
             if events or stream.ended:
                 return events
 
@@ -248,26 +251,18 @@ class Summarising(Stage):
     def __init__(
         self,
         window: Window,
-        params: ResponsesRequest,
         asker: Asker,
         attempts: Attempts,
         stream: ResponseStream,
         turn: Turn,
-        limits: Limits,
-        now: Callable[[], int],
-        *,
-        drain: Drain,
         new_stream: Callable[[Translation], ResponseStream],
     ) -> None:
         self.attempts = attempts
         self._window = window
-        self._params = params
+        self._params = attempts.translation.params
         self._asker = asker
         self._stream = stream
         self._turn = turn
-        self._limits = limits
-        self._now = now
-        self._drain = drain
         self._new_stream = new_stream
         self._under_way: Stage | None = None  # the summary, then the answer
         self._summary: Response | None = None
@@ -279,14 +274,14 @@ class Summarising(Stage):
         compacted = self._window.compacted(self._params, _compaction_of(summary))
         self.attempts = await self._ask(compacted, reported)
         await self.attempts.load_grammars()
-        self._under_way = Answering(self._asker, self.attempts, self._stream, self._turn, self._limits, self._now)
+        self._under_way = Answering(self._asker, self.attempts, self._stream, self._turn)
         await self._under_way.open()
 
     async def _summarise(self) -> Response:
         attempts = await self._ask(self._window.to_summarise(self._params))
         stream = self._new_stream(attempts.translation)
-        turn = Turn(self._drain)  # never begun: the exchange's own is under way around it
-        making = Answering(self._asker, attempts, stream, turn, self._limits, self._now)
+        turn = Turn(Drain())  # never begun, nor ended: the exchange's own is under way around it
+        making = Answering(self._asker, attempts, stream, turn)
         self._under_way = making
         await making.open()
         while not stream.ended:
