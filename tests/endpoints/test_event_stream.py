@@ -14,6 +14,7 @@ from proxy.endpoints.event_stream import EventStream
 from proxy.exchange.exchange import Exchange
 from tests.support.checks import check_events, check_frames
 from tests.support.translation import SIMPLE, counted_ids, decoded, encode, translate
+from translators import long_text
 from translators.answering.stream import ResponseStream
 from translators.errors import BridgeError, UpstreamError
 from translators.schema.events import AnyEvent
@@ -140,8 +141,12 @@ class Client:
 
 @pytest.mark.parametrize("interval", [0, _ALWAYS])
 @pytest.mark.parametrize("writes", [False, True])
+@pytest.mark.parametrize("long_from", [1, long_text.LONG_CHARACTERS])
 @pytest.mark.parametrize("seed", range(10))
-async def test_events_leave_in_the_order_of_their_numbers(seed: int, writes: bool, interval: float) -> None:
+async def test_events_leave_in_the_order_of_their_numbers(
+    seed: int, writes: bool, interval: float, long_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_text, "LONG_CHARACTERS", long_from)
     chance = Chance(seed)
     exchange, client = Words(chance, refused=False), Client(chance)
     at_once = client if writes else None
