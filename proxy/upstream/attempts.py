@@ -77,7 +77,6 @@ class Attempts:
         self, sender: Sender, plan: Plan, question: Question, client_headers: Mapping[str, str], caller: Caller
     ) -> None:
         self._sender = sender
-        self._plan = plan
         self._question = question
         self._client_headers = client_headers
         self._caller = caller

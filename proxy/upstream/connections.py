@@ -53,6 +53,9 @@ class Upstreams:
         }
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
+    def __repr__(self) -> str:
+        return f"Upstreams({', '.join(f'{name}: {condition!r}' for name, condition in self.health.items())})"
+
     def _transport(self, settings: UpstreamSettings, base_url: str) -> Transport:
         secure = urlsplit(base_url).scheme == "https" or settings.ca_file is not None
         kind = (settings.transport, settings.verify_tls, settings.ca_file, secure)

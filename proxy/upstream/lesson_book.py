@@ -43,6 +43,12 @@ class LessonBook:
         self._kept: dict[_Key, _Kept] = {}  # the oldest first
         self._clock = clock
 
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{upstream} without {about}: {count}" for (upstream, about), count in self.in_force().items()
+        )
+        return f"LessonBook({shown})"
+
     def dialect(self, route: Route, caller: Caller) -> Dialect:
         if not self._kept:
             return route.dialect

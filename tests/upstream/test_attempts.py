@@ -9,14 +9,21 @@ from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 import httpx2
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
 from proxy.callers import Caller
-from proxy.config import Config, DocumentSettings, FetchSettings, GrammarSettings, ModelSettings, UpstreamSettings
+from proxy.config import (
+    Config,
+    DocumentSettings,
+    FetchSettings,
+    GrammarSettings,
+    ModelSettings,
+    Secret,
+    UpstreamSettings,
+)
 from proxy.media.documents import DocumentReader
 from proxy.media.fetch import Fetcher
 from proxy.process.grammars import Grammars
@@ -370,10 +377,19 @@ async def _run(steps: list[Step]) -> None:
         assert made.learned() <= (refused if well else set())
 
 
-async def test_questions_and_plans_can_be_told_in_a_log() -> None:
-    async with ChatBackend() as backend, bench(backend, api_key="sk-very-secret") as made:
-        attempts = made.attempts()
-        shown = f"{attempts!r} {made.router.plan('m')!r}"
+async def test_what_holds_state_can_be_told_in_a_log() -> None:
+    """Each shows where it stands, and none a secret or what was asked."""
+    async with ChatBackend() as backend, bench(backend, api_key=Secret("sk-very-secret")) as made:
+        backend.script(refusal("temperature"), json_answer(COMPLETION))
+        attempts = made.attempts({**BODY, "input": "private words"})
+        assert "not sent" in repr(attempts)
+        await attempts.open()
+        assert "ChatAnswer(200, arriving, said done)" in repr(attempts)
+        attempts.ended(well=True)
+        await attempts.aclose()
+        held = [attempts, made.router, made.router.plan("m"), made.upstreams, made.sender.lessons]
+        shown = "\n".join(map(repr, held))
         assert "sk-very-secret" not in shown
-        assert "not sent" in shown
-        assert msgspec.json.encode("hi").decode() not in shown
+        assert "private words" not in shown
+        assert "LessonBook(up without temperature: 1)" in shown
+        assert "Upstreams(up: Condition(0 under way, 0 failed in a row))" in shown
