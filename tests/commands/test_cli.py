@@ -296,7 +296,7 @@ def test_workers_with_a_store_of_their_own_are_warned_of(staged: Command, store:
     (staged.folder / "memory.yaml").write_text(CONFIG + f"store: {store}\n")
     arguments = ("serve", "--config", "memory.yaml", "--port", "0", "--workers", "2")
     with staged.running(*arguments, environ={"XDG_STATE_HOME": "/dev/null/nowhere"}) as process:
-        process.wait_for(r"Z WARNING proxy\.process\.serve each worker .* workers=2$", process.popen.stderr)
+        process.wait_for(r"Z WARNING proxy\.\S+ each worker .* workers=2$", process.popen.stderr)
         process.port()
         process.popen.send_signal(signal.SIGTERM)
         assert process.end()[0] == 0

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -14,6 +15,7 @@ from typing import IO, NamedTuple
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+_PATIENCE_SECONDS = 100
 
 
 class Process:
@@ -33,18 +35,23 @@ class Process:
 
     def end(self, sent: str = "") -> tuple[int, str, str]:
         """The exit status and the rest of both outputs, once it has ended by itself."""
-        out, err = self.popen.communicate(sent, timeout=100)
+        out, err = self.popen.communicate(sent, timeout=_PATIENCE_SECONDS)
         return self.popen.returncode, out, err
 
     def wait_for(self, pattern: str, stream: IO[str] | None) -> re.Match[str]:
-        """The first line that matches."""
+        """The first line that matches. A process that never writes it is killed: this fails with what it wrote."""
         assert stream is not None
         lines = []
-        for line in stream:
-            lines.append(line)
-            found = re.search(pattern, line)
-            if found:
-                return found
+        given_up = threading.Timer(_PATIENCE_SECONDS, self.popen.kill)
+        given_up.start()
+        try:
+            for line in stream:
+                lines.append(line)
+                found = re.search(pattern, line)
+                if found:
+                    return found
+        finally:
+            given_up.cancel()
         pytest.fail(f"no line matches {pattern!r} in {lines}")
 
     def port(self) -> int:
