@@ -282,12 +282,7 @@ def to_chat(
     form = set_params(request, asked, dialect, report)
     if compacts:
         request.response_format, form = UNSET, None
-    extra_body, dropped = settings.extra_body, settings.drop_params
-    if dialect.extra_body or extra_body or dropped:
-        presets = {name: value for name, value in dialect.extra_body.items() if name not in dropped}
-        extra_body = {**presets, **extra_body}
-        for name in {*dropped, *extra_body} & _CHAT_FIELDS:
-            setattr(request, name, UNSET)
+    extra_body = _extra_body(request, dialect, settings)
     return Translation(
         chat=request,
         params=params,
@@ -304,6 +299,17 @@ def to_chat(
         thoughts=settings.thoughts,
         error_codes=settings.error_codes,
     )
+
+
+def _extra_body(request: chat.ChatRequest, dialect: Dialect, settings: Settings) -> Mapping[str, Any]:
+    """What goes upstream besides the request, which leaves out what is said there or is to be dropped."""
+    extra_body, dropped = settings.extra_body, settings.drop_params
+    if dialect.extra_body or extra_body or dropped:
+        presets = {name: value for name, value in dialect.extra_body.items() if name not in dropped}
+        extra_body = {**presets, **extra_body}
+        for name in {*dropped, *extra_body} & _CHAT_FIELDS:
+            setattr(request, name, UNSET)
+    return extra_body
 
 
 _CHAT_FIELDS = frozenset(chat.ChatRequest.__struct_fields__) - {"model", "messages"}
