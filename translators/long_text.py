@@ -6,7 +6,9 @@ write them as JSON a tenth of a second, each time; so it stays in pieces, and th
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -66,19 +68,18 @@ def as_long(text: str) -> AnyText:
 
 
 def _even(pieces: Iterable[str]) -> Iterator[str]:
-    """The same text in pieces of much the same length."""
-    held: list[str] = []
-    size = 0
-    for piece in pieces:
-        for at in range(0, len(piece), PIECE_CHARACTERS):
-            part = piece[at : at + PIECE_CHARACTERS]
-            if size + len(part) > PIECE_CHARACTERS:
-                yield "".join(held)
-                held, size = [], 0
-            held.append(part)
-            size += len(part)
-    if held:
-        yield "".join(held)
+    """The same text in pieces of much the same length, in steps by their number and not by that of the given ones."""
+    given = [*pieces]
+    ends = [*accumulate(map(len, given))]
+    first = start = 0  # the piece that is next, and how long the text before it is
+    while first < len(given):
+        behind = bisect_right(ends, start + PIECE_CHARACTERS, lo=first)
+        if behind == first:  # a long one
+            piece, behind = given[first], first + 1
+            yield from (piece[at : at + PIECE_CHARACTERS] for at in range(0, len(piece), PIECE_CHARACTERS))
+        else:
+            yield "".join(given[first:behind])
+        first, start = behind, ends[behind - 1]
 
 
 def gathered(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:

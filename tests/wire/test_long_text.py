@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx2
@@ -19,7 +21,16 @@ from tests.support.chat_backend import ChatBackend, json_answer
 from tests.support.running import config_for, read_config, running
 from tests.support.translation import SIMPLE, Json, run
 from translators import long_text
-from translators.long_text import LongJson, LongText, encode_json, encode_short, gathered, joined, json_pieces
+from translators.long_text import (
+    PIECE_CHARACTERS,
+    LongJson,
+    LongText,
+    encode_json,
+    encode_short,
+    gathered,
+    joined,
+    json_pieces,
+)
 from translators.schema.events import Event, OutputTextDone
 from translators.wire.sse import SSEEncoder, encode
 
@@ -134,3 +145,31 @@ async def test_every_way_to_a_client_takes_long_texts(tmp_path: Path) -> None:
         assert text_of(json.loads(last.removeprefix("data: "))["response"]) == "Hello, naïve world."
     [sent] = [request for request in backend.requests if len(request.json["messages"]) == 3]
     assert sent.json["messages"][1]["content"] == "Hello, naïve world."
+
+
+@given(st.lists(st.tuples(st.sampled_from("aé\n😀"), st.integers(0, 3 * PIECE_CHARACTERS)), max_size=8))
+def test_pieces_are_the_text_and_neither_long_nor_many(given_pieces: list[tuple[str, int]]) -> None:
+    pieces = [letter * count for letter, count in given_pieces]
+    text = LongText(pieces)
+    assert str(text) == "".join(pieces)
+    assert all(len(piece) <= PIECE_CHARACTERS for piece in text.pieces)
+    assert len(text.pieces) <= len(pieces) + len(str(text)) // PIECE_CHARACTERS
+
+
+def test_very_many_small_pieces_take_a_step_for_each_that_they_become() -> None:
+    """80,000 deltas of five letters were a quarter of a second of the event loop."""
+    steps = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal steps
+        steps += event == "line"
+        return count
+
+    pieces, before = ["hello"] * 80_000, sys.gettrace()
+    sys.settrace(count)
+    try:
+        text = LongText(pieces)
+    finally:
+        sys.settrace(before)
+    assert len(text.pieces) == 7
+    assert steps < 200
