@@ -3,6 +3,20 @@
 An answer is mostly one chunk over and over with another piece of text in it. Once one has been read in full, the
 next need no reading: the same bytes stand before and behind the text, and the text is a JSON string. That is exact,
 since a string in the place of another changes nothing else of what a JSON text says.
+
+How a pattern is learned, and what it may then say:
+
+1. A chunk was read in full, and holds one text and nothing else that `fragments` would read (`find_text`). In the bytes
+   of its payload, each string under that text's name may be it. One of them is, if the payload with "another text" in
+   its place reads as the same chunk with that text in its place (`_is_all_of_it`). A name that stands twice, or a text
+   that another field repeats, fails there, and there is no pattern.
+2. A payload is of the pattern if the same bytes stand before and behind, and what is between them is one string: what
+   msgspec decodes as one, not what looks like one. Many are decoded together as an array; as many strings as pieces can
+   only be these (`_decode`). Where that cannot be told in one step, each is decoded by itself.
+3. What is not of the pattern is read in full, and says what it is: a pattern never refuses, and never guesses.
+
+So a `ChunkRun` is defined as the chunks it stands for (`singles`), and no reader need know whether it got the one or
+the others. The texts are looked at by whoever has to (a filter, a limit of calls), one by one.
 """
 
 from __future__ import annotations
