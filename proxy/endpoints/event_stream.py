@@ -48,13 +48,13 @@ class EventStream:
     __slots__ = (
         "_at_once",
         "_beat",
+        "_eager_send",
         "_emitting",
         "_encoder",
         "_exchange",
         "_interval",
         "_now",
         "_rest",
-        "_run_ahead",
         "_send",
         "_silent_since",
         "_started",
@@ -76,7 +76,7 @@ class EventStream:
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.Task[None] | None = None
         self._emitting = False
-        self._run_ahead = EagerSend()
+        self._eager_send = EagerSend()
         self._rest: Awaitable[None] | None = None
         self._unsent: list[AnyEvent] = []
 
@@ -124,7 +124,7 @@ class EventStream:
             self._unsent = events
             return False
         try:
-            self._rest = self._run_ahead(self.send_events(events))
+            self._rest = self._eager_send(self.send_events(events))
         except LongJson:
             self._unsent, self._emitting = events, True  # no keep-alive may overtake them
             return False
@@ -136,7 +136,7 @@ class EventStream:
 
     def _send_frames(self, frames: bytes) -> bool:
         """Sends frames of more of the events that went out last, without waiting: no keep-alive came between."""
-        self._rest = self._run_ahead(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
+        self._rest = self._eager_send(self._send({"type": "http.response.body", "body": frames, "more_body": True}))
         self._silent_since = self._now()
         return self._rest is None
 

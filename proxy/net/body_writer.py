@@ -10,7 +10,7 @@ from typing import Protocol
 
 from starlette.types import Scope
 
-from proxy.net.write_coalescing import JoiningTransport, Outbox
+from proxy.net.write_coalescing import CoalescingTransport, Outbox
 from translators.errors import BridgeError
 
 EXTENSION = "dragoman.body"
@@ -32,7 +32,7 @@ class BodyWriter:
 
     __slots__ = ("_flow", "_outbox", "_write", "wrote_at")
 
-    def __init__(self, transport: JoiningTransport, flow: FlowControl, outbox: Outbox) -> None:
+    def __init__(self, transport: CoalescingTransport, flow: FlowControl, outbox: Outbox) -> None:
         self.wrote_at = 0.0
         self._write = transport.write
         self._flow = flow

@@ -1,10 +1,20 @@
 """`EagerSend`: does at once what can be done without waiting, outside of any task.
 
 Most sends only append to a buffer. Where one has to wait, for a client that does not read, a task does the rest.
+
+A coroutine is a generator that a loop steps: `send(None)` runs it to its next wait, which it gives to the loop, or to
+its end. So whoever holds it can take the first step at once. An `EagerSend` is at one of three points:
+
+| point | `send` has given | what follows |
+|---|---|---|
+| idle | `_DONE` | the next awaitable may come, and runs up to its end or its first wait |
+| waiting | what it waits for | nothing else may be sent before the `_Rest` has been awaited, by a task, to its end |
+| over | an error, raised | nothing: the one that raised it is the last |
 """
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, NoReturn
@@ -19,9 +29,17 @@ class EagerSend:
     chunk. It ends with what one of them raises, and takes no more then.
     """
 
+    __slots__ = ("_steps",)
+
     def __init__(self) -> None:
         self._steps = _run_all()
         self._steps.send(None)
+
+    def __repr__(self) -> str:
+        if inspect.getcoroutinestate(self._steps) == inspect.CORO_CLOSED:
+            return "EagerSend(over)"
+        awaited: Any = getattr(self._steps, "cr_await", None)
+        return f"EagerSend({'idle' if getattr(awaited, 'gi_code', None) is _take.__code__ else 'waiting'})"
 
     def __call__(self, awaitable: Awaitable[None]) -> Awaitable[None] | None:
         """What is left to be awaited before the next, if anything is. Raises what the awaitable raises."""

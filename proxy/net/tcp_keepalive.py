@@ -24,7 +24,7 @@ class Socket(Protocol):
     def setsockopt(self, level: int, option: int, value: int, /) -> None: ...
 
 
-def ask_when_silent(connection: Socket) -> None:
+def enable_keepalive(connection: Socket) -> None:
     """For a connection, or for a listening socket, whose connections are born with it."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     # macOS has another name for the first; what a platform does not have stays as the system has it.
@@ -33,12 +33,12 @@ def ask_when_silent(connection: Socket) -> None:
     _set(connection, "TCP_KEEPCNT", _QUESTIONS)
 
 
-def expect_acknowledgement(connection: Socket) -> None:
+def limit_unacknowledged(connection: Socket) -> None:
     """For a peer that is certain to read: one that does not, for as long, is gone, too."""
     _set(connection, "TCP_USER_TIMEOUT", _UNACKNOWLEDGED)
 
 
-def is_on_this_machine(address: str) -> bool:
+def is_loopback(address: str) -> bool:
     """Whether a peer cannot vanish without a word: its kernel is this one. It may read nothing for as long as it is
     busy, which is no reason to give it up."""
     return ip_address(address.partition("%")[0]).is_loopback

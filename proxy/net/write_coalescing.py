@@ -1,8 +1,20 @@
-"""`JoiningTransport`: what is written to it in one turn of the event loop leaves together, with all that others wrote.
+"""`CoalescingTransport`: what is written to it in one turn of the event loop leaves together, with what others wrote.
 
 A write costs more than the bytes in it: it goes through the whole network stack and wakes whoever reads, which then
 takes the processor's caches and often the processor itself. Where hundreds of requests have something in one turn, all
 is over sooner when everything is read first and then everything is written.
+
+A turn of the loop is first what is due, the steps of tasks among it, and then what has arrived. An `Outbox` lets go of
+all that its transports hold at two moments:
+
+| when | by | what leaves |
+|---|---|---|
+| before what has arrived is read | the next turn, or the first that reads (`begin_reading`) | what tasks wrote |
+| what has arrived has been read | `call_soon` of `begin_reading` | what came of it, for all streams together |
+
+A transport lets go of its own before that where it holds `_MOST_HELD` bytes, where it closes, and where its owner knows
+that there is nothing to wait for (`flush`). Order within a transport is kept in any case. A transport that is closing
+takes nothing: what it held then is lost, as it would have been inside.
 """
 
 from __future__ import annotations
@@ -15,8 +27,8 @@ from typing import Any
 _MOST_HELD = 1 << 16
 
 
-class JoiningTransport:
-    """Like the transport inside. `flush` lets go of what is held before its time."""
+class CoalescingTransport:
+    """Holds what is written, up to `_MOST_HELD` bytes, until its outbox lets it go; else it is the transport inside."""
 
     __slots__ = ("_held", "_outbox", "_send", "_transport", "is_closing")
 
@@ -26,6 +38,9 @@ class JoiningTransport:
         self._transport = transport
         self._outbox = outbox
         self._held = b""
+
+    def __repr__(self) -> str:
+        return f"CoalescingTransport({len(self._held)} bytes held, {self._transport!r})"
 
     def write(self, data: bytes) -> None:
         held = self._held
@@ -64,9 +79,8 @@ class JoiningTransport:
 class Outbox:
     """The transports of one event loop that hold something. It does not hold the loop, so that both can end.
 
-    A turn of the loop is first what is due, the steps of tasks among it, and then what has arrived. Where hundreds of
-    streams have something to say, that takes tens of milliseconds: what tasks wrote leaves before it, and what comes of
-    it behind. So a stream that gets something says `begin_reading`, unless the outbox is `reading` already.
+    Where hundreds of streams have something to say, to read it all takes tens of milliseconds: what tasks wrote leaves
+    before. So a stream that gets something says `begin_reading`, unless the outbox is `reading` already.
 
     `read_at` is when that was last said, by the clock of the loop: to ask that for each piece would cost more than to
     write it.
@@ -77,9 +91,12 @@ class Outbox:
     def __init__(self) -> None:
         self.reading = False
         self.read_at = 0.0
-        self._waiting: list[JoiningTransport] = []
+        self._waiting: list[CoalescingTransport] = []
 
-    def add(self, transport: JoiningTransport) -> None:
+    def __repr__(self) -> str:
+        return f"Outbox({len(self._waiting)} waiting{', reading' if self.reading else ''})"
+
+    def add(self, transport: CoalescingTransport) -> None:
         if not (self.reading or self._waiting):
             asyncio.get_running_loop().call_soon(self._flush)
         self._waiting.append(transport)

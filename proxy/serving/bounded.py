@@ -27,7 +27,7 @@ from typing import cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.net.body_writer import EXTENSION, BodyWriter
-from proxy.net.write_coalescing import JoiningTransport, outbox_of
+from proxy.net.write_coalescing import CoalescingTransport, outbox_of
 from proxy.process.drain import Drain
 from proxy.serving.connections import ConnectionLimits, Connections
 from proxy.serving.departure import ListenerProbe
@@ -87,9 +87,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         self._outbox = outbox_of(self.loop)
-        self._joining = JoiningTransport(transport, self._outbox)
-        super().connection_made(cast("asyncio.Transport", self._joining))
-        self._body_writer = BodyWriter(self._joining, self.flow, self._outbox)
+        self._coalescing = CoalescingTransport(transport, self._outbox)
+        super().connection_made(cast("asyncio.Transport", self._coalescing))
+        self._body_writer = BodyWriter(self._coalescing, self.flow, self._outbox)
         self._deadline = self.loop.time() + self._limits.head_seconds
         self._connections.enter(self, self.loop)
 
@@ -170,7 +170,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(refusal_bytes(error))
         self._deadline = self.loop.time() + _LINGER_SECONDS
         if self._connections.linger(self, self.loop):
-            self._joining.write_eof()
+            self._coalescing.write_eof()
         else:
             self.transport.close()
 
@@ -191,7 +191,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         if len(self.tasks) == 1:  # nobody else is being answered: nothing to wait for
-            self._joining.flush()
+            self._coalescing.flush()
         super().on_response_complete()
         if not self._whole:
             self._connections.read_body(self, self.loop)

@@ -18,7 +18,7 @@ from functools import partial
 
 from proxy.config import LOCAL_BASE_URLS_VARIABLE, Config, local_base_urls_value, with_base_urls, with_data_dir
 from proxy.local_model.server import LocalServer, LocalServerUnavailable, LocalSettings
-from proxy.net.tcp_keepalive import ask_when_silent
+from proxy.net.tcp_keepalive import enable_keepalive
 from proxy.serving.signals import HANGUP_IGNORED, Signals
 from proxy.serving.start import BACKLOG, create_server, drain_times
 from proxy.serving.start_errors import start_error
@@ -58,7 +58,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        ask_when_silent(listener)  # a client that is gone need not be answered
+        enable_keepalive(listener)  # a client that is gone need not be answered
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
-from proxy.net.tcp_keepalive import ask_when_silent, expect_acknowledgement, is_on_this_machine
+from proxy.net.tcp_keepalive import enable_keepalive, is_loopback, limit_unacknowledged
 from proxy.transports import ConnectFailed, ConnectionCut, Into, TimedOut, Timeouts
 from proxy.transports.body import BodyReader
 from proxy.transports.endpoint import Endpoint
@@ -217,11 +217,11 @@ class NativeTransport:
             reason = reason_of(error)
             raise ConnectFailed(f"no connection to {endpoint.address}: {reason}", reason) from error
         peer = transport.get_extra_info("peername")  # None where the connection has ended already
-        if peer and not is_on_this_machine(peer[0]):
+        if peer and not is_loopback(peer[0]):
             peer_socket = transport.get_extra_info("socket")
             with contextlib.suppress(OSError):  # macOS, where the peer has reset it already: reading will tell that
-                ask_when_silent(peer_socket)
-                expect_acknowledgement(peer_socket)
+                enable_keepalive(peer_socket)
+                limit_unacknowledged(peer_socket)
 
     def _finish(self, connection: Connection) -> None:
         self._slots.give_back()

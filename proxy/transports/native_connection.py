@@ -16,7 +16,7 @@ from typing import cast
 
 import httptools
 
-from proxy.net.write_coalescing import JoiningTransport, outbox_of
+from proxy.net.write_coalescing import CoalescingTransport, outbox_of
 from proxy.transports import ConnectionCut, Into, MalformedAnswer, TimedOut, TransportError
 from proxy.transports.endpoint import Origin
 from proxy.transports.fields import join_fields
@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._outbox = outbox_of(loop)
         self._unwritten: tuple[bytes, ...] = ()
-        self._transport: JoiningTransport | None = None
+        self._transport: CoalescingTransport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._into: Into | None = None
         self._between = 0.0
@@ -203,7 +203,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast, since uvloop's transports are none of asyncio's classes.
-        self._transport = JoiningTransport(cast("asyncio.Transport", transport), self._outbox)
+        self._transport = CoalescingTransport(cast("asyncio.Transport", transport), self._outbox)
         if self.failure is None:
             self._write(self._transport)
         else:
@@ -313,7 +313,7 @@ class Connection(asyncio.Protocol):
         if self._unread <= _HIGH_WATER:
             self._resume()
 
-    def _write(self, transport: JoiningTransport) -> None:
+    def _write(self, transport: CoalescingTransport) -> None:
         pieces, self._unwritten = self._unwritten, ()
         for piece in pieces:
             transport.write(piece)

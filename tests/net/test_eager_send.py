@@ -160,3 +160,24 @@ async def test_a_rest_that_nobody_awaits_is_left() -> None:
     assert rest is not None
     del rest
     assert steps.notes == ["left"]
+
+
+async def test_it_says_where_it_is() -> None:
+    eager, held = EagerSend(), asyncio.Event()
+
+    async def wait() -> None:
+        await held.wait()
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    assert repr(eager) == "EagerSend(idle)"
+    rest = eager(wait())
+    assert rest is not None
+    assert repr(eager) == "EagerSend(waiting)"
+    held.set()
+    await rest
+    assert repr(eager) == "EagerSend(idle)"
+    with pytest.raises(ValueError, match="no"):
+        eager(fail())
+    assert repr(eager) == "EagerSend(over)"

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from proxy.net.write_coalescing import JoiningTransport, Outbox
+from proxy.net.write_coalescing import CoalescingTransport, Outbox
 
 
 class Wire:
@@ -47,8 +47,8 @@ def outbox() -> Outbox:
     return Outbox()
 
 
-def joining(done: list[object], outbox: Outbox) -> JoiningTransport:
-    return JoiningTransport(cast("asyncio.Transport", Wire(done)), outbox)
+def joining(done: list[object], outbox: Outbox) -> CoalescingTransport:
+    return CoalescingTransport(cast("asyncio.Transport", Wire(done)), outbox)
 
 
 async def test_a_step_is_one_write(done: list[object], outbox: Outbox) -> None:

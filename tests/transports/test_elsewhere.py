@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from proxy.net.tcp_keepalive import ask_when_silent
+from proxy.net.tcp_keepalive import enable_keepalive
 from proxy.transports import ConnectFailed, ConnectionCut, Endpoint, Transport
 from tests.transports.wire import PATIENT, Peer, ScriptedServer, answering, whole
 
@@ -52,14 +52,14 @@ async def test_a_server_elsewhere_may_vanish(native: Transport, monkeypatch: pyt
     watched: list[bool] = []
 
     def watch(connection: socket.socket) -> None:
-        ask_when_silent(connection)
+        enable_keepalive(connection)
         watched.append(bool(connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)))
 
-    monkeypatch.setattr("proxy.transports.native.ask_when_silent", watch)
+    monkeypatch.setattr("proxy.transports.native.enable_keepalive", watch)
     async with ScriptedServer(answering(LAST)) as server:
         assert await _ask(native, server.endpoint()) == b"ok"
         assert watched == []
-        monkeypatch.setattr("proxy.transports.native.is_on_this_machine", lambda address: False)
+        monkeypatch.setattr("proxy.transports.native.is_loopback", lambda address: False)
         assert await _ask(native, server.endpoint(host="localhost")) == b"ok"
         assert watched == [True]
 
@@ -68,7 +68,7 @@ async def test_a_server_elsewhere_that_closes_at_once(native: Transport, monkeyp
     async def close(peer: Peer) -> None:
         peer.reset()
 
-    monkeypatch.setattr("proxy.transports.native.is_on_this_machine", lambda address: False)
+    monkeypatch.setattr("proxy.transports.native.is_loopback", lambda address: False)
     async with ScriptedServer(close) as server:
         for _ in range(20):
             with pytest.raises(ConnectionCut):
