@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -20,7 +22,7 @@ from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.support.checks import check_events, check_frames
 from tests.support.live import USAGE, LiveProxy, chunk, config_for, said
 from translators.dialects import PRESETS
-from translators.sealing import PLAIN
+from translators.sealing import PLAIN, Sealer
 
 TOOLS: Any = [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False}]
 TRIGGER = {"type": "compaction_trigger"}
@@ -292,3 +294,19 @@ def test_a_key_is_made_once_in_the_data_directory(tmp_path: Path) -> None:
     configured = StoreSettings(data_dir=str(tmp_path / "data"), sealing_keys=(Secret("ab" * 32),))
     assert create_sealer(configured).open(create_sealer(configured).seal(b"y")) == b"y"
     assert create_sealer(StoreSettings()) is PLAIN
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_workers_that_start_at_once_have_one_key(tmp_path: Path, kind: Literal["memory", "sqlite"]) -> None:
+    """What one has sealed comes back to any of them, whether they share a database or not."""
+    settings = StoreSettings(kind=kind, data_dir=str(tmp_path / "data"))
+    together = threading.Barrier(8)
+
+    def start() -> Sealer:
+        together.wait()
+        return create_sealer(settings)
+
+    with ThreadPoolExecutor(8) as pool:
+        sealers = [started.result() for started in [pool.submit(start) for _ in range(8)]]
+    for sealer in sealers:
+        assert [each.open(sealer.seal(b"x")) for each in sealers] == [b"x"] * 8
