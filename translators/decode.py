@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from translators.errors import InvalidRequest, bounded
+from translators.steps import step
 
 T = TypeVar("T")
 
@@ -113,6 +114,7 @@ def check_utf8(json: bytes) -> None:
     try:
         for at in range(0, len(json), _UTF8_PIECE):
             decoder.decode(json[at : at + _UTF8_PIECE])
+            step()
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         json.decode()  # says where it is

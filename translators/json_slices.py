@@ -12,6 +12,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw
 
+from translators.steps import step
+
 T = TypeVar("T")
 
 SLICE_BYTES = 1 << 20
@@ -46,4 +48,5 @@ def read_array(array: bytes | Raw, read: Callable[[bytes], T]) -> Iterator[T]:
             stop = end  # members hold such places again and again
             made = read(b"".join((b"[", view[start:stop], b"]")))
         yield made
+        step()
         start = stop + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -11,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxy.ids import NewId, response_of
-from proxy.process.aside import LONG_BYTES
+from proxy.process.aside import LONG_BYTES, in_thread
 from proxy.state.history import ConnectionMemory, History
 from proxy.store.records import ACTIVE, StoredResponse
 from translators.history.raw_items import NewItem, join_items, split_input, split_items, with_id
@@ -19,6 +18,7 @@ from translators.history.window import behind_compaction
 from translators.items.compaction import OutputCompaction
 from translators.long_text import LongJson, encode_json, encode_short
 from translators.schema.responses import Response, ResponsesRequest
+from translators.steps import in_steps
 
 NO_OUTPUT: list[Any] = []
 _JSON = attrgetter("json")
@@ -45,7 +45,7 @@ class Recorder:
     def _given(self) -> list[NewItem]:
         """The items of the input, each with its id, which it keeps."""
         if self._input is None:
-            self._input = [with_id(raw, self._new_id) for raw in split_input(self._params.input)]
+            self._input = [with_id(raw, self._new_id) for raw in in_steps(split_input(self._params.input))]
         return self._input
 
     async def record_aside(self, response: Response) -> Recording:
@@ -55,7 +55,7 @@ class Recorder:
                 return self.record(response, encode=encode_short)
             except LongJson:
                 pass
-        return await asyncio.to_thread(self.record, response)
+        return await in_thread(self.record, response)
 
     def record(
         self,

@@ -30,6 +30,7 @@ from translators.report import Adaptation, OnUnsupported, Report
 from translators.schema import chat
 from translators.schema.responses import NULL, ResponsesRequest, Thoughts
 from translators.sealing import PLAIN, Sealer
+from translators.steps import MANY, in_steps, step
 from translators.surrogates import mended, mended_utf8
 from translators.tools import Offering, ToolMap, ToolName
 from translators.tools.declare import declare_tools, has_client_search
@@ -122,7 +123,11 @@ def _encode(request: chat.ChatRequest) -> bytes:
     around = msgspec.json.encode(msgspec.structs.replace(request, messages=[]))
     before, place, behind = around.partition(_NO_MESSAGES)
     groups = (request.messages[at : at + _TOGETHER] for at in range(0, len(request.messages), _TOGETHER))
-    messages = b",".join([msgspec.json.encode(group)[1:-1] for group in groups])
+    encoded: list[bytes] = []
+    for group in groups:
+        encoded.append(msgspec.json.encode(group)[1:-1])
+        step()
+    messages = b",".join(encoded)
     return b"".join((before, place[:-1], messages, place[-1:], behind))
 
 
@@ -366,7 +371,7 @@ def _messages(
 ) -> list[chat.Message]:
     if params.instructions:
         builder.add(Instruction(params.instructions, "system"))
-    for located in items:
+    for located in items if len(items) <= MANY else in_steps(items):
         located.item.replay(builder, tools, located.at)
     if is_string(params.input):
         builder.add(UserSpeech(decode_as(str, params.input, "input")))
