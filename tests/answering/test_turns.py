@@ -198,6 +198,18 @@ def test_an_answer_that_failed_before_it_said_anything_leaves_its_place_to_anoth
     assert [item["type"] for item in result.response["output"]] == ["message"]
 
 
+def test_where_nobody_counts_each_answer_is_estimated_but_for_one_that_failed_at_once() -> None:
+    said = [chunk(content="Yes."), chunk("stop")]
+    once = Run(ONLY_LOOK).feed(*said).finish().response["usage"]["input_tokens"]
+    failed = Run(ONLY_LOOK).feed(BROKEN_CHUNK)
+    failed.stream.begin_answer(translate(ONLY_LOOK))
+    assert failed.feed(*said).finish().response["usage"]["input_tokens"] == once
+    held = Run(ONLY_LOOK).feed(call("fire"), chunk("tool_calls"))
+    assert ask(held, ALL) is not None
+    held.stream.begin_answer(translate(ONLY_LOOK))
+    assert held.feed(*said).finish().response["usage"]["input_tokens"] == 2 * once
+
+
 def test_one_that_has_said_something_fails_the_response() -> None:
     run = Run(REQUEST).feed(chunk(content="Yes"), BROKEN_CHUNK)
     assert run.stream.life is Life.ENDED
