@@ -157,3 +157,15 @@ def test_an_id_that_the_history_has_used_gets_another() -> None:
     told = messages[-1]
     assert isinstance(told, chat.ToolMessage)
     assert told.tool_call_id == ids[-1]
+
+
+def test_words_behind_the_call_come_back_as_well() -> None:
+    parsed = parse_request(encode(held({"model": "m", "input": "go"})))
+    run = Run.of(translated(parsed, PRESETS["generic"]))
+    run.feed(chunk(content="Wait."), call("fire"), chunk(content=" So."), chunk("stop"))
+    again = ask(run, MANY)
+    assert again is not None
+    sent = translated(parsed, PRESETS["generic"], again.pieces).chat.messages[-2]
+    assert isinstance(sent, chat.AssistantMessage)
+    assert "Wait." in str(sent.content)
+    assert "So." in str(sent.content)
