@@ -181,7 +181,10 @@ def test_a_fault_beside_rejected_calls_is_the_answers_own() -> None:
 BROKEN_CHUNK: Json = {"error": {"message": "The GPU fell out."}}
 
 
-@given(st.lists(st.sampled_from([{"choices": []}, chunk(content=" "), BROKEN_CHUNK]), max_size=3), st.booleans())
+@given(
+    st.lists(st.sampled_from([{"choices": []}, chunk(content=" "), chunk(content="late"), BROKEN_CHUNK]), max_size=3),
+    st.booleans(),
+)
 def test_an_answer_that_failed_before_it_said_anything_leaves_its_place_to_another(
     after_it: list[Json], moves: bool
 ) -> None:
