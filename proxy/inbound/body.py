@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import cast
 
 from msgspec import Struct
 from starlette.types import Message, Receive
@@ -15,7 +14,6 @@ from proxy.inbound.waiting import Share, WaitingBytes
 from translators.errors import InvalidRequest
 
 _UNWATCHED_SECONDS = 0.05
-_COPIED_BYTES = 1 << 20  # of a body that came in pieces: a fraction of a millisecond
 
 
 class BodyLimits(Struct, frozen=True):
@@ -46,26 +44,25 @@ async def read_request(receive: Receive, limits: BodyLimits, headers: Mapping[st
         with Share(limits.waiting) as share:
             body = await _read_rest(receive, message, limit, share)
     encoding = headers.get("content-encoding")
-    return body if encoding is None else await decode_aside(bytes(body), encoding, limit)
+    return body if encoding is None else await decode_aside(body, encoding, limit)
 
 
 async def _read_rest(receive: Receive, message: Message, limit: int, share: Share) -> bytes:
-    """The whole of a body whose first piece is in `message`. Raises BridgeError (413, 503) and ClientGone.
-
-    A long one is no `bytes`, though it serves as such: to make those of 30 MB would be one long step at its end.
-    """
-    body = bytearray()
+    """The whole of a body whose first piece is in `message`. Raises BridgeError (413, 503) and ClientGone."""
+    pieces: list[bytes] = []
+    size = 0
     while True:
         if message["type"] == "http.disconnect":
             raise ClientGone
         piece = message.get("body", b"")
-        body += piece
-        if len(body) > limit:
+        size += len(piece)
+        if size > limit:
             raise _too_large(limit)
         share.add(len(piece))
         share.check()
+        pieces.append(piece)
         if not message.get("more_body", False):
-            return bytes(body) if len(body) <= _COPIED_BYTES else cast("bytes", body)
+            return b"".join(pieces)  # a growing bytearray is copied more than once, and in steps as long
         message = await receive()
 
 
