@@ -25,7 +25,8 @@ MIN_SECRET = 8
 
 # What stands in the place of the middle of a key: `sk-ab***yz`, `sk-ab...yz`.
 _MASK = re.compile(r"\*{2,}|\u2022{2,}|\u2026|\.{3,}|[xX]{4,}")
-_MAX_MASKS = 64  # looked at in one text
+_MAX_MASKS = 64  # looked at one by one in one text, at some microseconds each; behind them goes every word with a mask
+_WORD = re.compile(r"\S+")
 _BESIDE_MASK = 64
 _MIN_SHOWN = 4  # characters of a secret beside its stars, from which on it is one's own
 _WORD_END = re.compile(r"[A-Za-z0-9_.+/=~-]*\Z")
@@ -62,10 +63,11 @@ class Redactor:
 
     def _without_masked(self, text: str) -> str:
         """Hides what a server left of a key that it had masked by itself."""
-        pieces, at = [], 0
+        pieces: list[str] = []
+        at = 0
         for count, mask in enumerate(_MASK.finditer(text)):
             if count == _MAX_MASKS:
-                break
+                return "".join([*pieces, _WORD.sub(_without_mask, text[at:])])
             before = _WORD_END.search(text, max(at, mask.start() - _BESIDE_MASK), mask.start())
             after = _WORD_START.match(text, mask.end(), mask.end() + _BESIDE_MASK)
             head, tail = before[0] if before else "", after[0] if after else ""
@@ -78,6 +80,11 @@ class Redactor:
         if len(head) + len(tail) < _MIN_SHOWN:
             return False
         return any(secret.startswith(head) and secret.endswith(tail) for secret in self._secrets)
+
+
+def _without_mask(word: re.Match[str]) -> str:
+    is_left_of_something = _MASK.search(word[0]) and len(_MASK.sub("", word[0])) >= _MIN_SHOWN
+    return HIDDEN if is_left_of_something else word[0]
 
 
 NOTHING_HIDDEN = Redactor()

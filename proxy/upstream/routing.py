@@ -20,6 +20,9 @@ from translators.sealing import PLAIN, Sealer
 DEFAULT_NAME = "*"
 MAX_NAMES_SHOWN = 20
 MAX_NAME_SHOWN = 100
+MAX_NAME = 1024
+"""Characters of a model's name: the longest in use, paths of files, have a few hundred. Each name that a pattern takes
+is held against the families of many models, and remembered."""
 MAX_REMEMBERED = 1000
 
 _WILDCARD = re.compile(r"\[[^]]*\]|[*?]")
@@ -81,6 +84,9 @@ class Router:
         if plan is not None and may_use(model):
             return plan
         known = self._known if may_use is _any else shown_names([name for name in self._entries if may_use(name)])
+        if len(model) > MAX_NAME:
+            message = f"Invalid 'model': a name has at most {MAX_NAME} characters, this one {len(model)}."
+            raise InvalidRequest(message, code="string_above_max_length", param="model")
         shown = model if len(model) <= MAX_NAME_SHOWN else f"{model[:MAX_NAME_SHOWN]}…"
         message = f"The model '{shown}' does not exist here. Known models: {known}."
         raise InvalidRequest(message, status=404, code="model_not_found", param="model")
@@ -90,6 +96,8 @@ class Router:
             return self._exact[model]
         if model in self._found:
             return self._found[model]
+        if len(model) > MAX_NAME:
+            return None
         for matches, pattern in self._patterns:
             if matches(model):
                 if len(self._found) >= MAX_REMEMBERED:

@@ -24,7 +24,10 @@ from proxy.config import ConfigError
 from proxy.telemetry.log import LineFormatter, LineHandler
 from proxy.upstream.redaction import HIDDEN, Redactor
 from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
+from tests.support.live import LiveProxy
+from tests.support.live import config_for as live_config
 from tests.support.running import config_for, read_config, running
+from tests.support.translation import Run
 from translators.errors import redacted
 from translators.recovery.upstream_errors import read_error
 
@@ -69,6 +72,23 @@ def test_no_cut_leaves_half_of_a_secret(before: int) -> None:
 @pytest.mark.parametrize("text", ["wait... what", "**bold** words", "a ... b", "x" * 40, "*" * 100_000, "…" * 10_000])
 def test_other_marks_stay(text: str) -> None:
     assert Redactor([UPSTREAM_KEY])(text) == text
+
+
+@pytest.mark.parametrize("noise", ["a ... b ", "**", "ab** ", "… ", "xxxx\n"])
+@pytest.mark.parametrize("form", [*_forms(UPSTREAM_KEY)[3:], "sk-u…89"])
+def test_no_number_of_other_marks_lets_one_through(noise: str, form: str) -> None:
+    shown = Redactor([UPSTREAM_KEY])(f"{noise * 300} key: {form} given")
+    assert form not in shown
+    assert shown.endswith(f"{HIDDEN} given")
+
+
+def test_a_tier_that_may_be_a_secret_is_no_tier() -> None:
+    for tier in (UPSTREAM_KEY, "sk-up/0123456789", "a1b2c3d4", "x" * 33, "a b"):
+        stream = Run().feed({"service_tier": tier, "choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}]})
+        response = stream.finish().response
+        assert response["service_tier"] == "default"
+        assert tier not in json.dumps(response)
+        assert "service_tier" in [adaptation.param for adaptation in stream.stream.adaptations]
 
 
 def test_what_is_inside_of_a_secret_is_one() -> None:
@@ -269,3 +289,18 @@ async def test_a_refused_subject_is_the_clients_matter(tmp_path: Path, error: Js
         backend.script(json_answer({"error": error}, status=403))
         answer = await http.post("/v1/responses", json={"model": "m", "input": "hi"})
         assert (answer.status_code, answer.json()["error"]["message"]) == (403, error["message"])
+
+
+async def test_a_huge_model_name_is_refused_and_no_name_makes_a_long_line(log: io.StringIO) -> None:
+    async with ChatBackend(strict=False) as backend, LiveProxy(live_config(backend.base_url)) as proxy:
+        backend.always(sse_answer([CHUNK, CHUNK]))
+        for length, status in ((1_000_000, 400), (1025, 400), (1024, 200)):
+            answer = await proxy.http.post("/responses", json={"model": "m" * length, "input": "hi"})
+            assert answer.status_code == status
+            if status == 400:
+                error = answer.json()["error"]
+                assert (error["param"], error["code"]) == ("model", "string_above_max_length")
+                assert len(answer.text) < 1000
+    for handler in logging.getLogger("proxy").handlers:
+        handler.flush()
+    assert max(map(len, log.getvalue().splitlines()), default=0) < 2000
