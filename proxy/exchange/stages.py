@@ -169,13 +169,8 @@ class Answering(Stage):
                 else:
                     return stream.finish(said_done=False, completed_at=self._asker.now())
             else:
-                try:
-                    with self._turn:
-                        chunks = await self.attempts.read()
-                except UpstreamError as error:
-                    if stream.says_nothing and await self._move(error):
-                        continue
-                    raise
+                with self._turn:
+                    chunks = await self.attempts.read()
                 if chunks:
                     events = stream.feed(*chunks)
                 elif not (events := await self._rest()):
