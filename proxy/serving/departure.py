@@ -24,15 +24,19 @@ class ListenerProbe:
         self._transport = transport
         self._loop = loop
         transport.write(_CONTINUE)
-        self._timer = loop.call_later(_FIRST_LOOK, self._look)
+        self._timer: asyncio.TimerHandle | None = loop.call_later(_FIRST_LOOK, self._look)
 
     def __repr__(self) -> str:
-        return f"ListenerProbe({'stopped' if self._timer.cancelled() else 'looking'})"
+        return f"ListenerProbe({'over' if self._timer is None else 'looking'})"
 
     def stop(self) -> None:
-        self._timer.cancel()
+        """Looks no more; a second time does nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _look(self) -> None:
+        self._timer = None  # a timer that has fired still holds what it called
         if self._transport.is_closing():
             return
         raw: socket.socket = self._transport.get_extra_info("socket")
