@@ -27,6 +27,9 @@ class ThinkTags(Filter):
 
     def feed(self, fragment: Fragment) -> list[Fragment]:
         if isinstance(fragment, Text):
+            if self._begins_visibly(fragment.text):
+                self.done = True
+                return [fragment]
             self._held.append(fragment)
             if self._lookout is not None and not self._lookout.add(fragment.text):
                 return []
@@ -44,6 +47,12 @@ class ThinkTags(Filter):
             return [*held]
         text = text.rstrip()
         return [Reasoning(text)] if text else []
+
+    def _begins_visibly(self, text: str) -> bool:
+        """Whether nothing came before it, and it begins with what is neither a tag nor white space: most answers do."""
+        if self._held or self._inside or self._prefilled:
+            return False
+        return bool(text) and text[0] != "<" and not text[0].isspace()
 
     def _read(self) -> list[Fragment]:
         out: list[Fragment] = []
