@@ -13,7 +13,8 @@ import msgspec
 
 from tests.support.cases import Case, read_cases
 from tests.support.translation import Json, Run, run_bytes
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError
 from translators.recovery.upstream_errors import error_in_chunk, read_error

@@ -19,7 +19,8 @@ from proxy.config import Config, ConfigError
 from proxy.process.grammars import Grammars
 from proxy.upstream.recognition import recognise
 from proxy.upstream.routing import Router
-from translators.asking.translate import ParsedRequest, Translation, parse_request, to_chat
+from translators.asking.parse import ParsedRequest, parse_request
+from translators.asking.translate import Translation, to_chat
 from translators.decode import is_null
 from translators.errors import BridgeError
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from proxy.config.problems import Path, Report, dotted
 from proxy.config.settings import Config, ModelSettings, StoreSettings, UpstreamSettings
-from translators.asking.translate import parse_defaults
+from translators.asking.parse import parse_defaults
 from translators.dialects import Setting, problems
 from translators.errors import InvalidRequest
 from translators.schema.chat import ChatRequest

@@ -27,7 +27,7 @@ from proxy.inbound.waiting import Share, WaitingBytes
 from proxy.process.drain import ShuttingDown
 from proxy.state.history import ConnectionMemory
 from proxy.telemetry.observer import Outcome, ending_of_response
-from translators.asking.translate import mend
+from translators.asking.parse import mend
 from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
 from translators.long_text import LongJson, encode_json, encode_short

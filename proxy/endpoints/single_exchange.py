@@ -18,7 +18,7 @@ from proxy.exchange.exchange import Exchange
 from proxy.exchange.services import Services
 from proxy.inbound.body import BodyLimits, CancelledOnDisconnect, read_request
 from proxy.inbound.visit import Visit, visit_of
-from translators.asking.translate import mend
+from translators.asking.parse import mend
 from translators.decode import check_depth, decode_as
 
 

@@ -29,7 +29,8 @@ from proxy.upstream.plan import Route
 from proxy.upstream.wire import Question
 from translators.answering.stream import ResponseStream
 from translators.answering.turns import NEVER_AGAIN, Limits
-from translators.asking.translate import ParsedRequest, Translation, parse_request
+from translators.asking.parse import ParsedRequest, parse_request
+from translators.asking.translate import Translation
 from translators.errors import InvalidRequest
 from translators.history.continuation import goes_on, leave_out_resent, naming
 from translators.history.references import references

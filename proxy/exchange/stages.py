@@ -28,7 +28,8 @@ from proxy.upstream.plan import Plan
 from proxy.upstream.wire import Question
 from translators.answering.stream import ResponseStream
 from translators.answering.turns import Again, EndedAnswer, Limits, after
-from translators.asking.translate import ParsedRequest, Translation
+from translators.asking.parse import ParsedRequest
+from translators.asking.translate import Translation
 from translators.errors import BridgeError, InvalidRequest, UpstreamError
 from translators.history.truncation import Truncation
 from translators.history.window import Window

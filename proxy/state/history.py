@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from proxy.callers import Caller, first_found
 from proxy.state.conversation_locks import ConversationLock, ConversationLocks
 from proxy.store import Conversation, Store
-from translators.asking.translate import ParsedRequest
+from translators.asking.parse import ParsedRequest
 from translators.history.continuation import (
     ConversationNamed,
     chain_items,

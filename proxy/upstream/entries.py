@@ -10,7 +10,8 @@ from msgspec import Struct
 from proxy.config import LOCAL_MODEL, Config, ModelSettings, OnUnsupported, UpstreamSettings
 from proxy.upstream.plan import Plan, Route
 from proxy.upstream.wire import CHAT
-from translators.asking.translate import Settings, parse_defaults
+from translators.asking.parse import parse_defaults
+from translators.asking.translate import Settings
 from translators.dialects import GENERIC, choose
 from translators.schema.responses import ResponsesRequest
 from translators.sealing import Sealer

@@ -15,8 +15,9 @@ from msgspec import Struct
 
 from proxy.transports import Answer
 from proxy.upstream.body import AnswerBody, ChatAnswer
+from translators.asking.parse import ParsedRequest
 from translators.asking.tail import Tail
-from translators.asking.translate import ParsedRequest, Settings, Translation, to_chat
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import Dialect
 from translators.items.item import Item
 from translators.limits import AnswerLimits

@@ -23,8 +23,9 @@ from tests.support.translation import encode
 from translators import decode, json_slices
 from translators.asking import read_items as read_items_module
 from translators.asking import translate as translate_module
+from translators.asking.parse import parse_request
 from translators.asking.read_items import read_items
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.translate import Settings, to_chat
 from translators.decode import check_utf8
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest

@@ -14,8 +14,9 @@ from msgspec import Raw
 from tests.strategies import broken_requests, responses_requests
 from tests.strategies.requests import input_items
 from tests.support.translation import Json
+from translators.asking.parse import ParsedRequest, parse_request
 from translators.asking.read_items import read_items
-from translators.asking.translate import ParsedRequest, Settings, parse_request, to_chat
+from translators.asking.translate import Settings, to_chat
 from translators.decode import is_list
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest

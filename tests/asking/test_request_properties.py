@@ -15,8 +15,9 @@ from tests.strategies import broken_requests, json_values, responses_requests, t
 from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, chat_body, encode, translate
 from translators.answering.response import open_response
+from translators.asking.parse import parse_request
 from translators.asking.read_items import decode_item
-from translators.asking.translate import Settings, Translation, parse_request, to_chat
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError, InvalidRequest
 from translators.kinds import KINDS

@@ -16,8 +16,9 @@ from tests.strategies import responses_requests
 from tests.support.strict_chat import check_chat_request
 from tests.support.translation import Json, Run, encode
 from translators.answering.turns import Limits
+from translators.asking.parse import ParsedRequest, parse_request
 from translators.asking.tail import RejectedCall, RejectedCalls, Tail
-from translators.asking.translate import ParsedRequest, Settings, Translation, parse_request, to_chat
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import PRESETS, Dialect
 from translators.errors import InvalidRequest
 from translators.schema import chat

@@ -19,7 +19,8 @@ from proxy.upstream.routing import Router
 from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer
 from tests.support.running import config_for, read_config, running
 from tests.support.translation import Json, encode
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, to_chat
 from translators.dialects import PRESETS, Dialect
 from translators.errors import InvalidRequest, UpstreamError
 from translators.recovery.lessons import Lesson, learn

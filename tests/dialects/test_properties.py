@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.strategies import responses_requests, texts
 from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, encode
-from translators.asking.translate import Settings, Translation, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import Dialect, choose
 from translators.dialects.call_ids import CALL_ID_FORMS
 from translators.dialects.presets import BACKENDS

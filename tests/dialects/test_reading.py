@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.strategies.values import cuts
 from tests.support.answered import answer, answered
 from tests.support.translation import Json, encode, text_of
-from translators.asking.translate import Settings, Translation, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import PRESETS, Dialect, choose
 
 TOOL: Json = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.dialect_rules import check_dialect_request
 from tests.support.translation import Json, encode
-from translators.asking.translate import Settings, Translation, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import PRESETS, Dialect, choose
 from translators.errors import InvalidRequest
 

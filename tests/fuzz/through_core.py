@@ -11,8 +11,9 @@ from tests.support.checks import check_events, check_frames
 from tests.support.translation import counted_ids
 from translators.answering.stream import ResponseStream
 from translators.answering.turns import Again, Limits, after
+from translators.asking.parse import parse_request
 from translators.asking.tail import Tail
-from translators.asking.translate import Settings, Translation, parse_request, to_chat
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError, InvalidRequest
 from translators.recovery.upstream_errors import error_in_chunk, read_error

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw, Struct
 
-from translators.asking.translate import ParsedRequest, parse_request
+from translators.asking.parse import ParsedRequest, parse_request
 from translators.errors import InvalidRequest, UpstreamError
 from translators.history.continuation import (
     ConversationNamed,

@@ -14,7 +14,7 @@ from proxy.exchange import beginning as module
 from proxy.process.aside import LONG_BYTES, aside
 from tests.support.chat_backend import ChatBackend, json_answer
 from tests.support.running import config_for, read_config, running
-from translators.asking.translate import ParsedRequest, parse_request
+from translators.asking.parse import ParsedRequest, parse_request
 from translators.steps import GIVE_WAY, MANY, in_steps
 
 ANSWER = {"choices": [{"index": 0, "message": {"content": "Hello."}, "finish_reason": "stop"}]}

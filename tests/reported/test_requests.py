@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.strategies import json_values
 from tests.support.drive import WEATHER, Json, Stream, answer, call, chat, reported, translate
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, to_chat
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.strategies import json_values
 from tests.support.drive import PIXEL, WEATHER, chat
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, to_chat
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
 from translators.kinds import KINDS

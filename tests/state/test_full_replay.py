@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from proxy.state.history import History
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, to_chat
 from translators.dialects import PRESETS
 from translators.history.raw_items import split_input, with_id
 

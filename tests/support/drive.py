@@ -13,7 +13,8 @@ from proxy.process.jobs.grammar import run as run_job
 from tests.support.checks import Emitted, check_events
 from tests.support.strict_chat import check_chat_request
 from translators.answering.stream import ResponseStream
-from translators.asking.translate import Settings, Translation, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import PRESETS, Dialect
 from translators.errors import BridgeError
 from translators.report import OnUnsupported

@@ -13,7 +13,8 @@ import msgspec
 from tests.support.checks import Emitted, check_events, check_frames
 from translators.answering.response import open_response
 from translators.answering.stream import ResponseStream
-from translators.asking.translate import Settings, Translation, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, Translation, to_chat
 from translators.dialects import PRESETS
 from translators.errors import BridgeError
 from translators.report import OnUnsupported

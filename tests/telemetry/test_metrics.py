@@ -13,7 +13,8 @@ from proxy.telemetry.metrics import Metrics
 from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
 from tests.support.running import config_for, read_config, running
 from translators.answering.stream import ResponseStream
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.parse import parse_request
+from translators.asking.translate import Settings, to_chat
 from translators.dialects import Dialect
 from translators.report import Adaptation
 

@@ -35,8 +35,8 @@ from proxy.upstream.routing import Router
 from proxy.upstream.wire import Question
 from tests.support.chat_backend import Answer, ChatBackend, Request, json_answer, silence, sse_answer
 from tests.support.translation import Json, encode
+from translators.asking.parse import parse_request
 from translators.asking.tail import RejectedCall, RejectedCalls
-from translators.asking.translate import parse_request
 from translators.errors import InvalidRequest, UpstreamError
 from translators.recovery.upstream_errors import error_in_chunk
 from translators.recovery.verdict import MOST_LESSONS

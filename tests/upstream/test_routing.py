@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from proxy.config import LOCAL_MODEL, Config, ModelSettings, UpstreamSettings, builtin_config
 from proxy.upstream.entries import LOCAL_DIALECT
 from proxy.upstream.routing import Router
-from translators.asking.translate import Settings, parse_defaults
+from translators.asking.parse import parse_defaults
+from translators.asking.translate import Settings
 from translators.dialects import PRESETS
 from translators.errors import InvalidRequest
 

@@ -14,8 +14,9 @@ from msgspec import Raw
 from tests.support.translation import translate
 from translators.asking import schema_check
 from translators.asking import translate as request_module
+from translators.asking.parse import parse_request
 from translators.asking.schema_check import misfit
-from translators.asking.translate import Settings, parse_request, to_chat
+from translators.asking.translate import Settings, to_chat
 from translators.dialects import PRESETS
 from translators.dialects.schemas import MAX_COPIED, adapt_schema
 from translators.errors import InvalidRequest

@@ -12,8 +12,8 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw, Struct
 
+from translators.asking.parse import ParsedRequest
 from translators.asking.read_items import decode_item, read_items
-from translators.asking.translate import ParsedRequest
 from translators.decode import decode_as, is_list, is_null, is_string
 from translators.errors import InvalidRequest, bounded
 from translators.history.raw_items import join_items, split_arrays, split_input

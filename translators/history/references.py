@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Raw
 
-from translators.asking.translate import ParsedRequest
+from translators.asking.parse import ParsedRequest
 from translators.errors import InvalidRequest, bounded
 from translators.history.outline import outline_of
 from translators.history.raw_items import item_id, split_input

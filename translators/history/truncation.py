@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from translators.asking.inline import may_hold_media
-from translators.asking.translate import ParsedRequest, Translation
+from translators.asking.parse import ParsedRequest
+from translators.asking.translate import Translation
 from translators.errors import UpstreamError
 from translators.history.outline import Outline, outline_of
 from translators.history.raw_items import join_items, split_input
