@@ -74,6 +74,18 @@ def test_c8_a_call_comes_back_as_the_tools_own(text: str) -> None:
         assert item["status"] == "completed"
 
 
+def test_c8_what_is_said_late_for_such_a_call_goes_back_with_it() -> None:
+    """Gemini's signatures may come behind the call that they sign."""
+    request = {"tools": MANY, "input": [{"role": "user", "content": "q"}]}
+    signed = {"google": {"thought_signature": "SIG1"}}
+    late = delta(tool_calls=[{"index": 0, "extra_content": signed}])
+    output = answer(request, call(WRAPPED, "mcp__s0"), late, delta("tool_calls"), dialect=limited(128)).output
+    [called] = [item for item in output if item["type"] == "function_call"]
+    returned = {"type": "function_call_output", "call_id": called["call_id"], "output": "done"}
+    again = translate({**request, "input": [*request["input"], *output, returned]}, dialect=limited(128))
+    assert json.loads(again.body())["messages"][1]["tool_calls"][0]["extra_content"] == signed
+
+
 @pytest.mark.parametrize("end", range(1, len(WRAPPED)))
 def test_c8_a_call_that_breaks_off_is_cut(end: int) -> None:
     found = answer({"tools": MANY}, call(WRAPPED[:end], "mcp__s0"), delta("tool_calls"), dialect=OPENAI)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from translators.answering.fragments import CallExtra, Fragment, ToolArguments, ToolCall
@@ -14,7 +12,7 @@ from translators.tools.repair import repaired
 
 
 class Dispatched(Filter):
-    ignores = BESIDE_CALLS
+    ignores = BESIDE_CALLS - {CallExtra}  # one may be for a call that is held here
 
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
@@ -30,7 +28,7 @@ class Dispatched(Filter):
             self._arguments[fragment.key].append(fragment.delta)
             return []
         if isinstance(fragment, CallExtra) and fragment.key in self._calls:
-            self._calls[fragment.key] = self._renamed(fragment.key, self._calls[fragment.key].name, fragment.extra)
+            self._calls[fragment.key] = msgspec.structs.replace(self._calls[fragment.key], extra=fragment.extra)
             return []
         return [fragment]
 
@@ -39,13 +37,10 @@ class Dispatched(Filter):
         for key, call in self._calls.items():
             text = "".join(self._arguments[key])
             name, arguments = _meant(text)
-            out.append(self._renamed(key, name or call.name, call.extra))
+            out.append(msgspec.structs.replace(call, name=name or call.name))
             out.append(ToolArguments(key, arguments))
         self._calls = {}
         return out
-
-    def _renamed(self, key: int, name: str, extra: Any) -> ToolCall:
-        return msgspec.structs.replace(self._calls[key], name=name, extra=extra)
 
 
 def _meant(text: str) -> tuple[str | None, str]:
