@@ -23,10 +23,10 @@ from translators.items.reasoning import ReasoningWriter
 from translators.items.refused_call import RefusedCallWriter
 from translators.limits import MAX_CALLS, MAX_ITEMS, too_many_calls, too_many_items
 from translators.report import Adaptation
+from translators.wire.finish_reasons import MAX_REASON
 
 _REFUSAL_AS_TEXT = Adaptation("changed", "choices[0].message.refusal", "the client reads no refusals: it is text")
 FINISH_REASON = "choices[0].finish_reason"
-_MAX_REASON = 64
 
 
 class Output(OpenItems):
@@ -199,7 +199,7 @@ class Output(OpenItems):
         ending = ending_of(fragment.reason)
         if ending is None:  # it still says that the answer is over
             ending = COMPLETED
-            said = f"'{fragment.reason[:_MAX_REASON]}' is none that is known: taken for a whole answer"
+            said = f"'{fragment.reason[:MAX_REASON]}' is none that is known: taken for a whole answer"
             self.told.add_part(Adaptation("changed", FINISH_REASON, said))
         self.answer.ending = ending
 

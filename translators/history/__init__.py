@@ -1,1 +1,1 @@
-"""Pure rules about what came before: which output answers which call, and what a client sent a second time."""
+"""Pure rules about what came before: what continues what, and what a client sent a second time."""

@@ -89,9 +89,6 @@ class _RetryInfo(Struct):
     retryDelay: str
 
 
-# "Please try again in 1m2.5s", "retry after 20 seconds": OpenAI, Groq, Azure
-
-
 def read_error(status: int, body: bytes, *, retry_after: str | None = None) -> UpstreamError:
     """The error in an HTTP answer; `status` is the upstream's, 200 for an error under a success."""
     try:
