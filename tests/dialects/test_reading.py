@@ -162,6 +162,15 @@ def test_t27_a_forced_call_in_bare_json(
         assert text_of(response) == text
 
 
+def test_a_call_in_bare_json_and_one_between_tags_are_two() -> None:
+    other = {**TOOL, "name": "other"}
+    both = Dialect(text_calls=frozenset({"bare_json", "tool_call_tags"}))
+    asked = translation(both, tools=[TOOL, other], tool_choice="required")
+    bare, tagged = '{"name": "look", "arguments": {"at": 1}}', '<tool_call>{"name": "other"}</tool_call>'
+    response = answer(asked, [{"content": bare}, {"content": tagged}])
+    assert [item["name"] for item in response["output"]] == ["look", "other"]
+
+
 SCHEMA: Json = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 FORMAT: Json = {"format": {"type": "json_schema", "name": "number", "schema": SCHEMA}}
 

@@ -19,6 +19,7 @@ from translators.answering.reading.filter import BESIDE_TEXT, MOST_SPACE, Filter
 from translators.decode import is_json_object
 
 FIRST_KEY = 1_000_000  # apart from the keys of the calls that came as such
+_FIRST_BARE_KEY = 2 * FIRST_KEY  # one answer may hold calls of both filters
 _MAX_HELD = 1 << 20
 
 
@@ -157,7 +158,7 @@ class BareCall(Filter):
         called = [call for call in _json_calls(text) if call.name in self._offered]
         if not called and len(self._offered) == 1 and is_json_object(text):
             called = [Call(next(iter(self._offered)), text.strip())]
-        return _fragments(called, FIRST_KEY) or [Text(text)]
+        return _fragments(called, _FIRST_BARE_KEY) or [Text(text)]
 
 
 def _fragments(calls: list[Call], first_key: int) -> list[Fragment]:
