@@ -53,6 +53,7 @@ from proxy.upstream.contents import MediaReaders
 from proxy.upstream.recognition import Recognition
 from proxy.upstream.redaction import Redactor
 from proxy.upstream.routing import Router
+from translators.ids import PROCESS
 
 
 def create_app(
@@ -79,7 +80,7 @@ def create_app(
         sender=Sender(upstreams, MediaReaders(Fetcher(config.fetch), documents), grammars),
         clock=clock,
         new_id=new_id,
-        holder=new_id("proc"),
+        holder=new_id(PROCESS),
         max_depth=config.server.max_depth,
         store=store,
         store_settings=config.store,
@@ -91,36 +92,40 @@ def create_app(
 
     runs = BackgroundRuns(services)
     readiness = Readiness(services.store, clock)
+    # Closed from the last to the first.
+    owned = (grammars, documents, upstreams, services.upstream_models, services.recognition, readiness, services.locks)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.store.open()
-        services.recognition.begin(config.upstreams)
-        loop = asyncio.get_running_loop()
-        aside = [loop.create_task(keep_house(services)), loop.create_task(preload(grammars.warm))]
-        watchdog = Watchdog(metrics.loop_lag, config.server.slow_loop_seconds)
-        watchdog.start()
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(services.store.close)
+            for each in (*owned, runs):
+                stack.push_async_callback(each.aclose)
+            services.recognition.begin(config.upstreams)
+            await stack.enter_async_context(_beside_requests(services, grammars, config.server.slow_loop_seconds))
             yield
-        finally:
-            watchdog.stop()
-            for task in aside:
-                task.cancel()
-            await asyncio.wait(aside)
-            services.drain.end()  # a server that knows nothing of it has not done so
-            await runs.aclose()
-            await services.locks.aclose()
-            await readiness.aclose()
-            await services.recognition.aclose()
-            await services.upstream_models.aclose()
-            await upstreams.aclose()
-            await documents.aclose()
-            await grammars.aclose()
-            await services.store.close()
 
     api = _Endpoints(services, runs, config)
     routes = [*api.routes("/v1"), *api.routes(""), *_own_routes(services, readiness, config)]
     return _Application(config, services, api.create, routes=routes, lifespan=lifespan)
+
+
+@contextlib.asynccontextmanager
+async def _beside_requests(services: Services, grammars: Grammars, slow_loop_seconds: float) -> AsyncIterator[None]:
+    """What goes on as long as requests are served; behind it nothing waits in a turn any more."""
+    loop = asyncio.get_running_loop()
+    aside = [loop.create_task(keep_house(services)), loop.create_task(preload(grammars.warm))]
+    watchdog = Watchdog(services.metrics.loop_lag, slow_loop_seconds)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.stop()
+        for task in aside:
+            task.cancel()
+        await asyncio.wait(aside)
+        services.drain.end()  # a server that knows nothing of it has not done so
 
 
 class _Application(Starlette):

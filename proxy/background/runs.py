@@ -22,7 +22,6 @@ from proxy.state.sink import BackgroundSink
 from proxy.store import StoredResponse, StoreError
 from proxy.telemetry.observer import ending_of_response
 from translators.errors import BridgeError
-from translators.ids import PROCESS
 from translators.schema.events import ResponseFailed
 from translators.schema.responses import ResponseError
 from translators.wire.sse import encode
@@ -139,7 +138,6 @@ class BackgroundRuns:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._holder = services.new_id(PROCESS)
         self._runs: dict[str, Run] = {}
 
     async def start(self, exchange: Exchange) -> Run:
