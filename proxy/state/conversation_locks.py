@@ -47,7 +47,12 @@ class ConversationLocks:
         """Of a conversation that is there. Raises InvalidRequest where another response holds it, and StoreError."""
         lock = ConversationLock(self, conversation, self._new_id(LOCK))
         now = self._clock()
-        if not await self._store.hold_conversation(owner, conversation, lock.holder, now, now + self._lease):
+        try:
+            held = await self._store.hold_conversation(owner, conversation, lock.holder, now, now + self._lease)
+        except asyncio.CancelledError:
+            await self._free(lock)  # the store does what nobody waits for any more, too
+            raise
+        if not held:
             raise InvalidRequest(
                 "Another process is currently operating on this conversation. Please retry in a few seconds.",
                 param="conversation",
@@ -62,6 +67,9 @@ class ConversationLocks:
         if lock not in self._held:
             return
         self._held.discard(lock)
+        await self._free(lock)
+
+    async def _free(self, lock: ConversationLock) -> None:
         with contextlib.suppress(StoreError):  # then the lease ends by itself
             await asyncio.shield(self._store.free_conversation(lock.conversation, lock.holder))
 

@@ -146,6 +146,35 @@ async def test_the_lock_lasts_as_long_as_the_response() -> None:
     await store.close()
 
 
+class Slow(SqlStore):
+    """Says late that a conversation is held."""
+
+    def __init__(self) -> None:
+        super().__init__(SqliteDatabase(None))
+        self.held = asyncio.Event()
+
+    async def hold_conversation(self, owner: str, conversation_id: str, holder: str, now: float, until: float) -> bool:
+        await super().hold_conversation(owner, conversation_id, holder, now, until)
+        self.held.set()
+        return await asyncio.Future[bool]()
+
+
+async def test_a_client_that_leaves_while_it_is_taken_leaves_it_free() -> None:
+    """Else who asks again at once is refused until the lease ends."""
+    store = Slow()
+    await store.open()
+    await store.create_conversation(Conversation(id="c", owner="o", created_at=1, metadata={}), [])
+    locks = ConversationLocks(store, lambda: 1000.0, random_id, 60)
+    taking = asyncio.ensure_future(locks.take("o", "c"))
+    await store.held.wait()
+    taking.cancel()
+    await asyncio.wait([taking])
+    assert taking.cancelled()
+    assert await SqlStore.hold_conversation(store, "o", "c", "other", 1000.0, 1001.0)
+    await locks.aclose()
+    await store.close()
+
+
 async def test_a_killed_process_frees_it(backend: ChatBackend, tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     answer, _ = held_up()
