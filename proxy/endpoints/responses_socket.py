@@ -24,6 +24,7 @@ from proxy.exchange.exchange import Exchange
 from proxy.exchange.services import Services
 from proxy.inbound.visit import REQUEST_ID, Visit, visit_of
 from proxy.inbound.waiting import Share, WaitingBytes
+from proxy.process.aside import aside
 from proxy.process.drain import ShuttingDown
 from proxy.state.history import ConnectionMemory
 from proxy.telemetry.observer import Outcome, ending_of_response
@@ -32,6 +33,7 @@ from translators.decode import check_depth, decode_as
 from translators.errors import BridgeError, ErrorBody, InvalidRequest
 from translators.long_text import LongJson, encode_json, encode_short
 from translators.schema.events import AnyEvent, one_by_one
+from translators.steps import step
 
 LOST = "dragoman.lost"
 """The extension of the scope in which `WebSocketProtocol` tells of the connection's end."""
@@ -260,9 +262,7 @@ class _Session:
     async def _answer(self, data: bytes, turn: _Turn) -> None:
         stream_id = None
         try:
-            data, mended = mend(data)
-            check_depth(data, self._services.max_depth)
-            event = decode_as(_ClientEvent, data)
+            event, data, mended = await aside(len(data), _read_event, data, self._services.max_depth)
             stream_id = event.stream_id
             if event.type == "response.steer":
                 await self._refuse_steering(event)
@@ -288,14 +288,13 @@ class _Session:
             raise InvalidRequest(
                 "'background' has no meaning over a WebSocket.", param="background", code="unsupported_parameter"
             )
-        fields = decode_as(dict[str, Raw], data)
-        body = {name: value for name, value in fields.items() if name not in _LEFT_OUT} | {"stream": Raw(b"true")}
+        body = await aside(len(data), _body_of, data)
         before, self._remembered = self._remembered, None
         if before is not None and event.previous_response_id != before.response_id:
             self._remembered = before  # an error elsewhere does not touch it
         exchange = await begin_exchange(
             self._services,
-            msgspec.json.encode(body),
+            body,
             turn.headers,
             self._visit.caller,
             remembered=before,
@@ -308,7 +307,7 @@ class _Session:
         finally:
             await asyncio.shield(exchange.close())
         if exchange.error is None:
-            self._remembered = exchange.recorder.remember(exchange.response)
+            self._remembered = await exchange.recorder.remember_aside(exchange.response)
 
     async def _send_error(self, error: BridgeError, stream_id: str | None) -> None:
         await self._send(ErrorEvent(error.status, error.body(self._services.error_codes)), stream_id)
@@ -326,6 +325,24 @@ class _Session:
         except WebSocketDisconnect:
             self._gone = True
             self._waiting.moved.set()  # the reader notices it itself, unless it waits for room
+
+
+def _read_event(data: bytes, max_depth: int) -> tuple[_ClientEvent, bytes, tuple[str, ...]]:
+    """The event, and its JSON with what was mended of it. Raises InvalidRequest."""
+    data, mended = mend(data)
+    step()
+    check_depth(data, max_depth)
+    step()
+    return decode_as(_ClientEvent, data), data, mended
+
+
+def _body_of(data: bytes) -> bytes:
+    """The request within a `response.create`. Raises InvalidRequest."""
+    fields = decode_as(dict[str, Raw], data)
+    step()
+    return msgspec.json.encode(
+        {name: value for name, value in fields.items() if name not in _LEFT_OUT} | {"stream": Raw(b"true")}
+    )
 
 
 class _Turn:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -19,6 +20,8 @@ from translators.items.compaction import OutputCompaction
 from translators.long_text import LongJson, encode_json, encode_short
 from translators.schema.responses import Response, ResponsesRequest
 from translators.steps import in_steps
+
+T = TypeVar("T")
 
 NO_OUTPUT: list[Any] = []
 _JSON = attrgetter("json")
@@ -48,14 +51,24 @@ class Recorder:
             self._input = [with_id(raw, self._new_id) for raw in in_steps(split_input(self._params.input))]
         return self._input
 
-    async def record_aside(self, response: Response) -> Recording:
+    async def record_aside(
+        self, response: Response, *, holder: str | None = None, lease_until: float | None = None
+    ) -> Recording:
         """The same as `record`, in a thread where that is long."""
+        return await self._aside(partial(self.record, response, holder=holder, lease_until=lease_until))
+
+    async def remember_aside(self, response: Response) -> ConnectionMemory:
+        """The same as `remember`, in a thread where that is long."""
+        return await self._aside(partial(self.remember, response))
+
+    async def _aside(self, make: Callable[..., T]) -> T:
+        """What `make` makes with the `encode` that is given."""
         if memoryview(self._params.input).nbytes < LONG_BYTES:
             try:
-                return self.record(response, encode=encode_short)
+                return make(encode=encode_short)
             except LongJson:
                 pass
-        return await in_thread(self.record, response)
+        return await in_thread(make, encode=encode_json)
 
     def record(
         self,
@@ -90,10 +103,10 @@ class Recorder:
         named = [item.id for item in items if response_of(item.id) != response.id]
         return Recording(record, named, items if past.conversation is not None else ())
 
-    def remember(self, response: Response) -> ConnectionMemory:
+    def remember(self, response: Response, encode: Callable[[Any], bytes] = encode_json) -> ConnectionMemory:
         """What the next response of the same connection goes on from."""
         own = [Raw(item.json) for item in self._given()]
-        output = split_items(encode_json(response.output))
+        output = split_items(encode(response.output))
         items = behind_compaction([*self._past.items, *own, *output])
         return ConnectionMemory(response.id, self._past.root or response.id, items, self.owner)
 

@@ -135,11 +135,11 @@ class BackgroundSink:
         """Stores the response before anything is done for it. Raises StoreError."""
         if self._beginning is not None:
             await self._store.create_conversation(self._beginning.conversation, self._beginning.items)
-        await self._store.put(self._held(recorder, queued).record)
+        await self._store.put((await self._held(recorder, queued)).record)
 
     async def update(self, recorder: Recorder, response: Response) -> bool:
         """Stores how the response stands. Raises StoreError."""
-        return await self._store.update(self._held(recorder, response).record, self._holder)
+        return await self._store.update((await self._held(recorder, response)).record, self._holder)
 
     async def flush(self, response_id: str) -> bool:
         """Stores the events that came since, and renews the lease. Raises StoreError."""
@@ -172,8 +172,9 @@ class BackgroundSink:
                 self._pending = []
                 self._show(frames)
 
-    def _held(self, recorder: Recorder, response: Response) -> Recording:
-        return recorder.record(response, holder=self._holder, lease_until=self._clock() + self._lease_seconds)
+    async def _held(self, recorder: Recorder, response: Response) -> Recording:
+        until = self._clock() + self._lease_seconds
+        return await recorder.record_aside(response, holder=self._holder, lease_until=until)
 
     def _show(self, frames: Sequence[bytes]) -> None:
         if frames:
