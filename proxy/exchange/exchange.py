@@ -46,6 +46,9 @@ class Asked(Struct, frozen=True):
     caller: Caller
     client_headers: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"Asked({self.params.model!r} for {self.caller.name!r})"  # one of the headers is the client's key
+
 
 class Exchange:
     """The caller may read what it goes on from, and owns what it leaves behind: without a `sink`, nothing.

@@ -55,6 +55,9 @@ class Asker(Struct, frozen=True):
     limits: Limits
     clock: Callable[[], float]
 
+    def __repr__(self) -> str:
+        return f"Asker({self.plan!r} for {self.caller.name!r})"  # one of the headers is the client's key
+
     def now(self) -> int:
         """In whole seconds, as responses have their times."""
         return int(self.clock())

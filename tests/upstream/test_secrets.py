@@ -9,6 +9,7 @@ import json
 import logging
 import pickle
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.callers import Caller
 from proxy.commands.main import main
 from proxy.config import ConfigError
+from proxy.exchange.exchange import Asked
+from proxy.exchange.stages import Asker
+from proxy.state.history import NO_HISTORY
 from proxy.telemetry.log import LineFormatter, LineHandler
 from proxy.upstream.redaction import HIDDEN, Redactor
 from tests.support.chat_backend import ChatBackend, json_answer, sse_answer
@@ -28,8 +33,10 @@ from tests.support.live import LiveProxy
 from tests.support.live import config_for as live_config
 from tests.support.running import config_for, read_config, running
 from tests.support.translation import Run
+from translators.answering.turns import NEVER_AGAIN
 from translators.errors import redacted
 from translators.recovery.upstream_errors import read_error
+from translators.schema.responses import ResponsesRequest
 
 Json = dict[str, Any]
 UPSTREAM_KEY, HEADER_KEY = "sk-up/0123+456789", "gw-header-98765"
@@ -101,6 +108,14 @@ def test_a_redactor_shows_nothing_and_travels_to_workers() -> None:
     hide = Redactor([UPSTREAM_KEY])
     assert UPSTREAM_KEY not in repr(hide)
     assert pickle.loads(pickle.dumps(hide))(UPSTREAM_KEY) == HIDDEN
+
+
+def test_what_holds_a_clients_headers_does_not_show_them() -> None:
+    headers = {"authorization": f"Bearer {UPSTREAM_KEY}"}
+    caller, params = Caller("team", "owner"), ResponsesRequest(model="m")
+    asker: Any = Asker(None, "a plan", headers, caller, NEVER_AGAIN, time.time)  # type: ignore[arg-type]
+    assert repr(asker) == "Asker('a plan' for 'team')"
+    assert repr(Asked(params, NO_HISTORY, caller, headers)) == "Asked('m' for 'team')"
 
 
 # --- through the whole proxy ---------------------------------------------------------------------
