@@ -133,7 +133,7 @@ def _inflate_as(wbits: int, body: bytes) -> Iterator[bytes]:
 
 
 def _unbrotli(body: bytes) -> Iterator[bytes]:
-    import brotli  # not before start: see `late`
+    import brotli  # not before start: see `preload`
 
     decoder = brotli.Decompressor()
     view, at = memoryview(body), 0
@@ -152,7 +152,7 @@ def _unbrotli(body: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(body: bytes) -> Iterator[bytes]:
-    import zstandard  # not before start: see `late`
+    import zstandard  # not before start: see `preload`
 
     decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
     try:

@@ -1,4 +1,4 @@
-"""The process the llama.cpp server runs in, started by `local_server` with its options as one JSON argument.
+"""The process the llama.cpp server runs in, started by `server` with its options as one JSON argument.
 
 It writes its port to standard output, once, when the model is loaded and the port answers; everything else it says goes
 to standard error. It ends when standard input does, which is when its parent has closed it or is gone.

@@ -40,7 +40,7 @@ class Fetcher:
         """Fetches addresses, and returns address → data URL."""
         if len(addresses) > MAX_ADDRESSES:
             raise InvalidRequest(f"More than {MAX_ADDRESSES} addresses of images and files.", code="invalid_value")
-        import httpx2  # not before start: see `late`
+        import httpx2  # not before start: see `preload`
 
         client = httpx2.AsyncClient(
             transport=self._transport,

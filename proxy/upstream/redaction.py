@@ -87,9 +87,6 @@ def _without_mask(word: re.Match[str]) -> str:
     return HIDDEN if is_left_of_something else word[0]
 
 
-NOTHING_HIDDEN = Redactor()
-
-
 def _forms(secret: str) -> Iterator[str]:
     """The spellings in which a text may hold it."""
     scheme, _, credentials = secret.partition(" ")
