@@ -1,5 +1,6 @@
 """Fixtures shared by the whole suite, and how hard hypothesis tries."""
 
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -31,6 +32,14 @@ def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _log_written() -> Iterator[None]:
+    """What the last event loop told, and left to be written, is written before pytest closes the stream for it."""
+    yield
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 @pytest.fixture
