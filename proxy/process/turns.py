@@ -55,15 +55,15 @@ class Turns:
         self._taken[owner] -= 1
         if not self._taken[owner]:
             del self._taken[owner]
-        # Whoever has got one goes behind the others.
-        found = next((each for each in self._waiting if self._taken[each] < self._most), None)
-        if found is None:
+        for found, queue in self._waiting.items():
+            # One that is done has been cancelled in this very moment, and goes by itself.
+            turn = next((each for each in queue if not each.done()), None)
+            if turn is not None and self._taken[found] < self._most:
+                break
+        else:
             return
-        queue = self._waiting[found]
-        turn = queue.popleft()
-        self._waiting.move_to_end(found)
-        if not queue:
-            del self._waiting[found]
+        self._waiting.move_to_end(found)  # whoever has got one goes behind the others
+        self._forget(found, turn)
         self._grant(found)
         turn.set_result(None)
 

@@ -81,3 +81,20 @@ async def test_a_place_that_comes_as_its_taker_leaves_is_not_lost() -> None:
         await leaving
     async with asyncio.timeout(5):
         await made.take("c")
+
+
+async def test_a_place_that_is_given_back_as_its_next_owner_leaves_goes_to_another() -> None:
+    made = turns(1)
+    await made.take("a")
+    leaver, stayer = (asyncio.create_task(made.take(owner)) for owner in "bc")
+    await settled()
+    leaver.cancel()
+    made.give_back("a")
+    async with asyncio.timeout(5):
+        await stayer
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    assert made.waiting == 0
+    made.give_back("c")
+    async with asyncio.timeout(5):
+        await made.take("d")  # no place has been lost
