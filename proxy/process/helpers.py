@@ -217,12 +217,14 @@ class _Helper:
         self._to.close()
 
     async def last_word(self) -> int:
-        """How it ended, of one that has closed its output: -n where signal n ended it."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_SECONDS):
-                return await self._process.wait()
-        await self.end()
-        return 0
+        """How it ended, of one that has closed its output: -n where signal n ended it. In any case it is over."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_SECONDS):
+                    return await self._process.wait()
+            return 0
+        finally:
+            await self.end()
 
     async def end(self) -> None:
         """Kills it, if it lives."""

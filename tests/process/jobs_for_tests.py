@@ -18,6 +18,10 @@ def run(head: dict[str, Any], body: bytes) -> dict[str, Any]:
         case "spin":
             while True:
                 pass
+        case "fall silent":
+            os.closerange(3, 64)
+            while True:
+                pass
         case "grow":
             held = []
             while True:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from proxy.process import helpers as module
-from proxy.process.helpers import HelperFault, Helpers, Job
+from proxy.process.helpers import HelperFault, Helpers, Job, _Helper
 
 MODULE = "tests.process.jobs_for_tests"
 
@@ -74,6 +74,25 @@ async def test_whoever_leaves_ends_its_job(helpers: Helpers) -> None:
         await work
     assert not _lives(pid)
     assert await ask(helpers, "tell")
+
+
+async def test_whoever_leaves_one_that_has_closed_its_output_ends_it(
+    helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, last_word = asyncio.Event(), _Helper.last_word
+
+    async def told(helper: _Helper) -> int:
+        heard.set()
+        return await last_word(helper)
+
+    monkeypatch.setattr(_Helper, "last_word", told)
+    pid = (await ask(helpers, "tell"))["pid"]
+    work = asyncio.create_task(ask(helpers, "fall silent"))
+    await heard.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert not _lives(pid)
 
 
 async def test_one_that_died_unused_is_replaced(helpers: Helpers) -> None:
