@@ -69,7 +69,7 @@ class _Rest:
         while waited_for is not _DONE:
             try:
                 yield waited_for
-            except BaseException as error:
+            except BaseException as error:  # for what is awaited, which raises it again or goes on
                 waited_for = steps.throw(error)
             else:
                 waited_for = steps.send(None)

@@ -122,7 +122,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
         try:
             self.stream.write(lines)
             self.stream.flush()
-        except Exception:
+        except Exception:  # of the stream, as in every handler: whoever is told of goes on
             self.handleError(records[-1])
 
     def _line(self, record: logging.LogRecord) -> str:
